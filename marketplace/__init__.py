@@ -1,0 +1,1 @@
+"""What every Fairshare role shares, and the market's own services."""
