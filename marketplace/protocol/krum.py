@@ -1,0 +1,158 @@
+"""From G to who is merged, who is struck and who contributed what (docs/protocol.md, "From G to pay").
+
+Multi-Krum after Blanchard et al., "Machine Learning with Adversaries" (NeurIPS 2017), with squared distances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from math import isqrt
+
+from marketplace.protocol.gram import Gram
+
+FAR = 1 << 72
+COSINE_SHIFT = 32
+BASIS_POINTS = 10_000
+
+
+class ScoreRule(IntEnum):
+    """How a merged update's contribution is measured; the numbers are the contract's."""
+
+    PROJECTION = 0
+    COSINE = 1
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a project's terms say about judging a round."""
+
+    slots: int
+    faults: int
+    max_norm_squared: int
+    score_rule: ScoreRule = ScoreRule.PROJECTION
+    strike_factor: int = 0  # hundredths of the median Krum score; 0: no strikes by score
+    duplicate_cosine: int = 0  # basis points; 0: no near-duplicate rule
+
+    @property
+    def quorum(self) -> int:
+        """Fewest updates with which a round is merged."""
+        return quorum(self.slots, self.faults)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The outcome of a round. `scores`, `contributions` are by slot, 0 where a slot has none."""
+
+    present: tuple[int, ...]
+    oversized: tuple[int, ...]
+    merged: tuple[int, ...]
+    struck: tuple[int, ...]
+    scores: tuple[int, ...]
+    contributions: tuple[int, ...]
+    neighbours: tuple[tuple[int, ...], ...]
+    median_score_slot: int
+    median_norm_slot: int
+
+
+def quorum(slots: int, faults: int) -> int:
+    """max(K - f, 2f + 3)."""
+    return max(slots - faults, 2 * faults + 3)
+
+
+def mask(members: Iterable[int]) -> int:
+    """Bit mask of slots."""
+    return sum(1 << slot for slot in members)
+
+
+def members(bits: int) -> tuple[int, ...]:
+    """Slots of a bit mask, ascending."""
+    return tuple(slot for slot in range(bits.bit_length()) if bits >> slot & 1)
+
+
+def judge(
+    rules: Rules, gram: Gram, submitted: Iterable[int], omitted: Iterable[int], positions: Sequence[int]
+) -> Judgement:
+    """Judge a round from its Gram matrix.
+
+    `submitted`, `omitted`: slots; `positions`: by slot, the order of submission from 1 (ignored where not submitted).
+    """
+    judged = sorted(set(submitted) - set(omitted))
+    oversized = tuple(i for i in judged if not 0 <= gram[i, i] <= rules.max_norm_squared)
+    present = tuple(i for i in judged if i not in oversized)
+    none = (0,) * rules.slots
+    if len(present) < rules.quorum:
+        return Judgement(present, oversized, (), oversized, none, none, ((),) * rules.slots, 0, 0)
+
+    neighbours = [_nearest(rules, gram, i, present) if i in present else () for i in range(rules.slots)]
+    scores = [sum(distance(rules, gram, i, j) for j in near) for i, near in enumerate(neighbours)]
+    by_score = sorted(present, key=lambda i: (scores[i], i))
+    merged = tuple(sorted(by_score[: len(present) - rules.faults]))
+    median_score_slot = by_score[(len(present) - 1) // 2]
+    norms = [isqrt(gram[i, i]) if i in present else 0 for i in range(rules.slots)]
+    median_norm_slot = sorted(present, key=lambda i: (norms[i], i))[(len(present) - 1) // 2]
+
+    limit = rules.strike_factor * scores[median_score_slot]
+    struck = {i for i in present if rules.strike_factor and scores[i] * 100 > limit} | set(oversized)
+    copies = _duplicates(rules, gram, present, positions)
+    contributions = [
+        contribution(rules, gram, i, merged, norms[i], norms[median_norm_slot])
+        if i in merged and i not in copies
+        else 0
+        for i in range(rules.slots)
+    ]
+    return Judgement(
+        present,
+        oversized,
+        merged,
+        tuple(sorted(struck)),
+        tuple(scores),
+        tuple(contributions),
+        tuple(neighbours),
+        median_score_slot,
+        median_norm_slot,
+    )
+
+
+def near(rules: Rules, gram: Gram, i: int, j: int) -> bool:
+    """Whether |G_ij| is possible for two vectors within the norm bound (Cauchy-Schwarz)."""
+    return abs(gram[i, j]) <= rules.max_norm_squared
+
+
+def distance(rules: Rules, gram: Gram, i: int, j: int) -> int:
+    """Squared distance of two present updates, FAR where no vectors in range could have this inner product."""
+    return gram[i, i] + gram[j, j] - 2 * gram[i, j] if near(rules, gram, i, j) else FAR
+
+
+def contribution(
+    rules: Rules, gram: Gram, slot: int, merged: Iterable[int], norm: int, median_norm: int
+) -> int:
+    """Contribution of a merged slot by the project's score rule."""
+    dot = sum(gram[slot, j] for j in merged if near(rules, gram, slot, j))
+    if norm == 0 or dot <= 0:
+        return 0
+    if rules.score_rule is ScoreRule.COSINE:
+        return (dot << COSINE_SHIFT) // norm
+    return dot * min(norm, median_norm) // norm
+
+
+def _nearest(rules: Rules, gram: Gram, slot: int, present: Sequence[int]) -> tuple[int, ...]:
+    others = sorted((j for j in present if j != slot), key=lambda j: (distance(rules, gram, slot, j), j))
+    return tuple(sorted(others[: len(present) - rules.faults - 2]))
+
+
+def _duplicates(rules: Rules, gram: Gram, present: Sequence[int], positions: Sequence[int]) -> set[int]:
+    """Slots whose update is nearly another's that was submitted earlier."""
+    if not rules.duplicate_cosine:
+        return set()
+    bound = rules.duplicate_cosine**2
+    return {
+        j
+        for i in present
+        for j in present
+        if positions[i] < positions[j]
+        and 0 < gram[i, j]
+        and near(rules, gram, i, j)
+        and (gram[i, j] * BASIS_POINTS) ** 2 >= bound * gram[i, i] * gram[j, j]
+    }
