@@ -12,7 +12,7 @@ MODEL_LIMIT = int(np.iinfo(np.int32).max)
 
 
 def clip(delta: Floats, norm: float) -> Floats:
-    """`delta` scaled down to Euclidean norm `norm` where it is longer; raises ValueError unless all is finite."""
+    """`delta` scaled down to Euclidean norm `norm` where longer; raises ValueError unless all is finite."""
     if not np.isfinite(delta).all():
         raise ValueError("the update holds NaN or infinity")
     length = float(np.linalg.norm(delta))

@@ -76,7 +76,7 @@ def judge(
 ) -> Judgement:
     """Judge a round from its Gram matrix.
 
-    `submitted`, `omitted`: slots; `positions`: by slot, the order of submission from 1 (ignored where not submitted).
+    `submitted`, `omitted`: slots; `positions`: by slot, the order of submission from 1.
     """
     judged = sorted(set(submitted) - set(omitted))
     oversized = tuple(i for i in judged if not 0 <= gram[i, i] <= rules.max_norm_squared)
@@ -116,12 +116,13 @@ def judge(
 
 
 def near(rules: Rules, gram: Gram, i: int, j: int) -> bool:
-    """Whether |G_ij| is possible for two vectors within the norm bound (Cauchy-Schwarz)."""
-    return abs(gram[i, j]) <= rules.max_norm_squared
+    """Whether G_ij is possible for two vectors within the norm bound (Cauchy-Schwarz)."""
+    inner = gram[i, j]
+    return abs(inner) <= rules.max_norm_squared and inner * inner <= gram[i, i] * gram[j, j]
 
 
 def distance(rules: Rules, gram: Gram, i: int, j: int) -> int:
-    """Squared distance of two present updates, FAR where no vectors in range could have this inner product."""
+    """Squared distance of two present updates, FAR where no vectors in range could be so."""
     return gram[i, i] + gram[j, j] - 2 * gram[i, j] if near(rules, gram, i, j) else FAR
 
 
@@ -152,7 +153,7 @@ def _duplicates(rules: Rules, gram: Gram, present: Sequence[int], positions: Seq
         for i in present
         for j in present
         if positions[i] < positions[j]
-        and 0 < gram[i, j]
+        and gram[i, j] > 0
         and near(rules, gram, i, j)
         and (gram[i, j] * BASIS_POINTS) ** 2 >= bound * gram[i, i] * gram[j, j]
     }
