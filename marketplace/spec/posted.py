@@ -1,0 +1,155 @@
+"""`ProjectSpec`: what is posted, canonical JSON, its CID on chain."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from marketplace.errors import FairshareError, Reason
+from marketplace.spec.problems import bad_field, from_validation
+from marketplace.spec.rules import check_arithmetic, check_sections
+from marketplace.spec.sections import (
+    Address,
+    ArithmeticSection,
+    Cid,
+    CohortSection,
+    Digest,
+    Peers,
+    ProjectSection,
+    RewardSection,
+    RoundsSection,
+    ScoringSection,
+    Section,
+    Sha256,
+    StakesSection,
+    TaskSection,
+    TrainingSection,
+)
+from marketplace.spec.shape import check_shape
+
+MAX_SPEC_BYTES = 64 * 1024
+
+
+class EvaluationSection(Section):
+    """Hash of the owner's evaluation set, the bytes of its .npz."""
+
+    sha256: Sha256
+
+
+class StorageSection(Section):
+    """Peers that keep the project's files, as multiaddresses."""
+
+    peers: Peers
+
+
+class CircuitSection(Section):
+    """The circuit: its digest on chain, its shape, and the CIDs of its files."""
+
+    digest: Digest
+    slots: Annotated[int, Field(ge=3, le=16)]
+    length: Annotated[int, Field(ge=1)]
+    srs_kind: Literal["test", "ceremony"]
+    settings: Cid
+    vk: Cid
+    srs: Cid
+    compiled: Cid
+
+
+class ChainSection(Section):
+    """Where the project lives: the EIP-155 chain id and the TrainingMarket's address (lower case)."""
+
+    chain_id: Annotated[int, Field(ge=1, lt=2**63)]
+    market: Address
+
+
+class ProjectSpec(Section):
+    """A posted project. Nothing in it changes; its bytes are canonical, so its CID names it."""
+
+    version: Literal[1] = 1
+    project: ProjectSection
+    task: TaskSection
+    training: TrainingSection
+    rounds: RoundsSection
+    cohort: CohortSection
+    reward: RewardSection
+    stakes: StakesSection
+    scoring: ScoringSection
+    arithmetic: ArithmeticSection
+    evaluation: EvaluationSection
+    storage: StorageSection
+    circuit: CircuitSection
+    chain: ChainSection
+    initial_model: Cid
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        check_sections(self)
+        check_shape(self.circuit.slots, self.circuit.length)
+        if self.circuit.slots != self.cohort.trainers:
+            raise bad_field("circuit.slots", f"the cohort has {self.cohort.trainers} trainers")
+        check_arithmetic(
+            self, self.arithmetic.scale_bits, self.arithmetic.max_norm_squared, self.circuit.length
+        )
+        return self
+
+    @property
+    def length(self) -> int:
+        """d."""
+        return self.circuit.length
+
+    @property
+    def divisor(self) -> int:
+        """m = K - f."""
+        return self.cohort.trainers - self.cohort.faults
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: sorted keys, no spaces, UTF-8, amounts as decimal strings."""
+        document = self.model_dump()
+        return json.dumps(
+            document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read a posted spec, which may come from anyone.
+
+        Raises TOO_LARGE beyond 64 KiB or the exact path; BAD_SPEC, naming the field, for anything that is
+        unknown, missing, contradictory, or not written canonically.
+        """
+        if len(data) > MAX_SPEC_BYTES:
+            raise FairshareError(
+                Reason.TOO_LARGE, f"the spec is over {MAX_SPEC_BYTES} bytes", "this is no project spec"
+            )
+        try:
+            document = json.loads(
+                data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_constant
+            )
+        except (ValueError, RecursionError) as error:
+            raise _not_a_spec(f"the spec is not JSON: {error}") from error
+        try:
+            spec = cls.model_validate(document)
+            canonical = spec.to_bytes()
+        except ValidationError as error:
+            raise from_validation(error) from error
+        except UnicodeEncodeError as error:
+            raise _not_a_spec("the spec holds text that is not Unicode") from error
+        if canonical != data:
+            raise _not_a_spec("the spec is not written canonically")
+        return spec
+
+
+def _not_a_spec(problem: str) -> FairshareError:
+    return FairshareError(Reason.BAD_SPEC, problem, "the owner must post it with `fairshare project post`")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a field stands twice")
+    return document
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number")

@@ -1,0 +1,188 @@
+"""`ProjectFile`: what an owner writes, project.toml."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from marketplace.errors import FairshareError, Reason
+from marketplace.spec import plugins
+from marketplace.spec.amounts import has_unit
+from marketplace.spec.posted import ChainSection, CircuitSection, ProjectSpec
+from marketplace.spec.problems import bad_field, from_validation
+from marketplace.spec.rules import check_arithmetic, check_sections, least_max_norm_squared
+from marketplace.spec.sections import (
+    ArithmeticSection,
+    CohortSection,
+    Peers,
+    ProjectSection,
+    RewardSection,
+    RoundsSection,
+    ScoringSection,
+    Section,
+    Sha256,
+    StakesSection,
+    TaskSection,
+    TrainingSection,
+)
+from marketplace.spec.shape import check_shape
+
+MAX_FILE_BYTES = 64 * 1024
+
+
+class ArithmeticChoice(Section):
+    """As `ArithmeticSection`; `max_norm_squared` follows from `training.clip_norm` unless it is given."""
+
+    scale_bits: Annotated[int, Field(ge=1, le=30)] = 16
+    max_norm_squared: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+
+
+class EvaluationChoice(Section):
+    """The owner's evaluation set: a local .npz (relative to project.toml), or its hash if kept elsewhere."""
+
+    file: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
+    sha256: Sha256 | None = None
+
+
+class StorageChoice(Section):
+    """Peers that keep the project's files, as multiaddresses; posting adds the owner's own node."""
+
+    peers: Peers = ()
+
+
+class ProjectFile(Section):
+    """An owner's project.toml. Every field is checked on its own and against the others."""
+
+    project: ProjectSection
+    task: TaskSection
+    training: TrainingSection
+    rounds: RoundsSection
+    cohort: CohortSection
+    reward: RewardSection
+    stakes: StakesSection
+    scoring: ScoringSection = ScoringSection()
+    arithmetic: ArithmeticChoice = ArithmeticChoice()
+    evaluation: EvaluationChoice
+    storage: StorageChoice = StorageChoice()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        check_sections(self)
+        check_shape(self.cohort.trainers, self.length)
+        check_arithmetic(self, self.arithmetic.scale_bits, self.max_norm_squared, self.length)
+        if self.evaluation.file is None and self.evaluation.sha256 is None:
+            raise bad_field("evaluation.file", "name the evaluation set, or give evaluation.sha256")
+        return self
+
+    @property
+    def length(self) -> int:
+        """d, the task's trainable parameters."""
+        return plugins.load(self.task).length
+
+    @property
+    def divisor(self) -> int:
+        """m = K - f."""
+        return self.cohort.trainers - self.cohort.faults
+
+    @property
+    def max_norm_squared(self) -> int:
+        """N_max, as given or as follows from `training.clip_norm`."""
+        return self.arithmetic.max_norm_squared or least_max_norm_squared(
+            self.training.clip_norm, self.arithmetic.scale_bits, self.divisor, self.length
+        )
+
+    @classmethod
+    def from_toml(cls, text: str | bytes) -> Self:
+        """Read project.toml; raises BAD_SPEC naming the field, TOO_LARGE beyond the exact path."""
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        if len(data) > MAX_FILE_BYTES:
+            raise FairshareError(
+                Reason.TOO_LARGE, f"the project file is over {MAX_FILE_BYTES} bytes", "shorten it"
+            )
+        try:
+            document = tomllib.loads(data.decode("utf-8"))
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            raise FairshareError(
+                Reason.BAD_SPEC, f"the project file is not TOML: {error}", "correct the file at that place"
+            ) from error
+        _refuse_units_of_other_tokens(document)
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise from_validation(error) from error
+
+    def to_toml(self) -> str:
+        """The file as TOML; `from_toml` reads it back to an equal object."""
+        document = self.model_dump(exclude_none=True)
+        return "\n".join(_section(name, fields) for name, fields in document.items())
+
+    def post(
+        self,
+        *,
+        circuit: CircuitSection,
+        chain: ChainSection,
+        initial_model: str,
+        evaluation_sha256: str,
+        peers: tuple[str, ...] = (),
+    ) -> ProjectSpec:
+        """The spec to post: this file and what posting fills in.
+
+        `initial_model`: CID of the packed W_0. `peers` come before those of the file. Raises BAD_SPEC where
+        they contradict the file.
+        """
+        if self.evaluation.sha256 not in (None, evaluation_sha256):
+            raise bad_field("evaluation.sha256", "this is not the hash of the evaluation set at hand")
+        if circuit.length != self.length:
+            raise bad_field(
+                "task", f"it has {self.length} trainable parameters, the circuit {circuit.length}"
+            )
+        document = self.model_dump(exclude={"arithmetic", "evaluation", "storage"})
+        try:
+            return ProjectSpec.model_validate(
+                document
+                | {
+                    "arithmetic": ArithmeticSection(
+                        scale_bits=self.arithmetic.scale_bits, max_norm_squared=self.max_norm_squared
+                    ),
+                    "evaluation": {"sha256": evaluation_sha256},
+                    "storage": {"peers": tuple(dict.fromkeys((*peers, *self.storage.peers)))},
+                    "circuit": circuit,
+                    "chain": chain,
+                    "initial_model": initial_model,
+                }
+            )
+        except ValidationError as error:
+            raise from_validation(error) from error
+
+
+def _refuse_units_of_other_tokens(document: dict[str, Any]) -> None:
+    """Only the native coin has units; how many decimals another token has, the file cannot know."""
+    reward = document.get("reward")
+    if not isinstance(reward, dict) or reward.get("token", "native") == "native":
+        return
+    for section, field in (
+        ("reward", "amount"),
+        ("reward", "aggregator_fee"),
+        ("stakes", "trainer"),
+        ("stakes", "aggregator"),
+    ):
+        fields = document.get(section)
+        if isinstance(fields, dict) and has_unit(fields.get(field)):
+            raise bad_field(
+                f"{section}.{field}", "units are for the native coin; write the token's smallest unit"
+            )
+
+
+def _section(name: str, fields: dict[str, Any]) -> str:
+    lines = (f"{key} = {_value(value)}" for key, value in fields.items())
+    return "\n".join((f"[{name}]", *lines)) + "\n"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    # A JSON string, number or boolean is one in TOML too, but for DEL, which no field may hold.
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,88 @@
+"""The project.toml that `fairshare project new` writes. Its figures come from benchmarks/aggregation.py."""
+
+from __future__ import annotations
+
+from marketplace.errors import FairshareError, Reason
+
+_TASKS = {
+    "softmax": """\
+kind = "softmax"        # a linear classifier
+features = 64           # columns of X in the trainers' .npz
+classes = 10            # labels y run from 0 to classes - 1
+""",
+    "mlp": """\
+kind = "mlp"            # a classifier with one hidden layer
+features = 784          # columns of X in the trainers' .npz
+classes = 10            # labels y run from 0 to classes - 1
+hidden = 16             # width of the hidden layer
+pool = 4                # X is a square image, averaged over windows of this side first; 1: X as it is
+trained = "all"         # "head": the hidden layer stays random, only the output layer is trained
+""",
+}
+
+_TRAINING = {
+    "softmax": """\
+epochs = 5
+batch_size = 16
+learning_rate = 0.5
+momentum = 0.0
+clip_norm = 10.0        # bound on the length of an update; it limits what an attacker can send
+""",
+    "mlp": """\
+epochs = 1
+batch_size = 32
+learning_rate = 0.1
+momentum = 0.9
+clip_norm = 10.0        # bound on the length of an update; it limits what an attacker can send
+""",
+}
+
+_REST = """\
+seed = 0                # of the initial weights
+
+[rounds]
+count = 5
+join_window = 86400     # seconds
+submit_window = 3600
+result_window = 3600
+
+[cohort]
+trainers = 10           # slots of a round
+faults = 2              # how many of them may misbehave; trainers >= 2 * faults + 3
+
+[reward]
+token = "native"        # or an ERC-20's address; its amounts are then in its smallest unit
+amount = "1 eth"        # the whole escrow
+aggregator_fee = "0.01 eth"  # of it, for each proved round
+
+[stakes]
+trainer = "0.1 eth"
+aggregator = "0.2 eth"
+
+[scoring]
+rule = "projection"     # or "cosine"
+strike_factor = 250     # an update this many hundredths of the median Krum score is a fault; 0: never
+strike_slash = 2000     # a fault costs so many hundredths of a per cent of the stake
+duplicate_cosine = 9990 # updates this alike, in hundredths of a per cent, are copies; 0: no such rule
+
+[arithmetic]
+scale_bits = 16         # fixed point
+
+[evaluation]
+file = "evaluation.npz" # yours; its hash is posted, so that anybody can check the accuracy you state
+
+[storage]
+peers = []              # multiaddresses of nodes that keep the project's files, besides yours
+"""
+
+
+def template(kind: str) -> str:
+    """A complete project.toml for a task of `kind`; raises BAD_INPUT for a kind that has none."""
+    if kind not in _TASKS:
+        raise FairshareError(
+            Reason.BAD_INPUT, f"there is no template for {kind!r}", f"use one of {', '.join(_TASKS)}"
+        )
+    return (
+        f'[project]\nname = "My project"\ndescription = ""\nvisibility = "public"\n\n'
+        f"[task]\n{_TASKS[kind]}\n[training]\n{_TRAINING[kind]}{_REST}"
+    )
