@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {BN254} from "./BN254.sol";
+import {BitMask} from "./BitMask.sol";
+
+/// @title From a round's Gram matrix to who is merged, who is struck and who contributed what
+/// @notice docs/protocol.md, "From G to pay", steps 1 to 9; marketplace/protocol/krum.py is its twin. Multi-Krum after
+/// Blanchard et al., "Machine Learning with Adversaries" (NeurIPS 2017). Pure: it checks claims instead of sorting.
+/// @dev Never overflows and never divides by zero, whatever field elements G holds: present slots have
+/// G_ii <= N_max < 2^63, so an inner product that passes the near test is below 2^63 and a distance below 2^65.
+library Krum {
+    using BitMask for uint256;
+
+    /// @notice Distance of two updates whose inner product no vectors in range can have.
+    uint256 internal constant FAR = 1 << 72;
+    uint256 private constant COSINE_SHIFT = 32;
+    uint256 private constant BASIS_POINTS = 10_000;
+
+    /// @notice What a project's terms say about judging.
+    struct Rules {
+        uint256 slots;
+        uint256 faults;
+        uint256 maxNormSquared;
+        bool cosine; // the score rule: cosine, else projection
+        uint256 strikeFactor;
+        uint256 duplicateCosine;
+    }
+
+    /// @notice The round: masks of slots, the order of submission by slot (from 1), G's upper triangle.
+    struct Input {
+        uint256 submitted;
+        uint256 omitted;
+        uint256[] positions;
+        uint256[] gram;
+    }
+
+    /// @notice What the aggregator says and this library checks.
+    struct Claims {
+        uint256 merged;
+        uint256 medianScoreSlot;
+        uint256 medianNormSlot;
+        uint16[] neighbours; // by slot
+    }
+
+    /// @notice The outcome. Arrays are by slot, 0 where a slot has none; `total` is the sum of the contributions.
+    struct Verdict {
+        uint256 present;
+        uint256 struck;
+        uint256[] scores;
+        uint256[] contributions;
+        uint256 total;
+    }
+
+    /// @dev What is computed once over the pairs of present slots.
+    struct Pairs {
+        uint256 count; // n
+        uint256[] normsSquared; // by slot
+        uint256[] distances; // K x K
+        int256[] dots; // by slot, over the merged
+        uint256 copies; // mask
+    }
+
+    /// @notice The claim about a slot's nearest neighbours is not the rule's.
+    error WrongNeighbours(uint256 slot, uint256 claimed);
+    /// @notice The claimed mask is not the n - f smallest (score, slot).
+    error WrongMerged(uint256 claimed);
+    /// @notice The claimed slot does not hold the median of the scores.
+    error WrongMedianScore(uint256 slot);
+    /// @notice The claimed slot does not hold the median of the norms.
+    error WrongMedianNorm(uint256 slot);
+    /// @notice A list does not have the length that the number of slots asks for.
+    error WrongLength(uint256 given, uint256 expected);
+
+    /// @notice max(K - f, 2f + 3): the fewest updates with which a round is merged.
+    function quorum(uint256 slots, uint256 faults) internal pure returns (uint256) {
+        return Math.max(slots - faults, 2 * faults + 3);
+    }
+
+    /// @notice Judges a round; reverts where a claim is not exactly what the rules give.
+    function judge(
+        Rules memory rules,
+        Input memory input,
+        Claims memory claims
+    ) internal pure returns (Verdict memory verdict) {
+        if (input.gram.length != (rules.slots * (rules.slots + 1)) / 2) {
+            revert WrongLength(input.gram.length, (rules.slots * (rules.slots + 1)) / 2);
+        }
+        if (claims.neighbours.length != rules.slots) revert WrongLength(claims.neighbours.length, rules.slots);
+        Pairs memory pairs;
+        uint256 oversized;
+        (verdict.present, oversized, pairs.normsSquared) = _sizes(rules, input);
+        verdict.scores = new uint256[](rules.slots);
+        verdict.contributions = new uint256[](rules.slots);
+        verdict.struck = oversized;
+        pairs.count = verdict.present.count();
+        if (pairs.count < quorum(rules.slots, rules.faults)) {
+            _requireNoClaims(claims);
+            return verdict;
+        }
+        _comparePairs(rules, input, claims.merged, verdict.present, pairs);
+        _score(rules, claims, verdict, pairs);
+        _requireMerged(rules, claims.merged, verdict, pairs.count);
+        if (!verdict.present.has(claims.medianScoreSlot)) revert WrongMedianScore(claims.medianScoreSlot);
+        if (!_isMedian(verdict.scores, verdict.present, pairs.count, claims.medianScoreSlot)) {
+            revert WrongMedianScore(claims.medianScoreSlot);
+        }
+        verdict.struck |= _strikes(rules, verdict, verdict.scores[claims.medianScoreSlot]);
+        _contribute(rules, claims, verdict, pairs);
+    }
+
+    /// @dev Step 1: present and oversized slots, and G's diagonal.
+    function _sizes(
+        Rules memory rules,
+        Input memory input
+    ) private pure returns (uint256 present, uint256 oversized, uint256[] memory normsSquared) {
+        normsSquared = new uint256[](rules.slots);
+        uint256 judged = input.submitted & ~input.omitted;
+        uint256 cell = 0;
+        for (uint256 i = 0; i < rules.slots; ++i) {
+            if (judged.has(i)) {
+                normsSquared[i] = input.gram[cell];
+                if (input.gram[cell] > rules.maxNormSquared) oversized |= 1 << i;
+                else present |= 1 << i;
+            }
+            cell += rules.slots - i;
+        }
+    }
+
+    /// @dev Nothing is merged without a quorum, so nothing may be claimed.
+    function _requireNoClaims(Claims memory claims) private pure {
+        if (claims.merged != 0) revert WrongMerged(claims.merged);
+        for (uint256 i = 0; i < claims.neighbours.length; ++i) {
+            if (claims.neighbours[i] != 0) revert WrongNeighbours(i, claims.neighbours[i]);
+        }
+    }
+
+    /// @dev Steps 2, 7 and 9 in one walk over the pairs. `merged` is checked later.
+    function _comparePairs(
+        Rules memory rules,
+        Input memory input,
+        uint256 merged,
+        uint256 present,
+        Pairs memory pairs
+    ) private pure {
+        uint256 slots = rules.slots;
+        pairs.distances = new uint256[](slots * slots);
+        pairs.dots = new int256[](slots);
+        uint256 cell = 0;
+        for (uint256 i = 0; i < slots; ++i) {
+            if (present.has(i)) {
+                // Below 2^63: the slot is present.
+                if (merged.has(i)) pairs.dots[i] += int256(pairs.normsSquared[i]);
+                for (uint256 j = i + 1; j < slots; ++j) {
+                    if (!present.has(j)) continue;
+                    uint256 distance = _comparePair(rules, input, merged, pairs, i, j, input.gram[cell + j - i]);
+                    pairs.distances[i * slots + j] = distance;
+                    pairs.distances[j * slots + i] = distance;
+                }
+            }
+            cell += slots - i;
+        }
+    }
+
+    function _comparePair(
+        Rules memory rules,
+        Input memory input,
+        uint256 merged,
+        Pairs memory pairs,
+        uint256 i,
+        uint256 j,
+        uint256 inner
+    ) private pure returns (uint256 distance) {
+        uint256 a = pairs.normsSquared[i];
+        uint256 b = pairs.normsSquared[j];
+        bool negative = inner > BN254.SCALAR_MODULUS / 2;
+        uint256 size = negative ? BN254.SCALAR_MODULUS - inner : inner;
+        // Cauchy-Schwarz; a and b are below 2^63, and size is by the time it is squared.
+        if (size > rules.maxNormSquared || size * size > a * b) return FAR;
+        if (merged.has(i) && merged.has(j)) {
+            int256 dot = negative ? -int256(size) : int256(size);
+            pairs.dots[i] += dot;
+            pairs.dots[j] += dot;
+        }
+        if (negative) return a + b + 2 * size;
+        if (rules.duplicateCosine != 0 && size != 0) {
+            // Below 2^154 on both sides.
+            uint256 bound = rules.duplicateCosine * rules.duplicateCosine * a * b;
+            if ((size * BASIS_POINTS) ** 2 >= bound) {
+                pairs.copies |= 1 << (input.positions[i] < input.positions[j] ? j : i);
+            }
+        }
+        // Not negative: 2 * size <= 2 * sqrt(a * b) <= a + b.
+        return a + b - 2 * size;
+    }
+
+    /// @dev Step 3: r_i from the named neighbours, none of whom may be farther than a slot left unnamed.
+    function _score(Rules memory rules, Claims memory claims, Verdict memory verdict, Pairs memory pairs) private pure {
+        uint256 wanted = pairs.count - rules.faults - 2;
+        for (uint256 i = 0; i < rules.slots; ++i) {
+            uint256 named = claims.neighbours[i];
+            if (!verdict.present.has(i)) {
+                if (named != 0) revert WrongNeighbours(i, named);
+                continue;
+            }
+            uint256 others = verdict.present & ~(1 << i);
+            if (!named.isWithin(others) || named.count() != wanted) revert WrongNeighbours(i, named);
+            uint256 sum = 0;
+            uint256 farthestNamed = 0;
+            uint256 nearestUnnamed = type(uint256).max;
+            for (uint256 j = 0; j < rules.slots; ++j) {
+                if (!others.has(j)) continue;
+                uint256 distance = pairs.distances[i * rules.slots + j];
+                if (named.has(j)) {
+                    sum += distance;
+                    farthestNamed = Math.max(farthestNamed, distance);
+                } else {
+                    nearestUnnamed = Math.min(nearestUnnamed, distance);
+                }
+            }
+            if (farthestNamed > nearestUnnamed) revert WrongNeighbours(i, named);
+            verdict.scores[i] = sum;
+        }
+    }
+
+    /// @dev Step 4: the n - f smallest (r_i, i), as one number each.
+    function _requireMerged(Rules memory rules, uint256 merged, Verdict memory verdict, uint256 count) private pure {
+        if (!merged.isWithin(verdict.present) || merged.count() != count - rules.faults) revert WrongMerged(merged);
+        uint256 largestMerged = 0;
+        uint256 smallestLeft = type(uint256).max;
+        for (uint256 i = 0; i < rules.slots; ++i) {
+            if (!verdict.present.has(i)) continue;
+            uint256 rank = (verdict.scores[i] << 8) | i;
+            if (merged.has(i)) largestMerged = Math.max(largestMerged, rank);
+            else smallestLeft = Math.min(smallestLeft, rank);
+        }
+        if (largestMerged > smallestLeft) revert WrongMerged(merged);
+    }
+
+    /// @dev Step 5: whether `values[slot]` is the ((n - 1) // 2)-th smallest of the present slots' values, from 0.
+    function _isMedian(
+        uint256[] memory values,
+        uint256 present,
+        uint256 count,
+        uint256 slot
+    ) private pure returns (bool) {
+        uint256 place = (count - 1) / 2;
+        uint256 less = 0;
+        uint256 lessOrEqual = 0;
+        for (uint256 i = 0; i < values.length; ++i) {
+            if (!present.has(i)) continue;
+            if (values[i] < values[slot]) ++less;
+            if (values[i] <= values[slot]) ++lessOrEqual;
+        }
+        return less <= place && place < lessOrEqual;
+    }
+
+    /// @dev Step 6, without the oversized. A score is below 2^76, the factor below 2^16.
+    function _strikes(
+        Rules memory rules,
+        Verdict memory verdict,
+        uint256 median
+    ) private pure returns (uint256 struck) {
+        if (rules.strikeFactor == 0) return 0;
+        uint256 limit = rules.strikeFactor * median;
+        for (uint256 i = 0; i < rules.slots; ++i) {
+            if (verdict.present.has(i) && verdict.scores[i] * 100 > limit) struck |= 1 << i;
+        }
+    }
+
+    /// @dev Steps 7 to 9.
+    function _contribute(
+        Rules memory rules,
+        Claims memory claims,
+        Verdict memory verdict,
+        Pairs memory pairs
+    ) private pure {
+        uint256[] memory norms = new uint256[](rules.slots);
+        for (uint256 i = 0; i < rules.slots; ++i) {
+            if (verdict.present.has(i)) norms[i] = Math.sqrt(pairs.normsSquared[i]);
+        }
+        if (!verdict.present.has(claims.medianNormSlot)) revert WrongMedianNorm(claims.medianNormSlot);
+        if (!_isMedian(norms, verdict.present, pairs.count, claims.medianNormSlot)) {
+            revert WrongMedianNorm(claims.medianNormSlot);
+        }
+        uint256 median = norms[claims.medianNormSlot];
+        uint256 paid = claims.merged & ~pairs.copies;
+        for (uint256 i = 0; i < rules.slots; ++i) {
+            if (!paid.has(i) || norms[i] == 0 || pairs.dots[i] <= 0) continue;
+            uint256 dot = uint256(pairs.dots[i]); // positive, below 2^67
+            uint256 contribution = rules.cosine
+                ? (dot << COSINE_SHIFT) / norms[i]
+                : (dot * Math.min(norms[i], median)) / norms[i];
+            verdict.contributions[i] = contribution;
+            verdict.total += contribution;
+        }
+    }
+}
