@@ -1,0 +1,67 @@
+"""Typed reads of a chain, whatever contracts live on it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Self
+
+from hexbytes import HexBytes
+from web3 import Web3
+from web3.types import BlockIdentifier
+
+from marketplace.chain.endpoint import RETRY_FOR_S, open_endpoint, translated_errors
+from marketplace.chain.types import Address, Block
+from marketplace.errors import FairshareError, Reason
+
+
+class ChainClient:
+    """The chain behind `rpc_url`.
+
+    Every method raises CHAIN_UNREACHABLE when the endpoint stays silent for `retry_for_s` seconds.
+    """
+
+    def __init__(
+        self, rpc_url: str, *, expected_chain_id: int | None = None, retry_for_s: float = RETRY_FOR_S
+    ) -> None:
+        self.rpc_url = rpc_url
+        self.web3: Web3 = open_endpoint(rpc_url, retry_for_s=retry_for_s)
+        self._expected_chain_id = expected_chain_id
+
+    def connect(self) -> Self:
+        """Checks that the endpoint answers for the expected chain; returns self. Raises WRONG_CHAIN."""
+        chain_id = self.chain_id
+        if self._expected_chain_id is not None and chain_id != self._expected_chain_id:
+            raise FairshareError(
+                Reason.WRONG_CHAIN,
+                f"the endpoint serves chain {chain_id}, but chain {self._expected_chain_id} is expected",
+                "give the endpoint of the right chain",
+            )
+        return self
+
+    @functools.cached_property
+    def chain_id(self) -> int:
+        """EIP-155 id of the endpoint's chain."""
+        with translated_errors("read the chain's id"):
+            return int(self.web3.eth.chain_id)
+
+    def latest_block(self) -> Block:
+        """The newest block's header."""
+        return self.block("latest")
+
+    def block(self, block: BlockIdentifier) -> Block:
+        """A block's header; NOT_FOUND when the chain has no such block."""
+        with translated_errors(f"read block {block!r}"):
+            found = self.web3.eth.get_block(block)
+        return Block(
+            number=int(found["number"]), timestamp=int(found["timestamp"]), hash=bytes(found["hash"])
+        )
+
+    def code(self, account: Address, *, block: BlockIdentifier = "latest") -> bytes:
+        """Runtime code at `account`; empty when it is no contract."""
+        with translated_errors(f"read the code at {account}"):
+            return bytes(self.web3.eth.get_code(Web3.to_checksum_address(account), block))
+
+    def transaction_input(self, transaction_hash: bytes) -> bytes:
+        """The calldata of a transaction; NOT_FOUND when the chain has none of that hash."""
+        with translated_errors("read a transaction"):
+            return bytes(self.web3.eth.get_transaction(HexBytes(transaction_hash))["input"])

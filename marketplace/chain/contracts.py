@@ -1,0 +1,34 @@
+"""Web3 contract objects for the market's contracts, over their interfaces' ABIs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from web3 import Web3
+from web3.contract import Contract
+
+from marketplace.chain.compile import compile_contracts
+from marketplace.chain.types import Address
+
+MARKET = "ITrainingMarket"
+VAULT = "IStakeVault"
+REPUTATION = "IReputationRegistry"
+GRAM_VERIFIER = "IGramVerifier"
+
+
+def interface_abi(name: str) -> list[dict[str, Any]]:
+    """The ABI of one of the project's contracts or interfaces."""
+    return [dict(entry) for entry in compile_contracts()[name].abi]
+
+
+def contract_at(web3: Web3, name: str, address: Address) -> Contract:
+    """Contract object for the interface `name` at `address`; nothing is sent."""
+    return web3.eth.contract(address=Web3.to_checksum_address(address), abi=interface_abi(name))
+
+
+@functools.cache
+def abi_entry(name: str, kind: str, member: str) -> Mapping[str, Any]:
+    """The `kind` ("event", "function") called `member` in the ABI of `name`."""
+    return next(entry for entry in interface_abi(name) if entry["type"] == kind and entry["name"] == member)

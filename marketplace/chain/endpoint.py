@@ -1,0 +1,136 @@
+"""The connection to a chain endpoint: retries with back-off, and every failure as a FairshareError."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+from web3 import HTTPProvider, Web3
+from web3.exceptions import (
+    BadFunctionCallOutput,
+    BlockNotFound,
+    ContractLogicError,
+    MismatchedABI,
+    TransactionNotFound,
+    Web3Exception,
+    Web3RPCError,
+)
+from web3.middleware import AttributeDictMiddleware
+from web3.types import RPCEndpoint, RPCResponse
+
+from marketplace.chain.reverts import as_error, revert_data
+from marketplace.errors import FairshareError, Reason
+
+REQUEST_TIMEOUT_S = 30.0
+RETRY_FOR_S = 10.0
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 2.0
+_ANSWER_HINT = "check that the URL is that of an Ethereum JSON-RPC endpoint"
+
+
+class EndpointProvider(HTTPProvider):
+    """JSON-RPC over HTTP that tries again, with growing pauses, for `retry_for_s` seconds.
+
+    Every method this project calls may be repeated: reads change nothing, and a raw transaction is the same
+    transaction however often it is sent. Raises CHAIN_UNREACHABLE when the endpoint stays silent or does
+    not speak JSON-RPC.
+    """
+
+    global_ccip_read_enabled = False  # a contract must not send this process to a URL of its choice
+
+    def __init__(self, url: str, retry_for_s: float = RETRY_FOR_S) -> None:
+        super().__init__(
+            url, request_kwargs={"timeout": REQUEST_TIMEOUT_S}, exception_retry_configuration=None
+        )
+        self._url = url
+        self._retry_for_s = retry_for_s
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """One JSON-RPC request."""
+        give_up_at = time.monotonic() + self._retry_for_s
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                return super().make_request(method, params)
+            except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+                raise FairshareError(
+                    Reason.BAD_INPUT,
+                    f"{self._url} is no HTTP endpoint",
+                    "give a URL such as http://127.0.0.1:8545",
+                ) from error
+            except requests.exceptions.HTTPError as error:
+                status = error.response.status_code
+                if status < 500 and status != 429:
+                    raise unreachable(self._url, f"HTTP status {status}", _ANSWER_HINT) from error
+                problem: Exception = error
+            except requests.exceptions.RequestException as error:
+                problem = error
+            except ValueError as error:  # not JSON
+                raise unreachable(self._url, "the answer is not JSON-RPC", _ANSWER_HINT) from error
+            if time.monotonic() + pause > give_up_at:
+                raise unreachable(self._url, type(problem).__name__) from problem
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def open_endpoint(url: str, *, retry_for_s: float = RETRY_FOR_S) -> Web3:
+    """A Web3 on the endpoint; nothing is sent yet."""
+    return Web3(EndpointProvider(url, retry_for_s), middleware=[AttributeDictMiddleware])
+
+
+def unreachable(
+    url: str, why: str, hint: str = "start the chain, or correct the endpoint's URL"
+) -> FairshareError:
+    """CHAIN_UNREACHABLE in words."""
+    return FairshareError(Reason.CHAIN_UNREACHABLE, f"the chain at {url} cannot be reached: {why}", hint)
+
+
+@contextlib.contextmanager
+def translated_errors(doing: str) -> Iterator[None]:
+    """Turns web3's exceptions into FairshareErrors.
+
+    A revert becomes what its custom error says (see `reverts`), a missing contract NO_CONTRACT, an unknown
+    block or transaction NOT_FOUND, an error of the endpoint itself CHAIN_UNREACHABLE.
+    """
+    try:
+        yield
+    except ContractLogicError as error:
+        raise as_error(revert_data(error.data), doing, str(error.message or "")) from error
+    except (BadFunctionCallOutput, MismatchedABI) as error:
+        raise FairshareError(
+            Reason.NO_CONTRACT,
+            f"{doing}: the contract there does not answer as expected",
+            "check the contract's address and the chain",
+        ) from error
+    except (TransactionNotFound, BlockNotFound) as error:
+        raise FairshareError(
+            Reason.NOT_FOUND, f"{doing}: {error}", "check the chain, or wait for it"
+        ) from error
+    except Web3RPCError as error:
+        data = revert_data(_error_data(error))
+        if data:
+            raise as_error(data, doing) from error
+        raise FairshareError(
+            Reason.CHAIN_UNREACHABLE,
+            f"{doing}: the chain endpoint answered: {rpc_message(error)}",
+            "try again later",
+        ) from error
+    except Web3Exception as error:
+        raise FairshareError(
+            Reason.CHAIN_UNREACHABLE, f"{doing}: {type(error).__name__}: {error}", _ANSWER_HINT
+        ) from error
+
+
+def rpc_message(error: Web3RPCError) -> str:
+    """The endpoint's own words, cut to one short line."""
+    body = (error.rpc_response or {}).get("error", {})
+    message = body.get("message", "") if isinstance(body, dict) else str(body)
+    return " ".join(str(message or error).split())[:300]
+
+
+def _error_data(error: Web3RPCError) -> Any:
+    body = (error.rpc_response or {}).get("error", {})
+    return body.get("data") if isinstance(body, dict) else None

@@ -1,0 +1,149 @@
+"""From a revert's bytes to a reason code and one line of words."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_utils.abi import collapse_if_tuple
+from eth_utils.crypto import keccak
+
+from marketplace.chain.compile import compile_contracts
+from marketplace.chain.types import Status
+from marketplace.errors import FairshareError, Reason
+
+_STRING_ERROR = bytes.fromhex("08c379a0")  # Error(string)
+_PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
+_REVERTED = "the contract refused it without a reason"
+
+_ANY_STATE = "check the state of the project"
+
+# What a custom error means to a user: its reason, and what to do next. Those not here are REFUSED.
+_MEANINGS: Mapping[str, tuple[Reason, str]] = {
+    "DeadlinePassed": (Reason.DEADLINE_PASSED, "it is too late for this; see the project's deadlines"),
+    "TooEarly": (Reason.REFUSED, "wait until then"),
+    "StillUnbonding": (Reason.REFUSED, "wait until then"),
+    "InsufficientFree": (Reason.NO_FUNDS, "deposit more into the stake vault"),
+    "WrongValue": (Reason.NO_FUNDS, "send exactly the amount expected"),
+    "ERC20InsufficientBalance": (Reason.NO_FUNDS, "put enough of the token into the account"),
+    "ERC20InsufficientAllowance": (Reason.NO_FUNDS, "approve the token for the contract first"),
+    "UnknownCircuit": (Reason.NOT_FOUND, "register the circuit first"),
+    "InvalidTerms": (Reason.BAD_INPUT, "correct that term"),
+    "NothingToClaim": (Reason.REFUSED, "there is nothing to do"),
+    "NothingToRelease": (Reason.REFUSED, "there is nothing to do"),
+    "NothingUnbonding": (Reason.REFUSED, "unbond some stake first"),
+    "ProofRejected": (Reason.INTEGRITY, "prove again with the circuit's own keys"),
+    "CommitmentMismatch": (Reason.INTEGRITY, "prove with exactly the updates that were committed to"),
+}
+
+
+class Revert(NamedTuple):
+    """A decoded custom error: its name and its arguments by name."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+class _ErrorType(NamedTuple):
+    name: str
+    parameters: tuple[tuple[str, str], ...]  # name, canonical type
+
+
+def revert_data(data: Any) -> bytes:
+    """The revert's bytes from an endpoint's `data`, however it wraps them; empty when there are none."""
+    if isinstance(data, dict):
+        data = data.get("data", data.get("result", ""))
+    if isinstance(data, str):
+        found = re.search(r"0x([0-9a-fA-F]*)", data)
+        return bytes.fromhex(found[1]) if found and len(found[1]) % 2 == 0 else b""
+    return b""
+
+
+def decode_revert(data: bytes) -> Revert | None:
+    """The custom error in `data`, from any contract of this project; None when it is none of theirs."""
+    if data[:4] in (_STRING_ERROR, _PANIC):
+        name, types = ("Error", ["string"]) if data[:4] == _STRING_ERROR else ("Panic", ["uint256"])
+        values = _decode(types, data[4:])
+        return None if values is None else Revert(name, {"message" if name == "Error" else "code": values[0]})
+    error = _error_types().get(data[:4])
+    if error is None:
+        return None
+    values = _decode([kind for _, kind in error.parameters], data[4:])
+    if values is None:
+        return None
+    return Revert(
+        error.name, {name: value for (name, _), value in zip(error.parameters, values, strict=True)}
+    )
+
+
+def as_error(data: bytes, doing: str, message: str = "") -> FairshareError:
+    """The error to raise for a revert with `data` while `doing` something."""
+    revert = decode_revert(data)
+    if revert is None:
+        words = f"unknown error 0x{data[:4].hex()}" if len(data) >= 4 else message or _REVERTED
+        return FairshareError(Reason.REFUSED, f"{doing}: {words}", _ANY_STATE)
+    reason, hint = _meaning(revert)
+    return FairshareError(reason, f"{doing}: {in_words(revert)}", hint)
+
+
+def in_words(revert: Revert) -> str:
+    """`SlotTaken(slot=3)` as "slot taken: slot 3"."""
+    if revert.name == "Error":
+        return str(revert.arguments["message"])
+    if revert.name == "Panic":
+        return f"the contract failed with panic code {revert.arguments['code']:#04x}"
+    arguments = ", ".join(
+        f"{_spaced(name)} {_shown(value)}".strip() for name, value in revert.arguments.items()
+    )
+    return f"{_spaced(revert.name)}: {arguments}" if arguments else _spaced(revert.name)
+
+
+def _meaning(revert: Revert) -> tuple[Reason, str]:
+    if revert.name == "WrongStatus" and revert.arguments.get("status") == Status.NONE:
+        return Reason.NOT_FOUND, "check the project's number and the chain"
+    return _MEANINGS.get(revert.name, (Reason.REFUSED, _ANY_STATE))
+
+
+def _decode(types: list[str], data: bytes) -> tuple[Any, ...] | None:
+    try:
+        return tuple(decode(types, data))
+    except (DecodingError, OverflowError, UnicodeDecodeError):
+        return None
+
+
+def _spaced(name: str) -> str:
+    words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", name)
+    return " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bytes):
+        text = value.rstrip(b"\0")
+        return text.decode() if text and text.isalnum() and len(value) == 32 else "0x" + value.hex()
+    return value.name.lower() if isinstance(value, Status) else str(value)
+
+
+@functools.cache
+def _error_types() -> Mapping[bytes, _ErrorType]:
+    abis = [artifact.abi for artifact in compile_contracts().values()]
+    return {_selector(error): error for abi in abis for error in _errors_of(abi)}
+
+
+def _errors_of(abi: Iterable[Mapping[str, Any]]) -> Iterable[_ErrorType]:
+    for entry in abi:
+        if entry["type"] == "error":
+            yield _ErrorType(
+                entry["name"],
+                tuple(
+                    (parameter["name"] or f"#{i}", collapse_if_tuple(parameter))
+                    for i, parameter in enumerate(entry["inputs"])
+                ),
+            )
+
+
+def _selector(error: _ErrorType) -> bytes:
+    return bytes(keccak(text=f"{error.name}({','.join(kind for _, kind in error.parameters)})")[:4])

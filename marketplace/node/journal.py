@@ -1,0 +1,242 @@
+"""A node's journal: one SQLite file that survives a kill, or a power cut, at any point."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from marketplace.chain.transaction_log import SignedTransaction
+from marketplace.errors import FairshareError, Reason
+
+SCHEMA_VERSION = 1
+NODE = -1  # project and round of what belongs to the node as a whole
+_BUSY_TIMEOUT_S = 30.0
+
+_SCHEMA = """
+CREATE TABLE transactions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    chain_id INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    intent TEXT NOT NULL,
+    nonce INTEGER NOT NULL,
+    hash BLOB NOT NULL UNIQUE,
+    raw BLOB NOT NULL,
+    signed_at_block INTEGER NOT NULL
+);
+CREATE INDEX transactions_by_intent ON transactions (chain_id, sender, intent, id);
+CREATE TABLE records (
+    project INTEGER NOT NULL,
+    round INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (project, round, name)
+) WITHOUT ROWID;
+CREATE TABLE blobs (
+    project INTEGER NOT NULL,
+    round INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (project, round, name)
+);
+"""
+
+
+class Journal:
+    """Records of a node by (project, round, name), and its signed transactions (a `TransactionLog`).
+
+    Every write is on disk when its call returns; writes inside `atomic()` appear together or not at all.
+    Threads may share a journal. A second process may read it; `read_only` opens it for that and creates
+    nothing.
+
+    Raises NOT_FOUND for a missing file (read_only), INTEGRITY when the file is no journal or of a newer
+    schema.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        if read_only and not path.is_file():
+            raise FairshareError(Reason.NOT_FOUND, f"there is no journal at {path}", "start the node first")
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mode = "ro" if read_only else "rwc"
+        try:
+            self._database = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                timeout=_BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            self._prepare(read_only)
+        except sqlite3.DatabaseError as error:
+            raise self._broken(str(error)) from error
+
+    def close(self) -> None:
+        """Closes the file; a journal that was never closed opens just as well."""
+        with self._lock:
+            self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Records
+
+    def put(self, project: int, round: int, name: str, value: Any) -> None:
+        """Keeps `value` (anything JSON can say) under the key, in place of what was there."""
+        text = json.dumps(value, separators=(",", ":"), sort_keys=True, allow_nan=False)
+        self._put("records", project, round, name, text.encode())
+
+    def get(self, project: int, round: int, name: str, default: Any = None) -> Any:
+        """The value under the key, or `default`."""
+        found = self._get("records", project, round, name)
+        return default if found is None else json.loads(found)
+
+    def put_blob(self, project: int, round: int, name: str, value: bytes) -> None:
+        """Keeps bytes under the key, in place of what was there. Blobs and values have separate keys."""
+        self._put("blobs", project, round, name, value)
+
+    def get_blob(self, project: int, round: int, name: str) -> bytes | None:
+        """The bytes under the key, or None."""
+        return self._get("blobs", project, round, name)
+
+    def delete(self, project: int, round: int, name: str) -> None:
+        """Forgets value and blob under the key; nothing happens when there are none."""
+        with self.atomic():
+            for table in ("records", "blobs"):
+                self._database.execute(
+                    f"DELETE FROM {table} WHERE project = ? AND round = ? AND name = ?",
+                    (project, round, name),
+                )
+
+    def names(self, project: int, round: int) -> tuple[str, ...]:
+        """Names that hold a value or a blob, sorted."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT name FROM records WHERE project = :p AND round = :r"
+                " UNION SELECT name FROM blobs WHERE project = :p AND round = :r ORDER BY name",
+                {"p": project, "r": round},
+            ).fetchall()
+        return tuple(row[0] for row in rows)
+
+    def projects(self) -> tuple[int, ...]:
+        """Projects the journal holds values of, ascending."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT DISTINCT project FROM records WHERE project <> ? ORDER BY project", (NODE,)
+            ).fetchall()
+        return tuple(row[0] for row in rows)
+
+    @contextlib.contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Writes within appear together, or, when the block raises or the process dies, not at all."""
+        with self._lock:
+            if self._depth == 0:
+                self._database.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._database.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._database.execute("COMMIT")
+
+    # TransactionLog
+
+    def append_transaction(self, transaction: SignedTransaction) -> None:
+        """See `TransactionLog`."""
+        with self.atomic():
+            self._database.execute(
+                "INSERT INTO transactions (chain_id, sender, intent, nonce, hash, raw, signed_at_block)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    transaction.chain_id,
+                    transaction.sender,
+                    transaction.intent,
+                    transaction.nonce,
+                    transaction.hash,
+                    transaction.raw,
+                    transaction.signed_at_block,
+                ),
+            )
+
+    def transactions(self, chain_id: int, sender: str, intent: str) -> Sequence[SignedTransaction]:
+        """See `TransactionLog`."""
+        return self._transactions(
+            "chain_id = ? AND sender = ? AND intent = ? ORDER BY id", (chain_id, sender, intent)
+        )
+
+    def transactions_from_nonce(self, chain_id: int, sender: str, nonce: int) -> Sequence[SignedTransaction]:
+        """See `TransactionLog`."""
+        return self._transactions(
+            "id IN (SELECT max(id) FROM transactions WHERE chain_id = ? AND sender = ? AND nonce >= ?"
+            " GROUP BY nonce) ORDER BY nonce",
+            (chain_id, sender, nonce),
+        )
+
+    def _transactions(self, where: str, values: tuple[int | str, ...]) -> list[SignedTransaction]:
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT intent, chain_id, sender, nonce, hash, raw, signed_at_block FROM transactions WHERE "
+                + where,
+                values,
+            ).fetchall()
+        return [SignedTransaction(*row) for row in rows]
+
+    def _put(self, table: str, project: int, round: int, name: str, value: bytes) -> None:
+        with self.atomic():
+            self._database.execute(
+                f"INSERT OR REPLACE INTO {table} (project, round, name, value) VALUES (?, ?, ?, ?)",
+                (project, round, name, value),
+            )
+
+    def _get(self, table: str, project: int, round: int, name: str) -> bytes | None:
+        with self._lock:
+            row = self._database.execute(
+                f"SELECT value FROM {table} WHERE project = ? AND round = ? AND name = ?",
+                (project, round, name),
+            ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def _prepare(self, read_only: bool) -> None:
+        if not read_only:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            os.chmod(self.path, 0o600)
+            with self.atomic():  # a second process may be creating the same file
+                if self._version() == 0:
+                    for statement in filter(str.strip, _SCHEMA.split(";")):
+                        self._database.execute(statement)
+                    self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if self._version() != SCHEMA_VERSION:
+            raise self._broken(f"its schema is {self._version()}, this program knows {SCHEMA_VERSION}")
+
+    def _version(self) -> int:
+        return int(self._database.execute("PRAGMA user_version").fetchone()[0])
+
+    def _broken(self, why: str) -> FairshareError:
+        return FairshareError(
+            Reason.INTEGRITY,
+            f"the journal at {self.path} cannot be read: {why}",
+            "move it aside, or use the program that wrote it",
+        )
