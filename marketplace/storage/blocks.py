@@ -1,0 +1,124 @@
+"""Single blocks by digest, from disk or from peers, with time limits that the Kubo library does not have."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from marketplace.storage.cid import from_digest, raw_block_cid
+from marketplace.storage.node import KuboNode
+
+MAX_PENDING = 128
+MAX_ABANDONED = 32
+
+
+class BlockUnavailable(Exception):
+    """The block did not come in time."""
+
+
+class BlockDamaged(Exception):
+    """The block on disk is not the one that its name says."""
+
+
+@dataclass
+class _Want:
+    """One download in progress: a thread of its own waits in the library, any number of callers for it."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    callers: int = 0
+    block: bytes | None = None
+
+
+class Blocks:
+    """Fetches blocks through a node.
+
+    A download is one block, at most 2 MiB, so a caller that stops asking stops the transfer. Callers that
+    want the same block share one download. One that nobody waits for any more stays, as the node's standing
+    request to its peers; when there are too many of those the node is recycled, which ends them.
+    """
+
+    def __init__(self, node: KuboNode, folder: Path) -> None:
+        self._node = node
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._recycling = threading.Lock()
+        self._wants: dict[bytes, _Want] = {}
+        self._serial = 0
+
+    def ask(self, digest: bytes) -> BlockRequest:
+        """Start to fetch the block; use the request as a context manager, and give it up by leaving.
+
+        Raises BlockUnavailable at once if too many blocks are being waited for.
+        """
+        with self._recycling:
+            if self._abandoned() >= MAX_ABANDONED:
+                self._node.recycle()
+        with self._lock:
+            want = self._wants.get(digest)
+            if want is None:
+                if len(self._wants) >= MAX_PENDING:
+                    raise BlockUnavailable("too many blocks are being waited for")
+                want = self._wants[digest] = _Want()
+                self._serial += 1
+                path = self._folder / f"block-{self._serial}"
+                threading.Thread(target=self._fetch, args=(digest, want, path), daemon=True).start()
+            want.callers += 1
+        return BlockRequest(self, digest, want)
+
+    def get(self, digest: bytes, deadline: float) -> bytes:
+        """The block, if it comes before `deadline` (time.monotonic).
+
+        Raises BlockUnavailable, BlockDamaged.
+        """
+        with self.ask(digest) as request:
+            return request.result(deadline)
+
+    def _fetch(self, digest: bytes, want: _Want, path: Path) -> None:
+        try:
+            if self._node.download(raw_block_cid(digest), path, wanted=lambda: want.callers > 0):
+                want.block = path.read_bytes()
+        finally:
+            path.unlink(missing_ok=True)
+            with self._lock:
+                del self._wants[digest]
+            want.done.set()
+
+    def _leave(self, want: _Want) -> None:
+        with self._lock:
+            want.callers -= 1
+
+    def _abandoned(self) -> int:
+        with self._lock:
+            return sum(want.callers == 0 for want in self._wants.values())
+
+
+class BlockRequest:
+    """A caller's share in a download."""
+
+    def __init__(self, blocks: Blocks, digest: bytes, want: _Want) -> None:
+        self._blocks = blocks
+        self._digest = digest
+        self._want = want
+
+    def result(self, deadline: float) -> bytes:
+        """The block, checked against its digest. Raises BlockUnavailable, BlockDamaged."""
+        in_time = self._want.done.wait(max(0.0, deadline - time.monotonic()))
+        block = self._want.block
+        if not in_time or block is None:
+            raise BlockUnavailable(f"block {from_digest(self._digest)} did not come in time")
+        if hashlib.sha256(block).digest() != self._digest:
+            raise BlockDamaged(f"block {from_digest(self._digest)} is damaged on disk")
+        return block
+
+    def give_up(self) -> None:
+        """Wait no longer; call it once."""
+        self._blocks._leave(self._want)
+
+    def __enter__(self) -> BlockRequest:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.give_up()

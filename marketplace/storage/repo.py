@@ -1,0 +1,126 @@
+"""A Kubo repo on disk: one process at a time, an offline config, a swarm port that survives restarts."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from marketplace.errors import FairshareError, Reason
+
+
+class RepoLock:
+    """Holds a repo for this process; the kernel lets go of it however the process ends."""
+
+    def __init__(self, repo: Path) -> None:
+        self._path = repo / "node.lock"
+        self._descriptor = -1
+
+    def __enter__(self) -> RepoLock:
+        """Raises REFUSED if another process holds the repo."""
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise FairshareError(
+                Reason.REFUSED,
+                f"another storage node runs on {self._path.parent}",
+                "stop it, or give each role a folder of its own",
+            ) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+
+@dataclass(frozen=True)
+class Repo:
+    """Paths in the repo at `path`."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config"
+
+    @property
+    def api(self) -> Path:
+        """Holds the RPC's multiaddress while the node is ready, as Kubo's own daemon has it."""
+        return self.path / "api"
+
+    @property
+    def temporary(self) -> Path:
+        """Uploads and blocks on their way; emptied at every start."""
+        return self.path / "tmp"
+
+    def prepare(self) -> None:
+        """Make the folder, mode 0700: the config holds the node's private key."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def clear(self) -> None:
+        """Remove what a killed process left behind. Call it with the lock held."""
+        self.api.unlink(missing_ok=True)
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        self.temporary.mkdir(mode=0o700)
+
+    def configure(self, *, listen: str, swarm_port: int) -> None:
+        """Write an offline config: no bootstrap, discovery, relay or NAT traversal; TCP on `listen` only.
+
+        `swarm_port` 0 keeps the port of the last start, and picks a free one at the first.
+        Raises BAD_INPUT if the config cannot be read.
+        """
+        try:
+            config: dict[str, Any] = json.loads(self.config.read_text())
+            swarm: list[str] = config["Addresses"]["Swarm"]
+            # one address is what this function wrote; a new repo has a list of defaults
+            remembered = int(swarm[0].split("/")[4]) if len(swarm) == 1 else 0
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise FairshareError(
+                Reason.BAD_INPUT, f"{self.config} is damaged: {error}", "restore it, or name a new folder"
+            ) from error
+        port = swarm_port or remembered or _free_port(listen)
+        network = "ip6" if ":" in listen else "ip4"
+        config["Addresses"]["Swarm"] = [f"/{network}/{listen}/tcp/{port}"]
+        config["Bootstrap"] = []
+        config["Discovery"] = {"MDNS": {"Enabled": False}}
+        config["Routing"] = {"Type": "none"}
+        config["AutoNAT"] = {"ServiceMode": "disabled"}
+        config["Reprovider"] = {"Interval": "0"}
+        config.setdefault("Swarm", {}).update(
+            DisableNatPortMap=True,
+            EnableHolePunching=False,
+            RelayClient={"Enabled": False},
+            RelayService={"Enabled": False},
+            Transports={"Network": dict.fromkeys(("QUIC", "Websocket", "WebTransport", "Relay"), False)},
+        )
+        replacement = self.config.with_suffix(".new")
+        replacement.touch(mode=0o600)
+        replacement.write_text(json.dumps(config, indent=2))
+        replacement.replace(self.config)
+
+    def announce_api(self, multiaddress: str) -> None:
+        """Write the `api` file, whole or not at all."""
+        replacement = self.api.with_suffix(".new")
+        replacement.write_text(multiaddress + "\n")
+        replacement.replace(self.api)
+
+    def stored(self) -> tuple[int, int]:
+        """Number and total bytes of the blocks on disk."""
+        sizes = [entry.stat().st_size for entry in (self.path / "blocks").glob("*/*.data")]
+        return len(sizes), sum(sizes)
+
+
+def _free_port(listen: str) -> int:
+    family = socket.AF_INET6 if ":" in listen else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((listen, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,214 @@
+"""The content store: blobs by CID through Kubo's RPC, of our embedded node or of Kubo's own daemon alike."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import ipfshttpclient
+import requests.exceptions
+from ipfshttpclient import exceptions as rpc_errors
+
+from marketplace.errors import FairshareError, Reason
+from marketplace.storage.cid import cid_of, digest_of
+from marketplace.storage.multiaddress import check_multiaddress
+
+_T = TypeVar("_T")
+_BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
+_LOOPBACK = ("/ip4/127.", "/ip6/::1/", "/dns/localhost/", "/dns4/localhost/", "/dns6/localhost/")
+_MALFORMED_WORDS = ("unrecognized object", "is a directory", "unixfs", "protobuf", "not a file")
+# ipfshttpclient passes urllib3 an argument that it no longer needs, and says so at every call.
+warnings.filterwarnings(
+    "ignore", message="The 'strict' parameter is no longer needed", category=FutureWarning
+)
+# What a call raises; reading a streamed body raises the errors of requests as they are.
+_BROKEN = (requests.exceptions.RequestException, rpc_errors.CommunicationError, rpc_errors.DecodingError)
+_DOWN = (rpc_errors.ConnectionError, rpc_errors.ProtocolError)
+
+
+class ContentStore:
+    """Blobs by CID, through the RPC at multiaddress `api`.
+
+    What is fetched is checked here: the CID of the bytes is computed again, which covers every block, so the
+    node behind the RPC need not be trusted for integrity. `timeout_s` bounds calls that need no peer. Safe to
+    share between threads.
+    """
+
+    def __init__(self, api: str, timeout_s: float = 30.0) -> None:
+        """Does not connect. Raises BAD_INPUT if `api` is not the multiaddress of an HTTP endpoint."""
+        try:
+            # Client and not connect(), which refuses every daemon newer than its own time
+            self._client: Any = ipfshttpclient.Client(
+                api, timeout=timeout_s, headers={"Accept-Encoding": "identity"}
+            )
+        except rpc_errors.AddressError as error:
+            raise FairshareError(
+                Reason.BAD_INPUT,
+                f"not an RPC address: {api[:128]}",
+                "it reads like /ip4/127.0.0.1/tcp/5001/http",
+            ) from error
+        if api.startswith(_LOOPBACK):
+            # a proxy from the environment cannot reach our loopback address
+            self._client._client._session_props["trust_env"] = False
+        self._api = api
+        self._timeout_s = timeout_s
+
+    def ping(self) -> None:
+        """Return if the node answers. Raises STORAGE_UNREACHABLE."""
+        self._ask(self._client.version)
+
+    def add(self, data: bytes) -> str:
+        """Store and pin `data`; its CIDv0.
+
+        Raises STORAGE_UNREACHABLE, INTEGRITY if the node stored something else.
+        """
+        expected = cid_of(data)
+        cid = self._ask(lambda: self._client.add_bytes(data, opts={"pin": "true"}))
+        if cid != expected:
+            raise FairshareError(
+                Reason.INTEGRITY,
+                f"the storage node stored {str(cid)[:64]} where {expected} was due",
+                "let it add with Kubo's default settings (CIDv0, 256 KiB chunks)",
+            )
+        return expected
+
+    def fetch(self, cid: str, *, max_bytes: int, timeout_s: float) -> bytes:
+        """The bytes named by `cid`, at most `max_bytes`, within `timeout_s` seconds.
+
+        Raises BAD_INPUT for what is no CIDv0, UNAVAILABLE if nobody serves it in time, TOO_LARGE beyond
+        `max_bytes`, INTEGRITY if what comes is not what the CID names, STORAGE_UNREACHABLE if the node is
+        down.
+        """
+        digest_of(cid)
+        deadline = time.monotonic() + timeout_s
+        try:
+            data = self._ask(lambda: self._read(cid, max_bytes, deadline), deadline)
+        except _BROKEN as error:
+            raise _fetch_error(cid, error) from error
+        if cid_of(data) != cid:
+            if (
+                time.monotonic() >= deadline
+            ):  # Kubo's daemon ends the stream early, without a sign, when time is up
+                raise _unavailable(cid)
+            raise FairshareError(
+                Reason.INTEGRITY, f"what came for {cid} is not what it names", "ask another node"
+            )
+        return data
+
+    def connect(self, multiaddress: str) -> None:
+        """Connect the node to a peer; at once if it is connected.
+
+        Raises BAD_INPUT for an address that is not /ip4|ip6|dns4/../tcp/../p2p/.., UNAVAILABLE if the peer
+        cannot be reached, STORAGE_UNREACHABLE.
+        """
+        check_multiaddress(multiaddress)
+        try:
+            self._ask(lambda: self._client.swarm.connect(_WholeText(multiaddress)))
+        except _BROKEN as error:
+            raise FairshareError(
+                Reason.UNAVAILABLE,
+                f"no connection to the peer {multiaddress}",
+                "it may be down: try again later",
+            ) from error
+
+    def addresses(self) -> list[str]:
+        """Multiaddresses, each with /p2p/ID, that peers can dial this node at. Raises STORAGE_UNREACHABLE."""
+        return [address for address in self._ask(self._client.id)["Addresses"] or () if _is_dialable(address)]
+
+    def peers(self) -> list[str]:
+        """Peer IDs that the node is connected to. Raises STORAGE_UNREACHABLE."""
+        return [peer["Peer"] for peer in self._ask(self._client.swarm.peers)["Peers"] or ()]
+
+    def pin(self, cid: str, timeout_s: float = 60.0) -> None:
+        """Keep the blob, fetching what is missing. Raises BAD_INPUT, UNAVAILABLE, STORAGE_UNREACHABLE."""
+        digest_of(cid)
+        try:
+            self._ask(
+                lambda: self._client.pin.add(
+                    cid, opts={"timeout": f"{timeout_s:.3f}s"}, timeout=timeout_s + 5
+                )
+            )
+        except _BROKEN as error:
+            raise _fetch_error(cid, error) from error
+
+    def unpin(self, cid: str) -> None:
+        """Keep the blob no longer, if it is pinned at all. Raises BAD_INPUT, STORAGE_UNREACHABLE."""
+        digest_of(cid)
+        try:
+            self._ask(lambda: self._client.pin.rm(cid))
+        except rpc_errors.ErrorResponse as error:
+            if "not pinned" not in str(error):
+                raise _unreachable(self._api, error) from error
+
+    def _read(self, cid: str, max_bytes: int, deadline: float) -> bytes:
+        left = max(0.001, deadline - time.monotonic())
+        pieces: Iterator[bytes] = self._client.cat(
+            cid,
+            opts={"length": max_bytes + 1, "timeout": f"{left:.3f}s"},
+            timeout=left + 2,  # the node should be the first to give up: it knows why
+            stream=True,
+        )
+        data = bytearray()
+        for piece in pieces:
+            data += piece
+            if len(data) > max_bytes:
+                raise FairshareError(
+                    Reason.TOO_LARGE,
+                    f"{cid} is larger than the {max_bytes} bytes that are due",
+                    "do not use it",
+                )
+            if time.monotonic() > deadline + 2:
+                raise _unavailable(cid)
+        return bytes(data)
+
+    def _ask(self, call: Callable[[], _T], deadline: float | None = None) -> _T:
+        """The call's result, tried again with back-off while the node is down. Raises STORAGE_UNREACHABLE."""
+        for pause_s in (*_BACK_OFF_S, None):
+            try:
+                return call()
+            except _DOWN as error:
+                late = deadline is not None and pause_s is not None and time.monotonic() + pause_s > deadline
+                if pause_s is None or late:
+                    raise _unreachable(self._api, error) from error
+                time.sleep(pause_s)
+        raise AssertionError("unreachable")
+
+
+class _WholeText(str):
+    """A text without items: ipfshttpclient's `swarm.connect` sends each item of its argument once more."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+
+def _is_dialable(address: str) -> bool:
+    try:
+        check_multiaddress(address)
+    except FairshareError:
+        return False
+    return True
+
+
+def _fetch_error(cid: str, error: Exception) -> FairshareError:
+    words = str(error).lower()
+    if isinstance(error, rpc_errors.ErrorResponse) and any(word in words for word in _MALFORMED_WORDS):
+        return FairshareError(Reason.INTEGRITY, f"{cid} is not a plain file: {error}", "do not use it")
+    return _unavailable(cid)
+
+
+def _unavailable(cid: str) -> FairshareError:
+    return FairshareError(
+        Reason.UNAVAILABLE,
+        f"nobody serves {cid} in time",
+        "connect to a peer that has it, or try again later",
+    )
+
+
+def _unreachable(api: str, error: Exception) -> FairshareError:
+    return FairshareError(
+        Reason.STORAGE_UNREACHABLE,
+        f"the storage node at {api} does not answer: {type(error).__name__}",
+        "start it, or name the RPC address of another node",
+    )
