@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import BinaryIO
 
@@ -82,8 +81,3 @@ def _copy(source: BinaryIO, target: BinaryIO, length: int) -> None:
             raise BadBody("a body that ends too early")
         target.write(piece)
         length -= len(piece)
-
-
-def free_space(folder: Path) -> int:
-    """Free bytes on the disk that holds `folder`."""
-    return shutil.disk_usage(folder).free

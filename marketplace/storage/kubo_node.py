@@ -18,7 +18,7 @@ from pathlib import Path
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.blocks import Blocks
-from marketplace.storage.libkubo import KuboLibrary
+from marketplace.storage.kubo_library import KuboLibrary
 from marketplace.storage.node import KuboNode
 from marketplace.storage.repo import Repo, RepoLock
 from marketplace.storage.rpc import Rpc

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from marketplace.storage.libkubo import KuboLibrary
+from marketplace.storage.kubo_library import KuboLibrary
 
 _T = TypeVar("_T")
 _REMEMBERED_PEERS = 64

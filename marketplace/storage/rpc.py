@@ -12,9 +12,9 @@ from typing import Any
 from marketplace.errors import FairshareError
 from marketplace.storage.blocks import BlockDamaged, Blocks, BlockUnavailable
 from marketplace.storage.cid import digest_of, from_digest
-from marketplace.storage.dag import MalformedBlock, parse_block
+from marketplace.storage.dag import CHUNK_BYTES, MalformedBlock, parse_block
 from marketplace.storage.files import FileReader
-from marketplace.storage.libkubo import VERSION
+from marketplace.storage.kubo_library import VERSION
 from marketplace.storage.multiaddress import check_multiaddress
 from marketplace.storage.node import KuboNode
 from marketplace.storage.repo import Repo
@@ -25,11 +25,24 @@ _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)){1,4}\Z")
 _DURATION_PART = re.compile(r"([\d.]+)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
+_LAYOUT = {
+    "cid-version": "0",
+    "raw-leaves": "false",
+    "chunker": f"size-{CHUNK_BYTES}",
+    "hash": "sha2-256",
+    "trickle": "false",
+    "wrap-with-directory": "false",
+}
+
 Answer = dict[str, Any] | Iterator[bytes]
 
 
 class RpcError(Exception):
     """A request that cannot be fulfilled; the text is the `Message` of Kubo's error document."""
+
+
+class RpcUnavailable(RpcError):
+    """What is asked for did not come in time."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +118,9 @@ class Rpc:
 
     def add(self, path: Path, query: Query) -> dict[str, Any]:
         """Kubo's `add` of one file with default layout. Raises RpcError."""
-        for option, default in (("cid-version", "0"), ("raw-leaves", "false"), ("trickle", "false")):
+        for option, default in _LAYOUT.items():
             if query.options.get(option, default).lower() != default:
                 raise RpcError(f"this node adds with {option}={default} only")
-        if query.flag("wrap-with-directory", False) or "chunker" in query.options:
-            raise RpcError("this node adds single files in the default layout only")
         only_hash = query.flag("only-hash", False)
         cid = self._node.add_file(path, only_hash=only_hash)
         if not cid:
@@ -146,9 +157,7 @@ class Rpc:
         deadline = query.deadline()
         below: set[str] = set()
         for cid in pins:
-            if cid.startswith("Qm"):
-                block = parse_block(self._blocks.get(digest_of(cid), deadline))
-                below.update(from_digest(link.digest) for link in block.links)
+            below.update(self._children(cid, deadline))
         kinds = {cid: "indirect" if cid in below else "recursive" for cid in pins}
         wanted = query.options.get("type", "all")
         keys = {cid: {"Type": kind} for cid, kind in kinds.items() if wanted in ("all", kind)}
@@ -158,6 +167,17 @@ class Rpc:
                 raise RpcError(f"path '{cid}' is not pinned")
             keys = {cid: keys[cid]}
         return {"Keys": keys}
+
+    def _children(self, cid: str, deadline: float) -> list[str]:
+        if not cid.startswith("Qm"):
+            return []
+        try:
+            block = parse_block(self._blocks.get(digest_of(cid), deadline))
+        except MalformedBlock:
+            return []  # no file: somebody pinned it by other means
+        except (BlockUnavailable, BlockDamaged) as error:
+            raise _as_rpc_error(error) from None
+        return [from_digest(link.digest) for link in block.links]
 
     def _swarm_connect(self, query: Query) -> dict[str, Any]:
         try:
@@ -209,5 +229,5 @@ def _translated(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _as_rpc_error(error: Exception) -> RpcError:
     if isinstance(error, BlockUnavailable):
-        return RpcError(f"context deadline exceeded: {error}")  # the words of Kubo's own daemon
+        return RpcUnavailable(f"context deadline exceeded: {error}")  # the words of Kubo's own daemon
     return RpcError(f"unrecognized object: {error}")

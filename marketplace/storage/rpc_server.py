@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from marketplace.errors import FairshareError
 from marketplace.storage.http_body import BadBody, receive, single_file
-from marketplace.storage.rpc import Query, Rpc, RpcError
+from marketplace.storage.rpc import Query, Rpc, RpcError, RpcUnavailable
 
 HOST = "127.0.0.1"
 _PREFIX = "/api/v0/"
@@ -39,6 +40,11 @@ class RpcServer(ThreadingHTTPServer):
         """Where clients find it."""
         return f"/ip4/{HOST}/tcp/{self.server_address[1]}/http"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error; all others go to the log with their trace."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     def temporary_path(self, kind: str) -> Path:
         """A new path in the folder for temporary files."""
         with self._lock:
@@ -56,14 +62,16 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path)
         body = self.server.temporary_path("body")
         try:
+            if not self._from_here():
+                self.close_connection = True  # its body is not read
+                self._refuse(403, "requests of web pages and for other hosts are refused")
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             receive(cast(BinaryIO, self.rfile), headers, body)
-            if not self._from_here():
-                self._refuse(403, "requests of web pages and for other hosts are refused")
-            elif not path.path.startswith(_PREFIX):
-                self._refuse(404, "404 page not found")
-            else:
+            if path.path.startswith(_PREFIX):
                 self._call(path.path[len(_PREFIX) :].rstrip("/"), _query(path.query), body)
+            else:
+                self._refuse(404, "404 page not found")
         except BadBody as error:
             self.close_connection = True  # what is left of the body would be read as the next request
             self._refuse(400, str(error))
@@ -119,10 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_chunk(first)
             for piece in pieces:
                 self._send_chunk(piece)
-        except RpcError:
+            self.wfile.write(b"0\r\n\r\n")
+        except RpcUnavailable:
             self.close_connection = True  # without the last chunk the client knows that this is not all
-            return
-        self.wfile.write(b"0\r\n\r\n")
+        except RpcError as error:
+            # as Kubo's daemon does: whoever checks the CID finds that these are other bytes than it names
+            self.wfile.write(b"0\r\nX-Stream-Error: %s\r\n\r\n" % str(error).encode("ascii", "replace"))
 
     def _send_chunk(self, piece: bytes) -> None:
         if piece:

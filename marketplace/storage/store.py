@@ -16,6 +16,8 @@ from marketplace.storage.cid import cid_of, digest_of
 from marketplace.storage.multiaddress import check_multiaddress
 
 _T = TypeVar("_T")
+# Kubo's defaults as they were when CIDv0 became the market's: a daemon may be configured otherwise
+_LAYOUT = {"cid-version": "0", "raw-leaves": "false", "chunker": "size-262144", "hash": "sha2-256"}
 _BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
 _LOOPBACK = ("/ip4/127.", "/ip6/::1/", "/dns/localhost/", "/dns4/localhost/", "/dns6/localhost/")
 _MALFORMED_WORDS = ("unrecognized object", "is a directory", "unixfs", "protobuf", "not a file")
@@ -57,7 +59,7 @@ class ContentStore:
 
     def ping(self) -> None:
         """Return if the node answers. Raises STORAGE_UNREACHABLE."""
-        self._ask(self._client.version)
+        self._simple(lambda: self._client.version()["Version"])
 
     def add(self, data: bytes) -> str:
         """Store and pin `data`; its CIDv0.
@@ -65,7 +67,7 @@ class ContentStore:
         Raises STORAGE_UNREACHABLE, INTEGRITY if the node stored something else.
         """
         expected = cid_of(data)
-        cid = self._ask(lambda: self._client.add_bytes(data, opts={"pin": "true"}))
+        cid = self._simple(lambda: self._client.add_bytes(data, opts=_LAYOUT))
         if cid != expected:
             raise FairshareError(
                 Reason.INTEGRITY,
@@ -115,11 +117,12 @@ class ContentStore:
 
     def addresses(self) -> list[str]:
         """Multiaddresses, each with /p2p/ID, that peers can dial this node at. Raises STORAGE_UNREACHABLE."""
-        return [address for address in self._ask(self._client.id)["Addresses"] or () if _is_dialable(address)]
+        addresses = self._simple(lambda: self._client.id()["Addresses"] or ())
+        return [address for address in map(str, addresses) if _is_dialable(address)]
 
     def peers(self) -> list[str]:
         """Peer IDs that the node is connected to. Raises STORAGE_UNREACHABLE."""
-        return [peer["Peer"] for peer in self._ask(self._client.swarm.peers)["Peers"] or ()]
+        return self._simple(lambda: [str(peer["Peer"]) for peer in self._client.swarm.peers()["Peers"] or ()])
 
     def pin(self, cid: str, timeout_s: float = 60.0) -> None:
         """Keep the blob, fetching what is missing. Raises BAD_INPUT, UNAVAILABLE, STORAGE_UNREACHABLE."""
@@ -138,7 +141,7 @@ class ContentStore:
         digest_of(cid)
         try:
             self._ask(lambda: self._client.pin.rm(cid))
-        except rpc_errors.ErrorResponse as error:
+        except _BROKEN as error:
             if "not pinned" not in str(error):
                 raise _unreachable(self._api, error) from error
 
@@ -162,6 +165,13 @@ class ContentStore:
             if time.monotonic() > deadline + 2:
                 raise _unavailable(cid)
         return bytes(data)
+
+    def _simple(self, call: Callable[[], _T]) -> _T:
+        """The result of a call that a node can always answer. Raises STORAGE_UNREACHABLE."""
+        try:
+            return self._ask(call)
+        except (*_BROKEN, KeyError, TypeError) as error:  # the last two: a document without what is due
+            raise _unreachable(self._api, error) from error
 
     def _ask(self, call: Callable[[], _T], deadline: float | None = None) -> _T:
         """The call's result, tried again with back-off while the node is down. Raises STORAGE_UNREACHABLE."""

@@ -67,7 +67,7 @@ class KuboLibrary:
         return self._string(self._go.AddFile(self._repo, self._text(str(path)), only_hash))
 
     def download(self, cid: str, path: Path) -> bool:
-        """Write the content of `cid` to `path`; False if that failed. Waits for a peer that has it, for ever."""
+        """Write the content of `cid` to `path`; False if that failed. Waits, for ever, for a peer with it."""
         done = self._go.Download(self._repo, self._text(cid), self._text(str(path))) == 0
         self._trim_log()
         return bool(done)
