@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 from eth_utils.crypto import keccak
 
-from marketplace.errors import FairshareError, Reason
-
 
 class Span(NamedTuple):
     """A stretch of bytes of the code: `start` and `length`, in bytes."""
@@ -28,7 +26,6 @@ class Artifact:
     bytecode: str
     deployed_bytecode: str
     immutable_references: tuple[Span, ...]  # stretches of the runtime code that the constructor fills in
-    link_references: Mapping[str, tuple[Span, ...]]  # by library: where its address goes in the creation code
 
     @classmethod
     def from_compiler(cls, name: str, compiled: Mapping[str, Any]) -> Artifact:
@@ -46,32 +43,10 @@ class Artifact:
                     for place in places
                 )
             ),
-            link_references={
-                library: tuple(Span(place["start"], place["length"]) for place in places)
-                for libraries in code.get("linkReferences", {}).values()
-                for library, places in libraries.items()
-            },
         )
-
-    def linked(self, libraries: Mapping[str, str]) -> str:
-        """Creation code (hex) with the libraries' addresses filled in; BAD_INPUT when one is not given."""
-        code = self.bytecode
-        for library, spans in self.link_references.items():
-            if library not in libraries:
-                raise FairshareError(
-                    Reason.BAD_INPUT,
-                    f"{self.name} uses library {library}, which is not deployed",
-                    "deploy it first",
-                )
-            address = libraries[library].removeprefix("0x").lower()
-            for start, length in spans:
-                code = code[: 2 * start] + address + code[2 * (start + length) :]
-        return code
 
     def matches(self, runtime: bytes) -> bool:
         """Whether `runtime`, read from a chain, is this contract's code up to its immutables."""
-        if "__$" in self.deployed_bytecode:
-            raise ValueError(f"{self.name} has unlinked libraries: its runtime code is not known")
         return runtime_without_immutables(runtime, self.immutable_references) == runtime_without_immutables(
             bytes.fromhex(self.deployed_bytecode), self.immutable_references
         )
@@ -105,10 +80,6 @@ def from_json(text: str) -> dict[str, Artifact]:
             bytecode=fields["bytecode"],
             deployed_bytecode=fields["deployed_bytecode"],
             immutable_references=tuple(Span(*span) for span in fields["immutable_references"]),
-            link_references={
-                library: tuple(Span(*span) for span in spans)
-                for library, spans in fields["link_references"].items()
-            },
         )
         for key, fields in json.loads(text).items()
     }

@@ -96,6 +96,11 @@ class MarketClient(ChainClient):
         found = address(self._call(self.market.functions.gramVerifier(), "latest"))
         return contract_at(self.web3, GRAM_VERIFIER, found)
 
+    @functools.cached_property
+    def judge(self) -> Address:
+        """The contract that holds the rules from G to pay."""
+        return address(self._call(self.market.functions.judge(), "latest"))
+
     def circuit(self, digest: bytes, *, block: BlockIdentifier = "latest") -> Circuit:
         """The circuit registered under `digest`; NOT_FOUND when none is."""
         circuit = Circuit.from_abi(self._call(self.gram_verifier.functions.circuitOf(digest), block))

@@ -22,7 +22,6 @@ from marketplace.errors import FairshareError, Reason
 _OUTPUTS = [
     "abi",
     "evm.bytecode.object",
-    "evm.bytecode.linkReferences",
     "evm.deployedBytecode.object",
     "evm.deployedBytecode.immutableReferences",
 ]

@@ -13,7 +13,7 @@ from eth_utils.abi import collapse_if_tuple
 from eth_utils.crypto import keccak
 
 from marketplace.chain.compile import compile_contracts
-from marketplace.chain.types import Status
+from marketplace.chain.types import Status, address
 from marketplace.errors import FairshareError, Reason
 
 _STRING_ERROR = bytes.fromhex("08c379a0")  # Error(string)
@@ -48,9 +48,20 @@ class Revert(NamedTuple):
     arguments: Mapping[str, Any]
 
 
+class _Parameter(NamedTuple):
+    name: str
+    kind: str  # canonical ABI type
+    internal: str  # Solidity's type
+
+    def typed(self, value: Any) -> Any:
+        if self.internal == "enum Status" and value in set(Status):
+            return Status(value)
+        return address(value) if self.kind == "address" else value
+
+
 class _ErrorType(NamedTuple):
     name: str
-    parameters: tuple[tuple[str, str], ...]  # name, canonical type
+    parameters: tuple[_Parameter, ...]
 
 
 def revert_data(data: Any) -> bytes:
@@ -72,12 +83,11 @@ def decode_revert(data: bytes) -> Revert | None:
     error = _error_types().get(data[:4])
     if error is None:
         return None
-    values = _decode([kind for _, kind in error.parameters], data[4:])
+    values = _decode([parameter.kind for parameter in error.parameters], data[4:])
     if values is None:
         return None
-    return Revert(
-        error.name, {name: value for (name, _), value in zip(error.parameters, values, strict=True)}
-    )
+    pairs = zip(error.parameters, values, strict=True)
+    return Revert(error.name, {parameter.name: parameter.typed(value) for parameter, value in pairs})
 
 
 def as_error(data: bytes, doing: str, message: str = "") -> FairshareError:
@@ -139,11 +149,17 @@ def _errors_of(abi: Iterable[Mapping[str, Any]]) -> Iterable[_ErrorType]:
             yield _ErrorType(
                 entry["name"],
                 tuple(
-                    (parameter["name"] or f"#{i}", collapse_if_tuple(parameter))
+                    _Parameter(
+                        parameter["name"] or f"#{i}",
+                        collapse_if_tuple(parameter),
+                        parameter.get("internalType", ""),
+                    )
                     for i, parameter in enumerate(entry["inputs"])
                 ),
             )
 
 
 def _selector(error: _ErrorType) -> bytes:
-    return bytes(keccak(text=f"{error.name}({','.join(kind for _, kind in error.parameters)})")[:4])
+    return bytes(
+        keccak(text=f"{error.name}({','.join(parameter.kind for parameter in error.parameters)})")[:4]
+    )

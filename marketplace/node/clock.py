@@ -1,0 +1,131 @@
+"""The chain's time: deadlines are block timestamps, so nodes wait for blocks, not for seconds."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from marketplace.chain.chain_client import ChainClient
+from marketplace.chain.types import Block
+
+_CONNECT_TIMEOUT_S = 3.0
+_RETRY_AFTER_S = 30.0  # before another attempt to subscribe
+_LARGEST_MESSAGE = 1024 * 1024  # bytes
+_SUBSCRIBE = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
+
+
+class ChainClock:
+    """Waits for blocks of the client's chain.
+
+    Where the endpoint offers a websocket on the same address, a `newHeads` subscription wakes the waiting
+    thread; elsewhere the chain is asked every `poll_s` seconds. `stop`, when set, ends every wait within
+    `poll_s`. Every wait raises CHAIN_UNREACHABLE as the client does.
+    """
+
+    def __init__(
+        self, client: ChainClient, *, stop: threading.Event | None = None, poll_s: float = 1.0
+    ) -> None:
+        self._client = client
+        self._stop = stop or threading.Event()
+        self._poll_s = poll_s
+        self._socket: ClientConnection | None = None
+        self._subscribe_not_before = 0.0
+        self._seen = -1
+
+    def now(self) -> int:
+        """Timestamp of the newest block, in seconds."""
+        return self.latest().timestamp
+
+    def latest(self) -> Block:
+        """The newest block."""
+        block = self._client.latest_block()
+        self._seen = block.number
+        return block
+
+    def wait_until(self, timestamp: int, timeout_s: float | None = None) -> bool:
+        """True once a block of time >= `timestamp` exists; False after `timeout_s`, or when stopped."""
+        give_up_at = None if timeout_s is None else time.monotonic() + timeout_s
+        while self.latest().timestamp < timestamp:
+            left = None if give_up_at is None else give_up_at - time.monotonic()
+            if self._stop.is_set() or (left is not None and left <= 0):
+                return False
+            self.wait_for_block(left)
+        return True
+
+    def wait_for_block(self, timeout_s: float | None = None) -> Block | None:
+        """The newest block, once it is another than this clock returned last (the first call returns at once).
+
+        None after `timeout_s`, or when stopped.
+        """
+        give_up_at = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._stop.is_set():
+            self._subscribe()  # before asking: a block in between then wakes the wait below
+            seen = self._seen
+            block = self.latest()
+            if block.number != seen:
+                return block
+            left = self._poll_s if give_up_at is None else min(self._poll_s, give_up_at - time.monotonic())
+            if left <= 0:
+                return None
+            self._pause(left)
+        return None
+
+    def close(self) -> None:
+        """Ends the subscription."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _pause(self, seconds: float) -> None:
+        """Until the endpoint announces something, or for `seconds`."""
+        if self._socket is None:
+            self._stop.wait(seconds)
+            return
+        try:
+            self._socket.recv(timeout=seconds)
+        except TimeoutError:
+            return
+        except (WebSocketException, OSError):
+            self._give_up_subscription()
+
+    def _subscribe(self) -> None:
+        if self._socket is not None or time.monotonic() < self._subscribe_not_before:
+            return
+        url = urlsplit(self._client.rpc_url)
+        scheme = "wss" if url.scheme == "https" else "ws"
+        try:
+            self._socket = connect(
+                urlunsplit((scheme, url.netloc, url.path, url.query, "")),
+                open_timeout=_CONNECT_TIMEOUT_S,
+                max_size=_LARGEST_MESSAGE,
+                proxy=None,
+            )
+            self._socket.send(_SUBSCRIBE)
+            answer = json.loads(self._socket.recv(timeout=_CONNECT_TIMEOUT_S))
+            if not isinstance(answer, dict) or "result" not in answer:
+                self._give_up_subscription()
+        except (WebSocketException, OSError, TimeoutError, ValueError):
+            self._give_up_subscription()
+
+    def _give_up_subscription(self) -> None:
+        """Polls for a while: many endpoints offer no websocket."""
+        self._subscribe_not_before = time.monotonic() + _RETRY_AFTER_S
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,83 @@
+"""How a daemon starts, keeps going through passing failures, and stops."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from marketplace.chain.sender import Stopped
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.logging import Logger
+
+# What may be different the next time without anybody doing anything.
+TRANSIENT = frozenset({Reason.CHAIN_UNREACHABLE, Reason.STORAGE_UNREACHABLE, Reason.UNAVAILABLE})
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; a second SIGINT ends the process at once. Main thread only.
+
+    Start libraries that install handlers of their own (the embedded IPFS node) before this.
+    """
+    event = stop or threading.Event()
+
+    def request_stop(number: int, frame: FrameType | None) -> None:
+        if event.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        event.set()
+
+    earlier = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def is_transient(error: FairshareError) -> bool:
+    """Whether trying again later may help."""
+    return error.reason in TRANSIENT
+
+
+def keep_going(
+    step: Callable[[], bool],
+    *,
+    stop: threading.Event,
+    log: Logger,
+    first_pause_s: float = _FIRST_PAUSE_S,
+    longest_pause_s: float = _LONGEST_PAUSE_S,
+) -> None:
+    """Calls `step` until it returns False or `stop` is set.
+
+    `step` waits for work by itself and returns True to be called again. After a transient FairshareError it is
+    called again, with pauses that double from first_pause_s to longest_pause_s (and vary, so that daemons do
+    not all return at once); any other error ends the loop.
+    """
+    pause = first_pause_s
+    while not stop.is_set():
+        try:
+            if not step():
+                return
+            pause = first_pause_s
+        except Stopped:
+            return
+        except FairshareError as error:
+            if not is_transient(error):
+                log.error("failed", reason=error.reason, problem=error.message, hint=error.hint)
+                raise
+            log.warning(
+                "will retry",
+                reason=error.reason,
+                problem=error.message,
+                hint=error.hint,
+                pause_s=round(pause, 1),
+            )
+            stop.wait(pause * random.uniform(0.75, 1.25))
+            pause = min(2 * pause, longest_pause_s)
+    log.info("stopped")
