@@ -1,0 +1,88 @@
+"""The shape of a Gram circuit, and the rows and columns that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marketplace.errors import FairshareError, Reason
+
+CIRCUIT_VERSION = 1  # part of the circuit's identity: raise it with any change to `layout_of` or zk.circuit
+MIN_SLOTS = 3
+MAX_SLOTS = 16
+MAX_ELEMENTS = 100_000  # slots * length: beyond it proving needs more than an ordinary machine
+BLINDING_ROWS = 6  # rows at the end of each column that halo2 keeps for itself, in this circuit
+_MIN_LOGROWS = 7
+_MAX_COLUMNS = 7
+
+
+@dataclass(frozen=True)
+class CircuitShape:
+    """`slots` (K) updates of `length` (d) integers each.
+
+    Raises FairshareError(TOO_LARGE) beyond the exact path, FairshareError(BAD_INPUT) where no circuit exists.
+    """
+
+    slots: int
+    length: int
+
+    def __post_init__(self) -> None:
+        if self.slots > MAX_SLOTS:
+            raise FairshareError(
+                Reason.TOO_LARGE,
+                f"{self.slots} slots are more than a circuit takes: at most {MAX_SLOTS}",
+                "use fewer trainer slots",
+            )
+        if self.slots < MIN_SLOTS or self.length < 1:
+            raise FairshareError(
+                Reason.BAD_INPUT,
+                f"no circuit for {self.slots} slots x {self.length}: at least {MIN_SLOTS} slots, 1 parameter",
+                "use more trainer slots or a model with trainable parameters",
+            )
+        if self.slots * self.length > MAX_ELEMENTS:
+            raise FairshareError(
+                Reason.TOO_LARGE,
+                f"{self.slots} slots x {self.length} parameters = {self.slots * self.length} is beyond "
+                f"the exact path: at most {MAX_ELEMENTS}",
+                f"train at most {MAX_ELEMENTS // self.slots} parameters, or use fewer slots",
+            )
+
+    @property
+    def triangle(self) -> int:
+        """Entries of the Gram matrix's upper triangle: K (K + 1) / 2."""
+        return self.slots * (self.slots + 1) // 2
+
+
+@dataclass(frozen=True)
+class Layout:
+    """2^`logrows` rows; dot products run over `columns` elements a row."""
+
+    logrows: int
+    columns: int
+
+    @property
+    def usable_rows(self) -> int:
+        return (1 << self.logrows) - BLINDING_ROWS
+
+
+def layout_of(shape: CircuitShape) -> Layout:
+    """The layout of `shape`, the same for everybody: it is part of the circuit's identity.
+
+    Every column holds its cells without wrapping over: no constraint depends on ezkl's overflow handling.
+    Cost model, fitted to measured memory and CPU time (benchmarks/prove.py): columns times rows times the
+    evaluation domain's extension, which doubles where the gates' degree (columns + 2) passes a power of two.
+    """
+    candidates = [Layout(_logrows(shape, columns), columns) for columns in range(1, _MAX_COLUMNS + 1)]
+    return min(candidates, key=lambda layout: (_cost(shape, layout), layout.columns))
+
+
+def _logrows(shape: CircuitShape, columns: int) -> int:
+    # As ezkl counts: one padded dot product for each entry of the triangle, its inputs once, its outputs.
+    rows_per_dot = -(-shape.length // columns)
+    cells = shape.triangle * rows_per_dot * columns + shape.slots * shape.length + shape.triangle
+    rows = -(-cells // columns) + 2 * shape.slots  # a started row is not shared between operations
+    return max(_MIN_LOGROWS, (rows + BLINDING_ROWS - 1).bit_length())
+
+
+def _cost(shape: CircuitShape, layout: Layout) -> int:
+    extension = 8 if layout.columns <= 3 else 12
+    return (shape.slots + 3 * layout.columns + 4) * extension << layout.logrows

@@ -1,0 +1,54 @@
+"""Structured reference strings: what size one has, and which ones come from a ceremony.
+
+An SRS is the powers of a secret number tau in the exponent. Whoever knows tau can open a commitment to
+anything and prove anything. `test`: made on one machine, whose owner could know tau. `ceremony`: the
+perpetual powers of tau, where one honest participant among dozens is enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from marketplace.errors import FairshareError, Reason
+
+SrsKind = Literal["test", "ceremony"]
+
+# SHA-256 of the perpetual powers of tau, cut to 2^k and in ezkl's format, by k (ezkl 23.0.5, src/srs_sha.rs).
+CEREMONY_SHA256 = {
+    7: "e65f95150519fe01c2bedf8f832f5249822ef84c9c017307419e10374ff9eeb1",
+    8: "446092fd1d6030e5bb2f2a8368267d5ed0fbdb6a766f6c5e4a4841827ad3106f",
+    9: "493d088951882ad81af11e08c791a38a37c0ffff14578cf2c7fb9b7bca654d8b",
+    10: "9705d450e5dfd06adb673705f7bc34418ec86339203198beceb2ae7f1ffefedb",
+    11: "257fa566ed9bc0767d3e63e92b5e966829fa3347d320a32055dc31ee7d33f8a4",
+    12: "28b151069f41abc121baa6d2eaa8f9e4c4d8326ddbefee2bd9c0776b80ac6fad",
+    13: "d5d94bb25bdc024f649213593027d861042ee807cafd94b49b54f1663f8f267d",
+    14: "c09129f064c08ecb07ea3689a2247dcc177de6837e7d2f5f946e30453abbccef",
+    15: "90807800a1c3b248a452e1732c45ee5099f38b737356f5542c0584ec9c3ebb45",
+    16: "2a1a494630e71bc026dd5c0eab4c1b9a5dbc656228c1f0d48f5dbd3909b161d3",
+    17: "41509f380362a8d14401c5ae92073154922fe23e45459ce6f696f58607655db7",
+    18: "d0148475717a2ba269784a178cb0ab617bc77f16c58d4a3cbdfe785b591c7034",
+    19: "d1a1655b4366a766d1578beb257849a92bf91cb1358c1a2c37ab180c5d3a204d",
+    20: "54ef75911da76d7a6b7ea341998aaf66cb06c679c53e0a88a4fe070dd3add963",
+}
+
+
+def size(logrows: int) -> int:
+    """Bytes of an SRS file for 2^logrows rows: k, 2^k powers, 2^k Lagrange points (G1), two points of G2."""
+    return 4 + 2 * (64 << logrows) + 2 * 128
+
+
+def check(data: bytes, logrows: int, kind: SrsKind) -> None:
+    """Raises FairshareError(INTEGRITY) unless `data` has such an SRS's size and, if `ceremony`, its hash."""
+    if len(data) != size(logrows) or int.from_bytes(data[:4], "little") != logrows:
+        raise FairshareError(
+            Reason.INTEGRITY,
+            f"this circuit's SRS is {size(logrows)} bytes for 2^{logrows} rows; {len(data)} others came",
+            "fetch the SRS that the project's spec names",
+        )
+    if kind == "ceremony" and hashlib.sha256(data).hexdigest() != CEREMONY_SHA256[logrows]:
+        raise FairshareError(
+            Reason.INTEGRITY,
+            "the SRS is said to come from the powers of tau ceremony, and does not",
+            "do not join this project",
+        )
