@@ -165,13 +165,7 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
     // A round
 
     /// @inheritdoc ITrainingMarket
-    function submit(
-        uint256 project,
-        uint256 round,
-        uint256 x,
-        uint256 y,
-        bytes32 blob
-    ) external override nonReentrant {
+    function submit(uint256 project, uint256 round, uint256 x, uint256 y, bytes32 blob) external override nonReentrant {
         Project storage p = _inRound(project, round);
         _requireBefore(p.submitDeadline);
         uint256 slot = _slotOfSender(project);

@@ -41,7 +41,7 @@ interface IGramVerifier {
     error ProofRejected(address verifier);
 
     /// @notice Registers a circuit under its digest, for good. Open to anyone: the digest is all that names it.
-    /// @return digest keccak256(abi.encode(verifier.codehash, slots, length, proofLength, zero.x, zero.y)), all as words.
+    /// @return digest keccak256(abi.encode(verifier.codehash, slots, length, proofLength, zero.x, zero.y)), words all.
     function register(Circuit calldata circuit) external returns (bytes32 digest);
 
     /// @notice The circuit of a digest; all zero where none is registered.

@@ -118,7 +118,8 @@ interface ITrainingMarket {
         uint256 aggregatorIndex,
         bytes sealedKey
     );
-    /// @notice A proved result was accepted. Masks of slots; (x, y) is the commitment of the new model, `model` its CID's digest.
+    /// @notice A proved result was accepted. Masks of slots; (x, y) is the new model's commitment, `model` its CID's
+    /// digest.
     event ResultPosted(
         uint256 indexed project,
         uint256 indexed round,
@@ -141,7 +142,8 @@ interface ITrainingMarket {
     );
     /// @notice A trainer was struck; `slashed` of its stake went to the round's pot.
     event TrainerStruck(uint256 indexed project, uint256 indexed round, address indexed trainer, uint256 slashed);
-    /// @notice The aggregator let its deadline pass; its bond went to the pot. `resultDeadline` of the next one, 0 if none is left.
+    /// @notice The aggregator let its deadline pass; its bond went to the pot. `resultDeadline` is the next one's, 0
+    /// if none is left.
     event AggregatorTimedOut(
         uint256 indexed project,
         uint256 indexed round,
@@ -212,7 +214,8 @@ interface ITrainingMarket {
     /// @notice Takes the lowest free slot and locks the stake in the vault. Open, before the join deadline.
     function join(uint256 project, bytes32 encryptionKey) external;
 
-    /// @notice Locks the bond and appends the caller to the list of aggregators. Open before the join deadline, or Active.
+    /// @notice Locks the bond and appends the caller to the list of aggregators. Open before the join deadline, or
+    /// Active.
     function joinAsAggregator(uint256 project, bytes32 encryptionKey, bytes calldata contact) external;
 
     /// @notice Leaves with the whole stake or bond: anyone while Open; while Active a trainer that has not submitted

@@ -289,9 +289,8 @@ library Krum {
         for (uint256 i = 0; i < rules.slots; ++i) {
             if (!paid.has(i) || norms[i] == 0 || pairs.dots[i] <= 0) continue;
             uint256 dot = uint256(pairs.dots[i]); // positive, below 2^67
-            uint256 contribution = rules.cosine
-                ? (dot << COSINE_SHIFT) / norms[i]
-                : (dot * Math.min(norms[i], median)) / norms[i];
+            uint256 contribution =
+                rules.cosine ? (dot << COSINE_SHIFT) / norms[i] : (dot * Math.min(norms[i], median)) / norms[i];
             verdict.contributions[i] = contribution;
             verdict.total += contribution;
         }

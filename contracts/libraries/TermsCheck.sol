@@ -27,18 +27,13 @@ library TermsCheck {
         _require(terms.strikeFactor == 0 || terms.strikeFactor >= 100, "strikeFactor", terms.strikeFactor);
         _require(terms.strikeSlash <= BASIS_POINTS, "strikeSlash", terms.strikeSlash);
         _require(terms.duplicateCosine <= BASIS_POINTS, "duplicateCosine", terms.duplicateCosine);
-        _require(
-            terms.maxNormSquared != 0 && terms.maxNormSquared < 1 << 63,
-            "maxNormSquared",
-            terms.maxNormSquared
-        );
+        _require(terms.maxNormSquared != 0 && terms.maxNormSquared < 1 << 63, "maxNormSquared", terms.maxNormSquared);
         _require(BN254.isOnCurve(terms.initialModel), "initialModel", terms.initialModel.x);
         // Escrow and pot are uint128: all that can ever come together in them must fit.
-        uint256 most = uint256(terms.reward) +
-            MAX_AGGREGATORS *
-            uint256(terms.aggregatorBond) +
-            MAX_SLOTS *
-            uint256(terms.trainerStake);
+        uint256 most =
+            uint256(terms.reward) +
+                MAX_AGGREGATORS * uint256(terms.aggregatorBond) +
+                MAX_SLOTS * uint256(terms.trainerStake);
         _require(most <= type(uint128).max, "total amount", most);
     }
 

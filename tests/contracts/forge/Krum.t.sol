@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {RoundJudge} from "../../../contracts/RoundJudge.sol";
+import {Krum} from "../../../contracts/libraries/Krum.sol";
+import {SlowKrum} from "./support/SlowKrum.sol";
+import {TestBase} from "./support/TestBase.sol";
+
+/// @notice Krum.sol against a reference that sorts, on Gram matrices of all kinds.
+contract KrumTest is TestBase {
+    uint256 private constant P = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
+
+    RoundJudge private _fast = new RoundJudge();
+    SlowKrum private _slow = new SlowKrum();
+
+    // Random rounds
+
+    function testFuzzSmallVectorsWithTies(uint256 seed) external view {
+        _compare(_rules(seed, 1 << 40), seed, 0);
+    }
+
+    function testFuzzAnyFieldElements(uint256 seed) external view {
+        _compare(_rules(seed, (1 << 63) - 1), seed, 1);
+    }
+
+    function testFuzzExtremeEntriesAmongHonestOnes(uint256 seed) external view {
+        _compare(_rules(seed, 40), seed, 2);
+    }
+
+    function testFuzzLargestNorms(uint256 seed) external view {
+        _compare(_rules(seed, (1 << 63) - 1), seed, 3);
+    }
+
+    // Particular rounds
+
+    function testAllEqualUpdatesShareAlike() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(10, 2);
+        for (uint256 i = 0; i < input.gram.length; ++i) input.gram[i] = 100;
+        Krum.Verdict memory v = _compareInput(rules, input);
+        for (uint256 i = 0; i < 8; ++i) vm.assertEq(v.contributions[i], 800, "ties go to the lower slots");
+        vm.assertEq(v.contributions[8] + v.contributions[9], 0, "f are left out");
+        vm.assertEq(v.struck, 0, "nobody is struck among equals");
+    }
+
+    function testAllEqualUpdatesUnderTheDuplicateRulePayTheFirst() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(10, 2);
+        rules.duplicateCosine = 9999;
+        for (uint256 i = 0; i < input.gram.length; ++i) input.gram[i] = 100;
+        for (uint256 i = 0; i < 10; ++i) input.positions[i] = 10 - i;
+        Krum.Verdict memory v = _compareInput(rules, input);
+        // Slot 9 came first but is not merged: nobody who is merged is paid.
+        vm.assertEq(v.total, 0, "all copy slot 9");
+    }
+
+    function testZeroUpdatesEarnNothing() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(16, 6);
+        Krum.Verdict memory v = _compareInput(rules, input);
+        vm.assertEq(v.total, 0, "zero updates");
+        vm.assertEq(v.struck, 0, "scores are all zero");
+    }
+
+    function testOneZeroUpdateAmongOthers() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
+        for (uint256 i = 0; i < 5; ++i) _set(input, 5, i, i, i == 0 ? 0 : 9);
+        _compareInput(rules, input);
+    }
+
+    function testOversizedIsAbsentAndStruck() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(10, 2);
+        for (uint256 i = 0; i < input.gram.length; ++i) input.gram[i] = 100;
+        _set(input, 10, 3, 3, P - 1);
+        _set(input, 10, 4, 4, rules.maxNormSquared + 1);
+        Krum.Verdict memory v = _compareInput(rules, input);
+        vm.assertEq(v.struck, (1 << 3) | (1 << 4), "struck");
+        vm.assertEq(v.present, 1023 & ~v.struck, "absent");
+        vm.assertEq(v.contributions[0], 600, "of six merged");
+    }
+
+    function testOversizedBelowQuorumMergesNothing() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
+        _set(input, 5, 0, 0, P / 2);
+        Krum.Verdict memory v = _compareInput(rules, input);
+        vm.assertEq(v.struck, 1, "still struck");
+        vm.assertEq(v.present, 30, "four left, quorum is five");
+    }
+
+    function testBelowQuorumNothingMayBeClaimed() external {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
+        _set(input, 5, 0, 0, P / 2);
+        (, Krum.Claims memory claims) = _slow.judge(rules, input);
+        claims.merged = 2;
+        vm.expectRevert(abi.encodeWithSelector(Krum.WrongMerged.selector, 2));
+        _fast.judge(rules, input, claims);
+        claims.merged = 0;
+        claims.neighbours[1] = 4;
+        vm.expectRevert(abi.encodeWithSelector(Krum.WrongNeighbours.selector, 1, 4));
+        _fast.judge(rules, input, claims);
+    }
+
+    /// A wrapped inner product would put a slot at a negative distance from everybody, were it read as it stands.
+    function testImpossibleInnerProductIsFar() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
+        for (uint256 i = 0; i < 5; ++i) _set(input, 5, i, i, 4);
+        for (uint256 i = 1; i < 5; ++i) _set(input, 5, 0, i, 1000);
+        Krum.Verdict memory v = _compareInput(rules, input);
+        vm.assertEq(v.scores[0], 2 << 72, "far from everybody");
+        vm.assertEq(v.contributions[0], 0, "not merged");
+        rules.strikeFactor = 100;
+        v = _compareInput(rules, input);
+        vm.assertEq(v.struck & 1, 1, "and struck by its score");
+    }
+
+    function testQuorum() external pure {
+        vm.assertEq(Krum.quorum(10, 2), 8, "K - f");
+        vm.assertEq(Krum.quorum(5, 1), 5, "2f + 3");
+        vm.assertEq(Krum.quorum(16, 6), 15, "2f + 3");
+        vm.assertEq(Krum.quorum(3, 0), 3, "no faults");
+    }
+
+    // False claims
+
+    function testFuzzAnyOtherMergedMaskIsRefused(uint256 seed, uint256 other) external {
+        (Krum.Rules memory rules, Krum.Input memory input, , Krum.Claims memory claims) = _quorate(seed);
+        other = bound(other, 0, (1 << rules.slots) - 1);
+        vm.assume(other != claims.merged);
+        claims.merged = other;
+        vm.expectRevert(abi.encodeWithSelector(Krum.WrongMerged.selector, other));
+        _fast.judge(rules, input, claims);
+    }
+
+    function testFuzzFartherNeighbourIsRefused(uint256 seed, uint256 pick) external {
+        (Krum.Rules memory rules, Krum.Input memory input, Krum.Verdict memory v, Krum.Claims memory claims) = _quorate(
+            seed
+        );
+        uint256 i = _nth(v.present, pick);
+        uint256 named = claims.neighbours[i];
+        uint256 out = _nth(named, pick >> 64);
+        uint256 in_ = _nth(v.present & ~named & ~(1 << i), pick >> 128);
+        claims.neighbours[i] = uint16((named & ~(1 << out)) | (1 << in_));
+        if (_slow.distance(rules, input, i, out) != _slow.distance(rules, input, i, in_)) {
+            vm.expectRevert(abi.encodeWithSelector(Krum.WrongNeighbours.selector, i, claims.neighbours[i]));
+            _fast.judge(rules, input, claims);
+        } else {
+            // A tie: another name for the same sum.
+            vm.assertEq(_hash(_fast.judge(rules, input, claims)), _hash(v), "same verdict");
+        }
+    }
+
+    function testFuzzNeighboursMustBePresentOthersInNumber(uint256 seed, uint256 pick) external {
+        (Krum.Rules memory rules, Krum.Input memory input, Krum.Verdict memory v, Krum.Claims memory claims) = _quorate(
+            seed
+        );
+        uint256 slot = bound(pick, 0, rules.slots - 1);
+        uint256 named = claims.neighbours[slot];
+        uint256 kind = bound(pick >> 16, 0, 3);
+        uint256 bad = named | (1 << slot); // itself
+        if (kind == 1 && named != 0) bad = named & (named - 1); // one too few
+        if (kind == 2) bad = named | (~v.present & 0xffff); // absent ones
+        if (kind == 3) bad = v.present & ~(1 << slot); // all
+        vm.assume(bad != named);
+        claims.neighbours[slot] = uint16(bad);
+        vm.expectRevert(abi.encodeWithSelector(Krum.WrongNeighbours.selector, slot, bad));
+        _fast.judge(rules, input, claims);
+    }
+
+    function testFuzzMedianClaimsHoldExactlyForTheMedian(uint256 seed, uint256 slot) external {
+        (Krum.Rules memory rules, Krum.Input memory input, Krum.Verdict memory v, Krum.Claims memory claims) = _quorate(
+            seed
+        );
+        slot = bound(slot, 0, 255);
+        uint256 score = v.scores[claims.medianScoreSlot];
+        claims.medianScoreSlot = slot;
+        if (slot >= rules.slots || (v.present >> slot) & 1 == 0 || v.scores[slot] != score) {
+            vm.expectRevert(abi.encodeWithSelector(Krum.WrongMedianScore.selector, slot));
+        }
+        _fast.judge(rules, input, claims);
+    }
+
+    function testFuzzMedianNormClaimsHoldExactlyForTheMedian(uint256 seed, uint256 slot) external {
+        (Krum.Rules memory rules, Krum.Input memory input, Krum.Verdict memory v, Krum.Claims memory claims) = _quorate(
+            seed
+        );
+        slot = bound(slot, 0, 255);
+        bool right = slot < rules.slots && (v.present >> slot) & 1 == 1;
+        if (right) right = _norm(rules, input, slot) == _norm(rules, input, claims.medianNormSlot);
+        claims.medianNormSlot = slot;
+        if (!right) vm.expectRevert(abi.encodeWithSelector(Krum.WrongMedianNorm.selector, slot));
+        _fast.judge(rules, input, claims);
+    }
+
+    function testWrongLengthsAreRefused() external {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
+        (, Krum.Claims memory claims) = _slow.judge(rules, input);
+        input.gram = new uint256[](16);
+        vm.expectRevert(abi.encodeWithSelector(Krum.WrongLength.selector, 16, 15));
+        _fast.judge(rules, input, claims);
+        input.gram = new uint256[](15);
+        claims.neighbours = new uint16[](6);
+        vm.expectRevert(abi.encodeWithSelector(Krum.WrongLength.selector, 6, 5));
+        _fast.judge(rules, input, claims);
+    }
+
+    // Helpers
+
+    function _compare(Krum.Rules memory rules, uint256 seed, uint256 kind) private view {
+        _compareInput(rules, _input(rules, seed, kind, true));
+    }
+
+    function _compareInput(
+        Krum.Rules memory rules,
+        Krum.Input memory input
+    ) private view returns (Krum.Verdict memory got) {
+        (Krum.Verdict memory expected, Krum.Claims memory claims) = _slow.judge(rules, input);
+        got = _fast.judge(rules, input, claims);
+        vm.assertEq(got.present, expected.present, "present");
+        vm.assertEq(got.struck, expected.struck, "struck");
+        vm.assertEq(_hash(got), _hash(expected), "verdict");
+    }
+
+    /// A round of vectors with a quorum, the reference's verdict and claims.
+    function _quorate(
+        uint256 seed
+    )
+        private
+        view
+        returns (Krum.Rules memory rules, Krum.Input memory input, Krum.Verdict memory v, Krum.Claims memory claims)
+    {
+        rules = _rules(seed, 1 << 40);
+        input = _input(rules, seed, 0, false);
+        (v, claims) = _slow.judge(rules, input);
+    }
+
+    function _rules(uint256 seed, uint256 maxNormSquared) private pure returns (Krum.Rules memory rules) {
+        rules.slots = bound(random(seed, 1, 0), 3, 16);
+        rules.faults = bound(random(seed, 2, 0), 0, (rules.slots - 3) / 2);
+        rules.maxNormSquared = maxNormSquared;
+        rules.cosine = random(seed, 3, 0) % 2 == 0;
+        rules.strikeFactor = random(seed, 4, 0) % 3 == 0 ? 0 : bound(random(seed, 5, 0), 100, 400);
+        rules.duplicateCosine = random(seed, 6, 0) % 3 == 0 ? 0 : bound(random(seed, 7, 0), 5000, 10_000);
+    }
+
+    /// kind 0: small vectors; 1: any field elements; 2: small vectors with extreme entries; 3: the largest norms.
+    function _input(
+        Krum.Rules memory rules,
+        uint256 seed,
+        uint256 kind,
+        bool absences
+    ) private pure returns (Krum.Input memory input) {
+        uint256 K = rules.slots;
+        input.submitted = (1 << K) - 1;
+        if (absences) {
+            for (uint256 a = random(seed, 8, 0) % 3; a > 0; --a) input.submitted &= ~(1 << (random(seed, 9, a) % K));
+            if (rules.faults > 0) input.omitted = input.submitted & (1 << (random(seed, 10, 0) % K));
+        }
+        input.positions = new uint256[](K);
+        uint256 shift = random(seed, 11, 0) % K;
+        for (uint256 i = 0; i < K; ++i) input.positions[i] = ((i + shift) % K) + 1;
+        input.gram = new uint256[]((K * (K + 1)) / 2);
+        uint256 at = 0;
+        for (uint256 i = 0; i < K; ++i) {
+            for (uint256 j = i; j < K; ++j) input.gram[at++] = _entry(rules, seed, kind, i, j);
+        }
+    }
+
+    function _entry(
+        Krum.Rules memory rules,
+        uint256 seed,
+        uint256 kind,
+        uint256 i,
+        uint256 j
+    ) private pure returns (uint256) {
+        uint256 dice = random(seed, 12 + i, j);
+        if (kind == 1) return dice % 4 == 0 ? dice % P : _edge(rules, dice);
+        if (kind == 3) {
+            uint256 size = rules.maxNormSquared - (dice % 3);
+            return i == j || dice % 8 < 5 ? size : P - size;
+        }
+        if (kind == 2 && dice % 8 == 0) return _edge(rules, dice);
+        int256 dot = 0;
+        for (uint256 k = 0; k < 3; ++k) dot += _coordinate(seed, i, k) * _coordinate(seed, j, k);
+        return dot < 0 ? P - uint256(-dot) : uint256(dot);
+    }
+
+    function _edge(Krum.Rules memory rules, uint256 dice) private pure returns (uint256) {
+        uint256 n = rules.maxNormSquared;
+        uint256[10] memory edges = [0, 1, n - 1, n, n + 1, P / 2, P / 2 + 1, P - 1, P - n, P - n - 1];
+        return edges[(dice >> 8) % 10];
+    }
+
+    /// -3..3, with the same vectors often: ties.
+    function _coordinate(uint256 seed, uint256 slot, uint256 k) private pure returns (int256) {
+        uint256 vector = random(seed, 100, slot) % 6;
+        return int256(random(seed, 200 + vector, k) % 7) - 3;
+    }
+
+    function _round(
+        uint256 slots,
+        uint256 faults
+    ) private pure returns (Krum.Rules memory rules, Krum.Input memory input) {
+        rules = Krum.Rules(slots, faults, 1 << 40, false, 200, 0);
+        input.submitted = (1 << slots) - 1;
+        input.positions = new uint256[](slots);
+        for (uint256 i = 0; i < slots; ++i) input.positions[i] = i + 1;
+        input.gram = new uint256[]((slots * (slots + 1)) / 2);
+    }
+
+    function _set(Krum.Input memory input, uint256 slots, uint256 i, uint256 j, uint256 value) private pure {
+        input.gram[i * slots - (i * (i + 1)) / 2 + j] = value;
+    }
+
+    function _norm(Krum.Rules memory rules, Krum.Input memory input, uint256 slot) private pure returns (uint256 root) {
+        uint256 square = input.gram[slot * rules.slots - (slot * (slot + 1)) / 2 + slot];
+        while ((root + 1) ** 2 <= square) ++root;
+    }
+
+    function _nth(uint256 mask, uint256 pick) private pure returns (uint256 slot) {
+        uint256 size = 0;
+        for (uint256 m = mask; m != 0; m &= m - 1) ++size;
+        uint256 left = pick % size;
+        for (slot = 0; ; ++slot) {
+            if ((mask >> slot) & 1 == 0) continue;
+            if (left == 0) return slot;
+            --left;
+        }
+    }
+
+    function _hash(Krum.Verdict memory verdict) private pure returns (bytes32) {
+        return keccak256(abi.encode(verdict));
+    }
+}
