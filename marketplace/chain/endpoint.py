@@ -31,6 +31,13 @@ _LONGEST_PAUSE_S = 2.0
 _ANSWER_HINT = "check that the URL is that of an Ethereum JSON-RPC endpoint"
 
 
+_NO_URL = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
+
+
 class EndpointProvider(HTTPProvider):
     """JSON-RPC over HTTP that tries again, with growing pauses, for `retry_for_s` seconds.
 
@@ -54,8 +61,11 @@ class EndpointProvider(HTTPProvider):
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                return super().make_request(method, params)
-            except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+                response = super().make_request(method, params)
+                if not isinstance(response, dict) or not ("result" in response or "error" in response):
+                    raise ValueError("no JSON-RPC response")
+                return response
+            except _NO_URL as error:
                 raise FairshareError(
                     Reason.BAD_INPUT,
                     f"{self._url} is no HTTP endpoint",
@@ -121,6 +131,10 @@ def translated_errors(doing: str) -> Iterator[None]:
     except Web3Exception as error:
         raise FairshareError(
             Reason.CHAIN_UNREACHABLE, f"{doing}: {type(error).__name__}: {error}", _ANSWER_HINT
+        ) from error
+    except (TypeError, ValueError, KeyError, AttributeError) as error:  # web3 takes answers apart unchecked
+        raise FairshareError(
+            Reason.CHAIN_UNREACHABLE, f"{doing}: the chain endpoint's answer makes no sense", _ANSWER_HINT
         ) from error
 
 

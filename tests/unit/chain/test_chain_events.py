@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from web3 import Web3
+
+from marketplace.chain import events, token
+from marketplace.chain.client import MarketClient
+from marketplace.chain.deployment import Deployment
+from marketplace.chain.sender import TransactionSender
+from marketplace.chain.types import NATIVE_COIN, RoundResult, Status, Terms, address
+from marketplace.devnet.anvil import Anvil
+from marketplace.errors import FairshareError, Reason
+from zk.curve import Point
+
+RESULT = RoundResult(
+    round=1,
+    omitted=4,
+    merged=3,
+    median_score_slot=1,
+    median_norm_slot=0,
+    model=bytes(range(32)),
+    neighbours=(2, 1, 0, 0, 0),
+    gram=(7, 8, 2**255),
+    proof=b"proof",
+)
+
+
+def post_project(client: MarketClient, owner: TransactionSender, terms: Terms) -> int:
+    owner.send("create", client.market.functions.create(terms.to_abi()), terms.reward)
+    return client.project_count()
+
+
+def test_a_project_is_read_back_in_types_and_events(
+    anvil: Anvil, client: MarketClient, terms: Terms, senders: Callable[..., TransactionSender]
+) -> None:
+    owner = senders(anvil, 1)
+    start = client.latest_block().number + 1
+    project = post_project(client, owner, terms)
+    assert client.terms(project) == terms
+    state = client.project(project)
+    assert (state.status, state.owner, state.escrow) == (Status.OPEN, owner.address, terms.reward)
+    assert state.model == Point(1, 2)
+
+    trainers = [senders(anvil, 2 + i) for i in range(5)]
+    vault, market = client.vault.contract.functions, client.market.functions
+    for slot, trainer in enumerate(trainers):
+        trainer.send("deposit", vault.deposit(NATIVE_COIN, terms.trainer_stake), terms.trainer_stake)
+        trainer.send("join", market.join(project, bytes([slot]) * 32))
+    aggregator = senders(anvil, 8)
+    aggregator.send("deposit", vault.deposit(NATIVE_COIN, terms.aggregator_bond), terms.aggregator_bond)
+    aggregator.send("join", market.joinAsAggregator(project, b"k" * 32, b"/ip4/127.0.0.1"))
+    aggregator.send("start", market.start(project))
+    trainers[0].send("submit", market.submit(project, 1, 1, 2, b"b" * 32))
+
+    assert client.trainers(project) == tuple(trainer.address for trainer in trainers)
+    assert client.aggregators(project) == (aggregator.address,)
+    assert [client.slot_of(project, trainer.address) for trainer in trainers] == [0, 1, 2, 3, 4]
+    assert client.aggregator_index_of(project, aggregator.address) == 0
+    assert client.locked_of(project, aggregator.address) == terms.aggregator_bond
+    assert client.vault.locked(NATIVE_COIN, trainers[0].address) == terms.trainer_stake
+    assert client.vault.free(NATIVE_COIN, trainers[0].address) == 0
+    submission = client.submission(project, 1, 0)
+    assert submission is not None
+    assert submission.position == 1
+    assert submission.digest == Web3.keccak((1).to_bytes(32, "big") + (2).to_bytes(32, "big"))[:31]
+    assert client.submission(project, 1, 1) is None
+
+    found = events.fetch(client, events.MARKET_EVENTS[:-1], project=project, from_block=start)
+    kinds = [type(event).__name__ for event in found]
+    assert kinds == [
+        "ProjectCreated",
+        *["TrainerJoined"] * 5,
+        "AggregatorJoined",
+        "RoundOpened",
+        "UpdateSubmitted",
+    ]
+    joined = events.fetch(client, [events.TrainerJoined], project=project)
+    assert [(event.slot, event.trainer, event.encryption_key) for event in joined] == [
+        (slot, trainer.address, bytes([slot]) * 32) for slot, trainer in enumerate(trainers)
+    ]
+    (submitted,) = events.fetch(client, [events.UpdateSubmitted], project=project, round=1)
+    assert (submitted.x, submitted.y, submitted.blob, submitted.position) == (1, 2, b"b" * 32, 1)
+    assert not events.fetch(client, [events.UpdateSubmitted], project=project, round=2)
+    assert not events.fetch(client, [events.TrainerJoined], project=project, to_block=start)
+    locked = events.fetch(client, [events.Deposited, events.Locked], from_block=start)
+    assert [type(event).__name__ for event in locked] == ["Deposited", "Locked"] * 6
+    assert all(found[i].block_number <= found[i + 1].block_number for i in range(len(found) - 1))
+    # A view of an older block shows the older state.
+    assert client.project(project, block=submitted.block_number - 1).submitted_count == 0
+
+
+def test_filters_that_make_no_sense(client: MarketClient) -> None:
+    with pytest.raises(ValueError, match="Claimed is not indexed by project"):
+        events.fetch(client, [events.Claimed], project=1)
+    with pytest.raises(ValueError, match="TrainerJoined is not indexed by round"):
+        events.fetch(client, [events.TrainerJoined], project=1, round=1)
+
+
+def test_ranges_shrink_to_what_the_endpoint_serves(
+    anvil: Anvil, client: MarketClient, deployment: Deployment, proxies: Callable[..., str]
+) -> None:
+    client.web3.provider.make_request("anvil_mine", ["0x40"])  # type: ignore[arg-type]
+    asked: list[int] = []
+
+    def refuse_wide_ranges(method: str, parameters: list[Any]) -> dict[str, Any] | None:
+        if method != "eth_getLogs":
+            return None
+        asked.append(int(parameters[0]["toBlock"], 16) - int(parameters[0]["fromBlock"], 16) + 1)
+        return {"error": {"code": -32005, "message": "too many blocks"}} if asked[-1] > 16 else None
+
+    narrow = deployment.client(proxies(anvil.url, refuse_wide_ranges))
+    kinds = events.MARKET_EVENTS
+    assert events.fetch(narrow, kinds) == events.fetch(client, kinds)
+    assert max(asked) > 16
+    assert sum(width for width in asked if width <= 16) == client.latest_block().number + 1
+
+
+def test_an_endpoint_that_refuses_all_logs(
+    anvil: Anvil, deployment: Deployment, proxies: Callable[..., str]
+) -> None:
+    def refuse(method: str, parameters: list[Any]) -> dict[str, Any] | None:
+        return {"error": {"code": -32005, "message": "no logs"}} if method == "eth_getLogs" else None
+
+    client = deployment.client(proxies(anvil.url, refuse))
+    with pytest.raises(FairshareError, match="no logs") as caught:
+        events.fetch(client, [events.TrainerJoined])
+    assert caught.value.reason is Reason.CHAIN_UNREACHABLE
+
+
+def test_logs_nobody_asked_for(
+    anvil: Anvil, client: MarketClient, deployment: Deployment, proxies: Callable[..., str]
+) -> None:
+    def invent(method: str, parameters: list[Any]) -> dict[str, Any] | None:
+        if method != "eth_getLogs":
+            return None
+        log = {
+            "address": deployment.vault,
+            "topics": parameters[0]["topics"][0][:1],
+            "data": "0x",
+            "blockNumber": "0x1",
+            "blockHash": "0x" + "00" * 32,
+            "transactionHash": "0x" + "00" * 32,
+            "transactionIndex": "0x0",
+            "logIndex": "0x0",
+            "removed": False,
+        }
+        return {"result": [log | changes]}
+
+    liar = deployment.client(proxies(anvil.url, invent))
+    for change in ({}, {"address": deployment.market}, {"topics": []}):
+        changes: dict[str, Any] = change
+        with pytest.raises(FairshareError) as caught:
+            events.fetch(liar, [events.TrainerJoined])
+        assert caught.value.reason is Reason.INTEGRITY
+
+
+def test_a_result_is_read_back_from_calldata(client: MarketClient) -> None:
+    call = client.market.encode_abi("postResult", [12, RESULT.to_abi()])
+    data = bytes.fromhex(call.removeprefix("0x"))
+    assert events.decode_result_calldata(data) == RESULT
+    assert events.decode_result_call(data).project == 12
+    other = client.market.encode_abi("join", [12, bytes(32)])
+    for wrong in (
+        b"",
+        data[:4],
+        data[:-64],
+        bytes.fromhex(other.removeprefix("0x")),
+        b"\x01\x02\x03\x04" + data[4:],
+    ):
+        with pytest.raises(FairshareError) as caught:
+            events.decode_result_calldata(wrong)
+        assert caught.value.reason is Reason.INTEGRITY
+
+
+def test_refusals_come_before_anything_is_written(
+    anvil: Anvil, client: MarketClient, terms: Terms, senders: Callable[..., TransactionSender]
+) -> None:
+    owner = senders(anvil, 11)
+    cases = {
+        Reason.BAD_INPUT: client.market.functions.create(replace(terms, rounds=0).to_abi()),
+        Reason.NOT_FOUND: client.market.functions.join(10**6, bytes(32)),
+        Reason.REFUSED: client.market.functions.claim(NATIVE_COIN, owner.address),
+    }
+    nonce = client.web3.eth.get_transaction_count(client.web3.to_checksum_address(owner.address))
+    for reason, call in cases.items():
+        with pytest.raises(FairshareError) as caught:
+            owner.send("refused", call)
+        assert caught.value.reason is reason
+    project = post_project(client, owner, terms)
+    with pytest.raises(FairshareError, match="insufficient free") as caught:
+        owner.send("join", client.market.functions.join(project, bytes(32)))
+    assert caught.value.reason is Reason.NO_FUNDS
+    after = client.web3.eth.get_transaction_count(client.web3.to_checksum_address(owner.address))
+    assert after == nonce + 1
+
+
+def test_the_native_coin_as_a_token(client: MarketClient, anvil: Anvil) -> None:
+    account = address("0x" + "77" * 20)
+    assert token.balance(client.web3, NATIVE_COIN, account) == 0
+    assert token.decimals(client.web3, NATIVE_COIN) == 18
+    with pytest.raises(ValueError, match="no allowances"):
+        token.approve(client.web3, NATIVE_COIN, account, 1)
+    with pytest.raises(FairshareError) as caught:
+        token.balance(client.web3, account, account)
+    assert caught.value.reason is Reason.NO_CONTRACT
