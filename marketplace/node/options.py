@@ -1,0 +1,161 @@
+"""The options that commands of all roles share, and the settings they give.
+
+A flag rules over its FAIRSHARE_* variable, that over fairshare.toml (read by `marketplace.cli`), that over the
+default. A command takes them with `@with_settings` and a first parameter `settings: Settings`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from marketplace.node import console
+
+DEFAULT_RPC = "http://127.0.0.1:8545"
+
+ProjectId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The project's number.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would cost and bring; sign nothing.")]
+OutputFile = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, and show an error's details.")]
+
+
+def user_folder(variable: str, fallback: str) -> Path:
+    """`fairshare` in a folder of the XDG base directory specification."""
+    base = os.environ.get(variable, "")
+    return (Path(base) if base.startswith("/") else Path.home() / fallback) / "fairshare"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a command finds chain, market, storage and keys."""
+
+    rpc: str
+    market: str | None
+    storage: str | None
+    keystore: Path
+    password_file: Path | None
+    state_dir: Path
+    cache_dir: Path
+
+
+def _option(flag: str, text: str, **more: Any) -> Any:
+    return typer.Option(
+        flag, envvar="FAIRSHARE_" + flag.lstrip("-").replace("-", "_").upper(), help=text, **more
+    )
+
+
+_SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
+    "rpc": (Annotated[str, _option("--rpc", "Ethereum JSON-RPC endpoint.", metavar="URL")], DEFAULT_RPC),
+    "market": (
+        Annotated[str | None, _option("--market", "The TrainingMarket's address.", metavar="0x..")],
+        None,
+    ),
+    "storage": (
+        Annotated[
+            str | None,
+            _option(
+                "--storage",
+                "Kubo RPC such as /ip4/127.0.0.1/tcp/5001/http; without it a node of its own is started.",
+                metavar="MULTIADDR",
+            ),
+        ],
+        None,
+    ),
+    "keystore": (
+        Annotated[
+            Path | None,
+            _option(
+                "--keystore", "Encrypted Ethereum keystore (default: keystore.json in the state directory)."
+            ),
+        ],
+        None,
+    ),
+    "password_file": (
+        Annotated[
+            Path | None,
+            _option("--password-file", "File with the keystore's password (or set FAIRSHARE_PASSWORD)."),
+        ],
+        None,
+    ),
+    "state_dir": (
+        Annotated[Path | None, _option("--state-dir", "Journals, keys and blobs of this machine's nodes.")],
+        None,
+    ),
+    "cache_dir": (
+        Annotated[Path | None, _option("--cache-dir", "Circuits and proving keys; safe to delete.")],
+        None,
+    ),
+}
+_OUTPUT: Mapping[str, tuple[Any, Any]] = {"json": (Json, False), "verbose": (Verbose, False)}
+
+# What fairshare.toml may say, and which of it are paths (relative to that file).
+NAMES = tuple(field.name for field in fields(Settings))
+PATHS = ("keystore", "password_file", "state_dir", "cache_dir")
+
+
+def with_settings(function: Callable[..., None]) -> Callable[..., None]:
+    """A command that also takes the shared options, given to `function` as its `settings`.
+
+    Its annotations must be resolvable when the module is imported.
+    """
+
+    def call(values: dict[str, Any], arguments: dict[str, Any]) -> None:
+        function(_settings(values), **arguments)
+
+    return _extended(function, {**_SETTINGS, **_OUTPUT}, call, skip=("settings",))
+
+
+def with_output(function: Callable[..., None]) -> Callable[..., None]:
+    """A command that also takes --json and --verbose."""
+
+    def call(values: dict[str, Any], arguments: dict[str, Any]) -> None:
+        function(**arguments)
+
+    return _extended(function, _OUTPUT, call, skip=())
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    state = values["state_dir"] or user_folder("XDG_STATE_HOME", ".local/state")
+    return Settings(
+        rpc=values["rpc"],
+        market=values["market"],
+        storage=values["storage"],
+        keystore=values["keystore"] or state / "keystore.json",
+        password_file=values["password_file"],
+        state_dir=state,
+        cache_dir=values["cache_dir"] or user_folder("XDG_CACHE_HOME", ".cache"),
+    )
+
+
+def _extended(
+    function: Callable[..., None],
+    options: Mapping[str, tuple[Any, Any]],
+    call: Callable[[dict[str, Any], dict[str, Any]], None],
+    skip: tuple[str, ...],
+) -> Callable[..., None]:
+    """`function` with more options in its signature, where typer looks for them."""
+
+    @functools.wraps(function)
+    def command(**arguments: Any) -> None:
+        values = {name: arguments.pop(name) for name in options}
+        console.configure(json=values["json"], verbose=values["verbose"])
+        call(values, arguments)
+
+    own = inspect.signature(function, eval_str=True).parameters
+    parameters = [own[name].replace(kind=inspect.Parameter.KEYWORD_ONLY) for name in own if name not in skip]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in options.items()
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command

@@ -1,0 +1,134 @@
+"""What a command works with: a connected market, an unlocked key, its storage and its journal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from getpass import getpass
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from marketplace.chain import keystore
+from marketplace.chain.client import MarketClient
+from marketplace.chain.sender import TransactionSender
+from marketplace.chain.types import Address, address
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.journal import Journal
+from marketplace.node.options import Settings
+from marketplace.storage.embedded import EmbeddedNode
+from marketplace.storage.store import ContentStore
+
+_LONGEST_PASSWORD = 4096  # bytes
+
+
+@dataclass(frozen=True)
+class Session:
+    """All that a role's commands need. `home` is this role's own directory for this chain and market."""
+
+    client: MarketClient
+    store: ContentStore
+    account: LocalAccount
+    journal: Journal
+    sender: TransactionSender
+    home: Path
+    cache: Path  # circuits and keys, shared between roles
+    stop: threading.Event
+
+    @property
+    def address(self) -> Address:
+        """The account's address."""
+        return address(self.account.address)
+
+
+@contextlib.contextmanager
+def open_session(settings: Settings, role: str, *, stop: threading.Event | None = None) -> Iterator[Session]:
+    """Connects, unlocks the key, opens the journal and starts the embedded storage node where none is named.
+
+    `role` names the directory, so that roles on one machine do not share a journal or a storage node.
+    Everything is closed at the end. Raises what `connect`, `unlock`, `Journal` and `open_store` raise.
+    """
+    stop = stop or threading.Event()
+    client = connect(settings)
+    account = unlock(settings)
+    home = role_home(settings, client, role)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (
+        Journal(home / "journal.sqlite") as journal,
+        open_store(settings, home) as store,
+        TransactionSender(client, account, journal, stop=stop) as sender,
+    ):
+        yield Session(client, store, account, journal, sender, home, settings.cache_dir, stop)
+
+
+def connect(settings: Settings) -> MarketClient:
+    """The market, checked to be there. Raises BAD_INPUT, CHAIN_UNREACHABLE, NO_CONTRACT."""
+    if settings.market is None:
+        raise FairshareError(
+            Reason.BAD_INPUT,
+            "no market is named",
+            "give --market or FAIRSHARE_MARKET, or work in a devnet's directory (`fairshare devnet up`)",
+        )
+    return MarketClient(settings.rpc, settings.market).connect()
+
+
+def unlock(settings: Settings) -> LocalAccount:
+    """The key in the keystore. Raises NOT_FOUND, BAD_INPUT, WRONG_PASSWORD."""
+    keystore.address_in(settings.keystore)  # a missing file should not cost a prompt
+    return keystore.load(settings.keystore, password(settings))
+
+
+def password(settings: Settings, *, confirm: bool = False) -> str:
+    """The keystore's password: from its file, from FAIRSHARE_PASSWORD, or asked for on a terminal."""
+    if settings.password_file is not None:
+        return _password_in(settings.password_file)
+    if "FAIRSHARE_PASSWORD" in os.environ:
+        return os.environ["FAIRSHARE_PASSWORD"]
+    if not sys.stdin.isatty():
+        raise FairshareError(
+            Reason.BAD_INPUT,
+            "the keystore's password is not known",
+            "give --password-file, or set FAIRSHARE_PASSWORD",
+        )
+    entered = getpass(f"Password of {settings.keystore}: ")
+    if confirm and getpass("Again: ") != entered:
+        raise FairshareError(Reason.BAD_INPUT, "the two passwords differ", "try again")
+    return entered
+
+
+def role_home(settings: Settings, client: MarketClient, role: str) -> Path:
+    """The role's directory for this chain (told apart by its first block: local chains share an id) and market."""
+    genesis = client.block(0).hash.hex()[:8]
+    market = client.address.lower()[2:12]
+    return settings.state_dir / f"{client.chain_id}-{genesis}-{market}" / role
+
+
+@contextlib.contextmanager
+def open_store(settings: Settings, home: Path) -> Iterator[ContentStore]:
+    """The Kubo RPC that is named, or an embedded node with its data in `home`. Raises STORAGE_UNREACHABLE."""
+    if settings.storage is not None:
+        store = ContentStore(settings.storage)
+        store.ping()
+        yield store
+        return
+    with EmbeddedNode(home / "storage") as node:
+        yield ContentStore(node.api)
+
+
+def _password_in(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_PASSWORD + 1)
+        if len(content) > _LONGEST_PASSWORD:
+            raise ValueError("too long")
+        return content.decode("utf8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        raise FairshareError(
+            Reason.BAD_INPUT,
+            f"the password file {path} cannot be read: {getattr(error, 'strerror', None) or 'it holds no text'}",
+            "give a file that holds the password alone",
+        ) from error
