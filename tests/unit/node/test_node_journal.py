@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketplace.chain.transaction_log import SignedTransaction
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.journal import NODE, Journal
+
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+keys = st.tuples(st.integers(NODE, 3), st.integers(NODE, 3), st.sampled_from(["commitment", "update", "x"]))
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), keys, values),
+        st.tuples(st.just("blob"), keys, st.binary(max_size=40)),
+        st.tuples(st.just("delete"), keys, st.none()),
+        st.tuples(st.just("reopen"), keys, st.none()),
+    ),
+    max_size=20,
+)
+
+
+@given(operations)
+def test_a_journal_is_two_dictionaries_that_last(script: list[tuple[str, tuple[int, int, str], Any]]) -> None:
+    records: dict[tuple[int, int, str], Any] = {}
+    blobs: dict[tuple[int, int, str], bytes] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.sqlite"
+        journal = Journal(path)
+        for action, key, value in script:
+            if action == "put":
+                journal.put(*key, value)
+                records[key] = value
+            elif action == "blob":
+                journal.put_blob(*key, value)
+                blobs[key] = value
+            elif action == "delete":
+                journal.delete(*key)
+                records.pop(key, None)
+                blobs.pop(key, None)
+            else:
+                journal.close()
+                journal = Journal(path)
+        for key in records.keys() | blobs.keys():
+            assert journal.get(*key, default="none") == records.get(key, "none")
+            assert journal.get_blob(*key) == blobs.get(key)
+            assert key[2] in journal.names(*key[:2])
+        assert set(journal.projects()) == {key[0] for key in records} - {NODE}
+        journal.close()
+
+
+def signed(number: int, intent: str = "submit/1/1", nonce: int = 0) -> SignedTransaction:
+    return SignedTransaction(
+        intent=intent,
+        chain_id=31337,
+        sender="0xabc",
+        nonce=nonce,
+        hash=number.to_bytes(32, "big"),
+        raw=b"raw" * number,
+        signed_at_block=number,
+    )
+
+
+def test_transactions_come_back_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with Journal(path) as journal:
+        for number in (3, 1, 2):
+            journal.append_transaction(signed(number, nonce=number))
+        journal.append_transaction(signed(9, nonce=2))
+        journal.append_transaction(signed(4, intent="other", nonce=4))
+    with Journal(path) as journal:
+        found = journal.transactions(31337, "0xabc", "submit/1/1")
+        assert [transaction.hash[-1] for transaction in found] == [3, 1, 2, 9]
+        assert found[0] == signed(3, nonce=3)
+        newest = journal.transactions_from_nonce(31337, "0xabc", 2)
+        assert [(transaction.nonce, transaction.hash[-1]) for transaction in newest] == [
+            (2, 9),
+            (3, 3),
+            (4, 4),
+        ]
+        assert not journal.transactions(1, "0xabc", "submit/1/1")
+        with pytest.raises(sqlite3.IntegrityError):
+            journal.append_transaction(signed(1))
+
+
+def fail_half_way(journal: Journal) -> None:
+    with journal.atomic():
+        journal.put(1, 1, "a", 1)
+        with journal.atomic():
+            journal.put_blob(1, 1, "b", b"2")
+        raise RuntimeError
+
+
+def test_atomic_writes_appear_together(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        with pytest.raises(RuntimeError):
+            fail_half_way(journal)
+        assert journal.names(1, 1) == ()
+        with journal.atomic():
+            journal.put(1, 1, "a", 1)
+            journal.append_transaction(signed(1))
+        assert journal.get(1, 1, "a") == 1
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from marketplace.node.journal import Journal
+journal = Journal(Path(sys.argv[1]))
+n = journal.get(1, 1, "n", 0)
+while True:
+    n += 1
+    with journal.atomic():
+        journal.put(1, 1, "n", n)
+        journal.put_blob(1, 1, "n", n.to_bytes(8, "big") * 500)
+    print(n, flush=True)
+"""
+
+
+def test_killed_at_random_it_keeps_all_it_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    dice = random.Random(7)
+    acknowledged = 0
+    for _ in range(5):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        for _ in range(dice.randrange(1, 60)):
+            acknowledged = int(process.stdout.readline())
+        process.send_signal(signal.SIGKILL)
+        rest = process.stdout.read().split()
+        process.wait()
+        acknowledged = int(rest[-1]) if rest else acknowledged
+        with Journal(path) as journal:
+            kept = journal.get(1, 1, "n")
+            assert kept in (acknowledged, acknowledged + 1)
+            assert journal.get_blob(1, 1, "n") == kept.to_bytes(8, "big") * 500
+
+
+def test_threads_share_a_journal(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+
+        def add() -> None:
+            for _ in range(50):
+                with journal.atomic():
+                    journal.put(1, 0, "n", journal.get(1, 0, "n", 0) + 1)
+
+        threads = [threading.Thread(target=add) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert journal.get(1, 0, "n") == 200
+
+
+def test_another_process_may_read_while_it_is_written(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        journal.put(1, 2, "state", {"merged": True})
+        program = "import sys, json; from pathlib import Path; from marketplace.node.journal import Journal;"
+        program += "print(json.dumps(Journal(Path(sys.argv[1]), read_only=True).get(1, 2, 'state')))"
+        output = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path / "j")], capture_output=True, text=True, check=True
+        )
+        assert json.loads(output.stdout) == {"merged": True}
+        with Journal(tmp_path / "j", read_only=True) as reader, pytest.raises(sqlite3.OperationalError):
+            reader.put(1, 2, "state", 1)
+
+
+def test_files_that_are_no_journal(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("not a database, but long enough to look at" * 30)
+    with pytest.raises(FairshareError) as caught:
+        Journal(tmp_path / "text")
+    assert caught.value.reason is Reason.INTEGRITY
+    with pytest.raises(FairshareError) as caught:
+        Journal(tmp_path / "none", read_only=True)
+    assert caught.value.reason is Reason.NOT_FOUND
+    assert not (tmp_path / "none").exists()
+    Journal(tmp_path / "new").close()
+    database = sqlite3.connect(tmp_path / "new")
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(FairshareError, match="schema is 99"):
+        Journal(tmp_path / "new")
+
+
+def test_nobody_else_reads_it_and_only_json_goes_in(tmp_path: Path) -> None:
+    with Journal(tmp_path / "deep" / "j") as journal:
+        assert stat.S_IMODE((tmp_path / "deep" / "j").stat().st_mode) == 0o600
+        for value in (float("nan"), b"bytes", object()):
+            with pytest.raises((TypeError, ValueError)):
+                journal.put(1, 1, "x", value)
+        assert journal.get(1, 1, "x") is None
