@@ -28,7 +28,7 @@ _LONGEST_PASSWORD = 4096  # bytes
 
 @dataclass(frozen=True)
 class Session:
-    """All that a role's commands need. `home` is this role's own directory for this chain and market."""
+    """All that a role's commands need. `home`: see `role_home`."""
 
     client: MarketClient
     store: ContentStore
@@ -49,13 +49,13 @@ class Session:
 def open_session(settings: Settings, role: str, *, stop: threading.Event | None = None) -> Iterator[Session]:
     """Connects, unlocks the key, opens the journal and starts the embedded storage node where none is named.
 
-    `role` names the directory, so that roles on one machine do not share a journal or a storage node.
+    Role and account name its directory, so that nodes on one machine do not share a journal or a storage node.
     Everything is closed at the end. Raises what `connect`, `unlock`, `Journal` and `open_store` raise.
     """
     stop = stop or threading.Event()
     client = connect(settings)
     account = unlock(settings)
-    home = role_home(settings, client, role)
+    home = role_home(settings, client, role, address(account.address))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         Journal(home / "journal.sqlite") as journal,
@@ -100,11 +100,11 @@ def password(settings: Settings, *, confirm: bool = False) -> str:
     return entered
 
 
-def role_home(settings: Settings, client: MarketClient, role: str) -> Path:
-    """The role's directory for this chain (told apart by its first block: local chains share an id) and market."""
+def role_home(settings: Settings, client: MarketClient, role: str, account: Address) -> Path:
+    """An account's directory in a role, for this chain (local chains share an id, not a first block) and market."""
     genesis = client.block(0).hash.hex()[:8]
     market = client.address.lower()[2:12]
-    return settings.state_dir / f"{client.chain_id}-{genesis}-{market}" / role
+    return settings.state_dir / f"{client.chain_id}-{genesis}-{market}" / f"{role}-{account.lower()[2:12]}"
 
 
 @contextlib.contextmanager
