@@ -30,8 +30,10 @@ def digest_of(cid: str) -> bytes:
             decoded = base58.b58decode(cid)
         except ValueError:
             decoded = b""
-        if len(decoded) == len(_MULTIHASH) + DIGEST_BYTES and decoded.startswith(_MULTIHASH):
-            return decoded[len(_MULTIHASH) :]
+        digest = decoded[len(_MULTIHASH) :]
+        # encoded again, as the decoder overlooks spaces
+        if len(digest) == DIGEST_BYTES and from_digest(digest) == cid:
+            return digest
     raise FairshareError(
         Reason.BAD_INPUT, f"not a CIDv0: {cid[:64]!r}", "a CIDv0 is 46 characters and starts with Qm"
     )

@@ -11,7 +11,8 @@ from marketplace.errors import FairshareError, Reason
 
 MAX_CHARACTERS = 256
 
-_DNS_NAME = re.compile(r"(?=.{1,190}\Z)(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.?)+\Z")
+_DNS_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+_DNS_NAME = re.compile(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*\.?\Z")
 _PORT = re.compile(r"[1-9][0-9]{0,4}\Z")
 _SHA256_MULTIHASH = b"\x12\x20"
 _ED25519_IDENTITY = b"\x00\x24\x08\x01\x12\x20"
@@ -58,6 +59,8 @@ def _is_peer_id(peer: str) -> bool:
     try:
         decoded = base58.b58decode(peer)
     except ValueError:
+        return False
+    if base58.b58encode(decoded) != peer.encode("ascii"):  # the decoder overlooks spaces
         return False
     if len(decoded) == 34:
         return decoded.startswith(_SHA256_MULTIHASH)

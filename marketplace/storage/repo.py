@@ -76,7 +76,7 @@ class Repo:
         """Write an offline config: no bootstrap, discovery, relay or NAT traversal; TCP on `listen` only.
 
         `swarm_port` 0 keeps the port of the last start, and picks a free one at the first.
-        Raises BAD_INPUT if the config cannot be read.
+        Raises BAD_INPUT if the config cannot be read or the port cannot be used.
         """
         try:
             config: dict[str, Any] = json.loads(self.config.read_text())
@@ -87,7 +87,7 @@ class Repo:
             raise FairshareError(
                 Reason.BAD_INPUT, f"{self.config} is damaged: {error}", "restore it, or name a new folder"
             ) from error
-        port = swarm_port or remembered or _free_port(listen)
+        port = _bindable_port(listen, swarm_port or remembered)
         network = "ip6" if ":" in listen else "ip4"
         config["Addresses"]["Swarm"] = [f"/{network}/{listen}/tcp/{port}"]
         config["Bootstrap"] = []
@@ -119,8 +119,17 @@ class Repo:
         return len(sizes), sum(sizes)
 
 
-def _free_port(listen: str) -> int:
+def _bindable_port(listen: str, port: int) -> int:
+    """`port`, or a free one for 0. The library would share a port with another listener, and lose half the calls."""
     family = socket.AF_INET6 if ":" in listen else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((listen, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not held up by what the last run left
+        try:
+            probe.bind((listen, port))
+        except OSError as error:
+            raise FairshareError(
+                Reason.BAD_INPUT,
+                f"swarm port {port} on {listen} cannot be used: {error.strerror}",
+                "name another, or 0 to have one picked for a new repo",
+            ) from error
         return int(probe.getsockname()[1])

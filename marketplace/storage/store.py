@@ -27,6 +27,8 @@ warnings.filterwarnings(
 )
 # What a call raises; reading a streamed body raises the errors of requests as they are.
 _BROKEN = (requests.exceptions.RequestException, rpc_errors.CommunicationError, rpc_errors.DecodingError)
+# What ipfshttpclient, and what is asked of its documents here, raises for an answer that is not Kubo's.
+_NONSENSE = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _DOWN = (rpc_errors.ConnectionError, rpc_errors.ProtocolError)
 
 
@@ -170,7 +172,7 @@ class ContentStore:
         """The result of a call that a node can always answer. Raises STORAGE_UNREACHABLE."""
         try:
             return self._ask(call)
-        except (*_BROKEN, KeyError, TypeError) as error:  # the last two: a document without what is due
+        except _BROKEN as error:
             raise _unreachable(self._api, error) from error
 
     def _ask(self, call: Callable[[], _T], deadline: float | None = None) -> _T:
@@ -178,6 +180,8 @@ class ContentStore:
         for pause_s in (*_BACK_OFF_S, None):
             try:
                 return call()
+            except _NONSENSE as error:
+                raise _unreachable(self._api, error) from error
             except _DOWN as error:
                 late = deadline is not None and pause_s is not None and time.monotonic() + pause_s > deadline
                 if pause_s is None or late:
@@ -219,6 +223,6 @@ def _unavailable(cid: str) -> FairshareError:
 def _unreachable(api: str, error: Exception) -> FairshareError:
     return FairshareError(
         Reason.STORAGE_UNREACHABLE,
-        f"the storage node at {api} does not answer: {type(error).__name__}",
+        f"the storage node at {api} does not answer as Kubo does: {type(error).__name__}",
         "start it, or name the RPC address of another node",
     )
