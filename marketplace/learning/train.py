@@ -33,7 +33,7 @@ def local_delta(
 ) -> Floats:
     """What a round of training changes: float64[d], not yet clipped.
 
-    `weights`: the global model, float64[d]; `seed`: of the batches' order; each trainer and round has its own.
+    `weights`: the global model, float64[d]; `seed`: of the batches' order, so one for each trainer and round.
     On the CPU the result is a function of the arguments alone. `threads`: of torch, for the time of the call.
     Raises BAD_DATA where training diverges.
     """

@@ -27,7 +27,7 @@ from marketplace.spec.sections import (
     TaskSection,
     TrainingSection,
 )
-from marketplace.spec.shape import check_shape
+from zk.shape import CircuitShape
 
 MAX_SPEC_BYTES = 64 * 1024
 
@@ -51,10 +51,8 @@ class CircuitSection(Section):
     slots: Annotated[int, Field(ge=3, le=16)]
     length: Annotated[int, Field(ge=1)]
     srs_kind: Literal["test", "ceremony"]
-    settings: Cid
     vk: Cid
     srs: Cid
-    compiled: Cid
 
 
 class ChainSection(Section):
@@ -86,7 +84,7 @@ class ProjectSpec(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_sections(self)
-        check_shape(self.circuit.slots, self.circuit.length)
+        CircuitShape(self.circuit.slots, self.circuit.length)
         if self.circuit.slots != self.cohort.trainers:
             raise bad_field("circuit.slots", f"the cohort has {self.cohort.trainers} trainers")
         check_arithmetic(

@@ -28,7 +28,7 @@ from marketplace.spec.sections import (
     TaskSection,
     TrainingSection,
 )
-from marketplace.spec.shape import check_shape
+from zk.shape import CircuitShape
 
 MAX_FILE_BYTES = 64 * 1024
 
@@ -71,7 +71,7 @@ class ProjectFile(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_sections(self)
-        check_shape(self.cohort.trainers, self.length)
+        CircuitShape(self.cohort.trainers, self.length)
         check_arithmetic(self, self.arithmetic.scale_bits, self.max_norm_squared, self.length)
         if self.evaluation.file is None and self.evaluation.sha256 is None:
             raise bad_field("evaluation.file", "name the evaluation set, or give evaluation.sha256")

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from marketplace.protocol.fixed_point import MODEL_LIMIT, UPDATE_LIMIT
 from marketplace.protocol.shares import round_budget
+from marketplace.spec.amounts import MAX_AMOUNT
 from marketplace.spec.problems import bad_field
 from marketplace.spec.sections import (
     CohortSection,
@@ -16,6 +17,9 @@ from marketplace.spec.sections import (
     StakesSection,
     TrainingSection,
 )
+from zk.shape import MAX_SLOTS
+
+MAX_AGGREGATORS = 8  # of a project: contracts/libraries/TermsCheck.sol
 
 
 class Sections(Protocol):
@@ -58,6 +62,10 @@ def check_sections(spec: Sections) -> None:
         raise bad_field(
             "reward.aggregator_fee", "the fees of all rounds leave nothing of the reward for the trainers"
         )
+    # What may come together in one project's escrow and pot must fit the contract's uint128.
+    most = reward.amount + MAX_AGGREGATORS * spec.stakes.aggregator + MAX_SLOTS * spec.stakes.trainer
+    if most > MAX_AMOUNT:
+        raise bad_field("reward.amount", "with the stakes of all members it does not fit 128 bits")
     if 0 < scoring.strike_factor <= 100:
         raise bad_field("scoring.strike_factor", "at 100 or less, half of all honest trainers are struck")
     if scoring.strike_slash and not spec.stakes.trainer:
