@@ -41,16 +41,16 @@ class Settings:
     rpc: str
     market: str | None
     storage: str | None
+    peers: tuple[str, ...]
     keystore: Path
     password_file: Path | None
     state_dir: Path
     cache_dir: Path
 
 
-def _option(flag: str, text: str, **more: Any) -> Any:
-    return typer.Option(
-        flag, envvar="FAIRSHARE_" + flag.lstrip("-").replace("-", "_").upper(), help=text, **more
-    )
+def _option(flag: str, text: str, *, variable: str | None = None, **more: Any) -> Any:
+    variable = variable or "FAIRSHARE_" + flag.lstrip("-").replace("-", "_").upper()
+    return typer.Option(flag, envvar=variable, help=text, **more)
 
 
 _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
@@ -69,6 +69,18 @@ _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
             ),
         ],
         None,
+    ),
+    "peers": (
+        Annotated[
+            list[str],
+            _option(
+                "--peer",
+                "Storage node to connect to first (/ip4/../tcp/../p2p/..); may be given again.",
+                variable="FAIRSHARE_PEERS",
+                metavar="MULTIADDR",
+            ),
+        ],
+        [],
     ),
     "keystore": (
         Annotated[
@@ -129,6 +141,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         rpc=values["rpc"],
         market=values["market"],
         storage=values["storage"],
+        peers=tuple(values["peers"] or ()),
         keystore=values["keystore"] or state / "keystore.json",
         password_file=values["password_file"],
         state_dir=state,

@@ -18,6 +18,7 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
+from marketplace.node import console
 from marketplace.node.journal import Journal
 from marketplace.node.options import Settings
 from marketplace.storage.embedded import EmbeddedNode
@@ -109,14 +110,24 @@ def role_home(settings: Settings, client: MarketClient, role: str, account: Addr
 
 @contextlib.contextmanager
 def open_store(settings: Settings, home: Path) -> Iterator[ContentStore]:
-    """The Kubo RPC that is named, or an embedded node with its data in `home`. Raises STORAGE_UNREACHABLE."""
-    if settings.storage is not None:
-        store = ContentStore(settings.storage)
-        store.ping()
+    """The Kubo RPC that is named, or an embedded node with its data in `home`, connected to the peers named.
+
+    A peer that does not answer is only reported. Raises STORAGE_UNREACHABLE, BAD_INPUT.
+    """
+    with contextlib.ExitStack() as stack:
+        if settings.storage is None:
+            store = ContentStore(stack.enter_context(EmbeddedNode(home / "storage")).api)
+        else:
+            store = ContentStore(settings.storage)
+            store.ping()
+        for peer in settings.peers:
+            try:
+                store.connect(peer)
+            except FairshareError as error:
+                if error.reason is not Reason.UNAVAILABLE:
+                    raise
+                console.note(f"{error.message} ({error.hint})")
         yield store
-        return
-    with EmbeddedNode(home / "storage") as node:
-        yield ContentStore(node.api)
 
 
 def _password_in(path: Path) -> str:
