@@ -91,9 +91,15 @@ abstract contract MarketFixture is TestBase {
         }
         PlainToken(token).mint(account, amount);
         vm.startPrank(account);
-        PlainToken(token).approve(address(vault), type(uint256).max);
-        PlainToken(token).approve(address(market), type(uint256).max);
+        _approve(token, address(vault));
+        _approve(token, address(market));
         vm.stopPrank();
+    }
+
+    /// Low level, for tokens that return nothing.
+    function _approve(address token, address spender) private {
+        (bool ok, ) = token.call(abi.encodeWithSignature("approve(address,uint256)", spender, type(uint256).max));
+        vm.assertTrue(ok, "approve");
     }
 
     function _deposit(address token, address account, uint256 amount) internal {
