@@ -1,0 +1,1 @@
+"""The aggregator's daemon: fetch, check, merge, score, prove, post."""

@@ -1,0 +1,1 @@
+"""The trainer's daemon: watch, train, commit, submit, serve, claim."""

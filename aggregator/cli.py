@@ -1,0 +1,174 @@
+"""`fairshare aggregator`: run, status."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aggregator.behaviour import Attack
+from marketplace.chain import keystore
+from marketplace.errors import FairshareError, Reason
+from marketplace.node import console
+from marketplace.node.options import DryRun, Settings, with_settings
+from marketplace.node.session import Session, connect, open_session
+
+app = typer.Typer(help="Merge and prove rounds for a fee.", no_args_is_help=True)
+
+TEST_CHAIN = 31337
+
+Projects = Annotated[
+    list[int] | None, typer.Option("--project", metavar="ID", min=1, help="Serve this one (repeatable).")
+]
+MinFee = Annotated[int, typer.Option("--min-fee", min=0, help="Smallest fee a round to join for.")]
+MaxBond = Annotated[int | None, typer.Option("--max-bond", min=0, help="Largest bond to put up.")]
+Peers = Annotated[
+    list[str] | None,
+    typer.Option("--peer", metavar="MULTIADDR", envvar="FAIRSHARE_PEERS", help="Storage peer to connect to."),
+]
+Contact = Annotated[
+    str | None,
+    typer.Option("--contact", metavar="MULTIADDR", help="Where trainers reach your storage node."),
+]
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
+]
+Cheat = Annotated[Attack | None, typer.Option("--attack", hidden=True)]
+
+
+@app.command()
+@with_settings
+def run(
+    settings: Settings,
+    project: Projects = None,
+    min_fee: MinFee = 0,
+    max_bond: MaxBond = None,
+    peer: Peers = None,
+    contact: Contact = None,
+    log_file: LogFile = None,
+    attack: Cheat = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Serve projects until they are over (with --project), or all that pay until stopped."""
+    from aggregator.watch import Policy, Watch
+    from marketplace.node import logging
+    from marketplace.node.clock import ChainClock
+    from marketplace.node.lifecycle import keep_going, stop_on_signals
+
+    if dry_run:
+        _preview(settings, project or [])
+        return
+    with stop_on_signals() as stop, open_session(settings, "aggregator", stop=stop) as session:
+        if attack is not None and session.client.chain_id != TEST_CHAIN:
+            raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
+        logging.configure(file=log_file, role="aggregator", account=session.address)
+        log = logging.logger()
+        for address in peer or ():
+            session.store.connect(address)
+        reachable = contact or _own_address(session)
+        with ChainClock(session.client, stop=stop) as clock:
+            watch = Watch(
+                client=session.client,
+                address=session.address,
+                policy=Policy(frozenset(project or ()), min_fee, max_bond),
+                clock=clock,
+                serve=lambda number: _serve(session, number, reachable, attack),
+                log=log,
+                stop=stop,
+            )
+            keep_going(watch.step, stop=stop, log=log)
+            watch.join()
+
+
+def _serve(session: Session, project: int, contact: str, attack: Attack | None) -> None:
+    from aggregator.duty import Duty
+    from marketplace.node import logging
+    from marketplace.node.clock import ChainClock
+    from marketplace.node.identity import encryption_key
+    from marketplace.node.lifecycle import keep_going
+    from marketplace.node.peers import PeerBook
+    from marketplace.node.project import ProjectContext, load_project
+
+    log = logging.logger(project=project)
+    loaded: list[ProjectContext] = []
+
+    def load() -> bool:
+        loaded.append(load_project(session.client, session.store, project, session.cache))
+        return False
+
+    keep_going(load, stop=session.stop, log=log)
+    if not loaded:
+        return
+    peers = PeerBook(loaded[0], log)
+    peers.connect_to_owner()
+    with ChainClock(session.client, stop=session.stop) as clock:
+        duty = Duty(
+            context=loaded[0],
+            sender=session.sender,
+            journal=session.journal,
+            clock=clock,
+            key=encryption_key(session.home),
+            contact=contact,
+            peers=peers,
+            log=log,
+            attack=attack,
+        )
+        keep_going(duty.step, stop=session.stop, log=log)
+
+
+def _own_address(session: Session) -> str:
+    addresses = session.store.addresses()
+    if not addresses:
+        raise FairshareError(
+            Reason.STORAGE_UNREACHABLE, "the storage node listens nowhere", "give --contact with its address"
+        )
+    return addresses[0]
+
+
+def _preview(settings: Settings, projects: list[int]) -> None:
+    from marketplace.node.costs import aggregator_costs
+
+    client = connect(settings)
+    gas_price = client.web3.eth.gas_price
+    documents = [
+        {"project": number, **aggregator_costs(client.terms(number), gas_price)}
+        for number in projects or range(1, client.project_count() + 1)
+    ]
+    table = console.table("project", "bond", "fees", "gas", "gas cost (wei)")
+    for document in documents:
+        table.add_row(*(str(document[name]) for name in ("project", "bond", "fees", "gas", "gas_cost_wei")))
+    console.result({"projects": documents}, table)
+
+
+@app.command()
+@with_settings
+def status(settings: Settings) -> None:
+    """The projects you serve, your bonds, credit and track record."""
+    client, address = connect(settings), keystore.address_in(settings.keystore)
+    record = client.aggregator_record(address)
+    served = []
+    for number in range(1, client.project_count() + 1):
+        index = client.aggregator_index_of(number, address)
+        if index is None:
+            continue
+        state, terms = client.project(number), client.terms(number)
+        served.append(
+            {
+                "project": number,
+                "status": state.status.name.lower(),
+                "round": state.round,
+                "index": index,
+                "current": state.aggregator_index == index,
+                "bond_locked": str(client.locked_of(number, address)),
+                "credit": str(client.credit_of(terms.token, address)),
+            }
+        )
+    document = {
+        "address": address,
+        "results": record.rounds,
+        "faults": record.faults,
+        "projects": served,
+    }
+    table = console.table("project", "status", "round", "index", "current", "bond locked", "credit")
+    for row in served:
+        table.add_row(*(str(value) for value in row.values()))
+    console.result(document, table)

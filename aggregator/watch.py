@@ -1,0 +1,82 @@
+"""Which projects an aggregator serves, and a thread of duty for each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from marketplace.chain.client import MarketClient
+from marketplace.chain.types import Address, Status
+from marketplace.errors import FairshareError
+from marketplace.node.clock import ChainClock
+from marketplace.node.logging import Logger
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which open projects to join: named ones only, or all that pay enough and do not ask for too much."""
+
+    projects: frozenset[int] = frozenset()
+    min_fee: int = 0
+    max_bond: int | None = None
+
+    def accepts(self, project: int, fee: int, bond: int) -> bool:
+        """Whether to join a project with this fee and bond, in its token's smallest unit."""
+        if self.projects:
+            return project in self.projects
+        return fee >= self.min_fee and (self.max_bond is None or bond <= self.max_bond)
+
+
+@dataclass
+class Watch:
+    """Starts `serve(project)` in a thread for each project that concerns this aggregator."""
+
+    client: MarketClient
+    address: Address
+    policy: Policy
+    clock: ChainClock
+    serve: Callable[[int], None]
+    log: Logger
+    stop: threading.Event
+    failures: list[FairshareError] = field(default_factory=list)
+    _threads: dict[int, threading.Thread] = field(default_factory=dict)
+
+    def step(self) -> bool:
+        """Look for projects; False when every named project is over."""
+        if self.clock.wait_for_block() is None:
+            return True
+        for project in range(1, self.client.project_count() + 1):
+            if project not in self._threads and self._concerns(project):
+                self._threads[project] = self._start(project)
+        named = self.policy.projects
+        running = any(thread.is_alive() for thread in self._threads.values())
+        return not named or running or not named <= set(self._threads)
+
+    def join(self) -> None:
+        """Wait for the duties to end; raises the first error that ended one for good."""
+        for thread in self._threads.values():
+            thread.join()
+        if self.failures:
+            raise self.failures[0]
+
+    def _concerns(self, project: int) -> bool:
+        status = self.client.project(project).status
+        if status not in (Status.OPEN, Status.ACTIVE):
+            return project in self.policy.projects or bool(self.client.locked_of(project, self.address))
+        if self.client.aggregator_index_of(project, self.address) is not None:
+            return True
+        terms = self.client.terms(project)
+        return self.policy.accepts(project, terms.aggregator_fee, terms.aggregator_bond)
+
+    def _start(self, project: int) -> threading.Thread:
+        def duty() -> None:
+            try:
+                self.serve(project)
+            except FairshareError as error:
+                self.log.error("duty ended", project=project, reason=error.reason, problem=error.message)
+                self.failures.append(error)
+
+        thread = threading.Thread(target=duty, name=f"project-{project}")
+        thread.start()
+        return thread

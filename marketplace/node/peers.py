@@ -1,0 +1,53 @@
+"""The project's aggregators as peers: their encryption keys and where their storage nodes answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from marketplace.chain.events import AggregatorJoined, fetch
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.logging import Logger
+from marketplace.node.project import ProjectContext
+from marketplace.storage.contact import decode_contact
+
+
+@dataclass
+class PeerBook:
+    """Reads the chain once for each aggregator; an address that does not answer is tried again at the next call."""
+
+    context: ProjectContext
+    log: Logger
+    known: dict[int, AggregatorJoined] = field(default_factory=dict)
+
+    def aggregator(self, index: int) -> AggregatorJoined:
+        """How the aggregator at `index` of the project's list joined; NOT_FOUND if there is none."""
+        if index not in self.known:
+            listed = self.context.client.aggregators(self.context.project)
+            for joined in fetch(self.context.client, [AggregatorJoined], self.context.project):
+                if joined.index < len(listed) and listed[joined.index] == joined.aggregator:
+                    self.known[joined.index] = joined
+        if index not in self.known:
+            raise FairshareError(
+                Reason.NOT_FOUND, f"project {self.context.project} has no aggregator {index}", "wait for one"
+            )
+        return self.known[index]
+
+    def connect_to(self, index: int) -> None:
+        """Connect our storage node to an aggregator's; an aggregator that cannot be reached is only reported."""
+        joined = self.aggregator(index)
+        try:
+            self.context.store.connect(decode_contact(joined.contact))
+        except FairshareError as error:
+            if error.reason is Reason.STORAGE_UNREACHABLE:
+                raise
+            self.log.warning("aggregator's storage does not answer", aggregator=index, problem=error.message)
+
+    def connect_to_owner(self) -> None:
+        """Connect to the peers that the spec names; those that do not answer are only reported."""
+        for peer in self.context.spec.storage.peers:
+            try:
+                self.context.store.connect(peer)
+            except FairshareError as error:
+                if error.reason is Reason.STORAGE_UNREACHABLE:
+                    raise
+                self.log.warning("the owner's storage does not answer", problem=error.message)

@@ -1,0 +1,153 @@
+"""A project as a node sees it: spec, terms and circuit, fetched and held against the chain before anything else."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketplace.chain.client import MarketClient
+from marketplace.chain.types import Terms
+from marketplace.errors import FairshareError, Reason
+from marketplace.learning.tasks import Task, task_of
+from marketplace.protocol.fixed_point import dequantise
+from marketplace.protocol.krum import Rules, ScoreRule
+from marketplace.spec.posted import MAX_SPEC_BYTES, ProjectSpec
+from marketplace.spec.terms import terms as terms_of
+from marketplace.storage.cid import from_digest
+from marketplace.storage.store import ContentStore
+from marketplace.updates.codec import packed_model_bytes, unpack_model
+from marketplace.updates.envelope import UpdateContext
+from zk import keys
+from zk.commit import Committer
+from zk.curve import Point
+from zk.files import CircuitFiles
+from zk.shape import CircuitShape
+
+FETCH_S = 60.0
+
+
+@dataclass(frozen=True)
+class ProjectContext:
+    """What a node knows of a project that cannot change."""
+
+    project: int
+    client: MarketClient
+    store: ContentStore
+    spec: ProjectSpec
+    terms: Terms
+    task: Task
+    circuit: CircuitFiles
+    committer: Committer
+    rules: Rules
+
+    @property
+    def length(self) -> int:
+        """d."""
+        return self.circuit.shape.length
+
+    def update_context(self, round_: int, trainer: str, commitment: Point) -> UpdateContext:
+        """What a sealed update of this project is bound to."""
+        return UpdateContext(
+            self.client.chain_id, self.client.address, self.project, round_, trainer, commitment
+        )
+
+    def weights(self, model: NDArray[np.int32]) -> NDArray[np.float64]:
+        """The float weights of an integer model."""
+        return dequantise(model, self.spec.arithmetic.scale_bits)
+
+    def fetch_model(self, cid: str, commitment: Point, timeout_s: float = FETCH_S) -> NDArray[np.int32]:
+        """The model int32[d] named by `cid`; INTEGRITY unless it is the one behind `commitment`."""
+        packed = self.store.fetch(cid, max_bytes=packed_model_bytes(self.length), timeout_s=timeout_s)
+        model = unpack_model(packed, self.length)
+        if self.committer.commit(model) != commitment:
+            raise FairshareError(
+                Reason.INTEGRITY,
+                f"the model {cid} is not the one whose commitment the chain holds",
+                "the aggregator that published it lies; do not train on it",
+            )
+        return model
+
+
+def load_project(
+    client: MarketClient, store: ContentStore, project: int, cache: Path, *, timeout_s: float = FETCH_S
+) -> ProjectContext:
+    """Fetch a project's spec and circuit and check both against the chain.
+
+    Raises NOT_FOUND, UNAVAILABLE, BAD_SPEC where spec and chain disagree, INTEGRITY where the circuit's files or the
+    initial model are not what the chain holds.
+    """
+    terms = client.terms(project)
+    spec = fetch_spec(store, terms.spec, timeout_s)
+    check_spec(client, spec, terms)
+    task = task_of(spec)
+    circuit = fetch_circuit(client, store, spec, cache, timeout_s)
+    context = ProjectContext(
+        project, client, store, spec, terms, task, circuit, Committer(circuit), rules_of(terms)
+    )
+    context.fetch_model(spec.initial_model, terms.initial_model, timeout_s)
+    return context
+
+
+def rules_of(terms: Terms) -> Rules:
+    """What the terms say about judging a round."""
+    return Rules(
+        terms.slots,
+        terms.faults,
+        terms.max_norm_squared,
+        ScoreRule(terms.score_rule),
+        terms.strike_factor,
+        terms.duplicate_cosine,
+    )
+
+
+def fetch_spec(store: ContentStore, digest: bytes, timeout_s: float = FETCH_S) -> ProjectSpec:
+    """The spec named by its digest on chain; BAD_SPEC where it is none."""
+    data = store.fetch(from_digest(digest), max_bytes=MAX_SPEC_BYTES, timeout_s=timeout_s)
+    return ProjectSpec.from_bytes(data)
+
+
+def check_spec(client: MarketClient, spec: ProjectSpec, terms: Terms) -> None:
+    """BAD_SPEC, naming the field, where the spec and the chain's terms disagree."""
+    stated = dataclasses.asdict(terms_of(spec, terms.spec, terms.initial_model))
+    held = dataclasses.asdict(terms)
+    stated["token"], held["token"] = stated["token"].lower(), held["token"].lower()
+    wrong = [name for name in held if _plain(held[name]) != _plain(stated[name])]
+    if spec.chain.chain_id != client.chain_id:
+        wrong.append("chain.chain_id")
+    if spec.chain.market != client.address.lower():
+        wrong.append("chain.market")
+    if wrong:
+        raise FairshareError(
+            Reason.BAD_SPEC,
+            f"the spec and the contract disagree on {', '.join(wrong)}",
+            "do not take part: the owner published another spec than it posted",
+        )
+
+
+def fetch_circuit(
+    client: MarketClient, store: ContentStore, spec: ProjectSpec, cache: Path, timeout_s: float = FETCH_S
+) -> CircuitFiles:
+    """The circuit's files, checked against what is registered on chain under the spec's digest."""
+    registered = client.circuit(bytes.fromhex(spec.circuit.digest[2:]))
+    shape = CircuitShape(spec.circuit.slots, spec.circuit.length)
+    limits = keys.limits(shape)
+    vk = store.fetch(spec.circuit.vk, max_bytes=limits.vk, timeout_s=timeout_s)
+    srs = store.fetch(spec.circuit.srs, max_bytes=limits.srs, timeout_s=timeout_s)
+    files = keys.assemble(shape, cache, vk, srs, spec.circuit.srs_kind)
+    expected = (registered.slots, registered.length, registered.zero)
+    if expected != (shape.slots, shape.length, files.zero):
+        raise FairshareError(
+            Reason.INTEGRITY,
+            "the circuit's files are not those of the circuit on chain",
+            "do not take part: commitments made with them could not be proven",
+        )
+    return files
+
+
+def _plain(value: object) -> object:
+    """A value with lists and points as plain tuples, for comparison."""
+    return tuple(value) if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,153 @@
+"""`fairshare trainer`: run, status, claim, leave."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marketplace.chain import keystore
+from marketplace.chain.types import Status
+from marketplace.errors import FairshareError, Reason
+from marketplace.node import console
+from marketplace.node.options import DryRun, ProjectId, Settings, with_settings
+from marketplace.node.session import connect, open_session
+from marketplace.node.withdrawal import collect_all
+from trainer_node.behaviour import Attack, Behaviour
+
+app = typer.Typer(help="Train for a project and be paid for it.", no_args_is_help=True)
+
+TEST_CHAIN = 31337
+
+Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="Your data: .npz with X and y.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Peers = Annotated[
+    list[str] | None,
+    typer.Option("--peer", metavar="MULTIADDR", envvar="FAIRSHARE_PEERS", help="Storage peer to connect to."),
+]
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Of the order of batches.")]
+Cheat = Annotated[Attack | None, typer.Option("--attack", hidden=True)]
+
+
+@app.command()
+@with_settings
+def run(
+    settings: Settings,
+    project: ProjectId,
+    data: Data,
+    device: Device = "auto",
+    peer: Peers = None,
+    log_file: LogFile = None,
+    seed: Seed = None,
+    attack: Cheat = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Join a project and work for it until it is over; stop and start it again at any time."""
+    from marketplace.learning.data import load_npz
+    from marketplace.learning.train import pick_device
+    from marketplace.node import logging
+    from marketplace.node.clock import ChainClock
+    from marketplace.node.costs import trainer_costs
+    from marketplace.node.identity import encryption_key, training_seed
+    from marketplace.node.lifecycle import keep_going, stop_on_signals
+    from marketplace.node.peers import PeerBook
+    from marketplace.node.project import load_project
+    from trainer_node.daemon import TrainerDaemon
+
+    if not data.is_file():
+        raise FairshareError(Reason.BAD_DATA, f"there is no file {data}", "give your .npz file with --data")
+    with stop_on_signals() as stop, open_session(settings, "trainer", stop=stop) as session:
+        if attack is not None and session.client.chain_id != TEST_CHAIN:
+            raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
+        logging.configure(file=log_file, role="trainer", account=session.address)
+        log = logging.logger(project=project)
+        for address in peer or ():
+            session.store.connect(address)
+        context = load_project(session.client, session.store, project, session.cache)
+        dataset = load_npz(data, context.task)
+        if dry_run:
+            costs = trainer_costs(context.terms, session.client.web3.eth.gas_price)
+            document = {
+                "project": project,
+                "samples": len(dataset),
+                "device": str(pick_device(device)),
+                **costs,
+            }
+            console.result(document, _lines(document))
+            return
+        peers = PeerBook(context, log)
+        peers.connect_to_owner()
+        with ChainClock(session.client, stop=stop) as clock:
+            daemon = TrainerDaemon(
+                context=context,
+                sender=session.sender,
+                journal=session.journal,
+                clock=clock,
+                key=encryption_key(session.home),
+                dataset=dataset,
+                seed=training_seed(session.journal, seed),
+                device=device,
+                behaviour=Behaviour(attack),
+                peers=peers,
+                log=log,
+            )
+            keep_going(daemon.step, stop=stop, log=log)
+
+
+@app.command()
+@with_settings
+def status(settings: Settings, project: ProjectId) -> None:
+    """Your part in a project: slot, stake, credit and track record."""
+    client, address = connect(settings), keystore.address_in(settings.keystore)
+    terms = client.terms(project)
+    state, record = client.project(project), client.trainer_record(address)
+    slot = client.slot_of(project, address)
+    document = {
+        "project": project,
+        "status": state.status.name.lower(),
+        "round": state.round,
+        "slot": slot,
+        "submitted": slot is not None and bool(state.submitted >> slot & 1),
+        "stake_locked": str(client.locked_of(project, address)),
+        "credit": str(client.credit_of(terms.token, address)),
+        "record": {
+            "rounds": record.rounds,
+            "merged": record.merged,
+            "faults": record.faults,
+            "contribution": record.contribution,
+        },
+    }
+    console.result(document, _lines(document))
+
+
+@app.command()
+@with_settings
+def claim(settings: Settings, project: ProjectId) -> None:
+    """Collect what you are owed: credit to your account, stake of an ended project out of the vault."""
+    with open_session(settings, "trainer") as session:
+        document = collect_all(session, project)
+    console.result(document, _lines(document))
+
+
+@app.command()
+@with_settings
+def leave(settings: Settings, project: ProjectId) -> None:
+    """Leave a project; your stake becomes free again."""
+    from trainer_node.daemon import JOINS
+
+    with open_session(settings, "trainer") as session:
+        state = session.client.project(project)
+        if state.status not in (Status.OPEN, Status.ACTIVE):
+            raise FairshareError(
+                Reason.REFUSED, f"project {project} is over", f"run `fairshare trainer claim {project}`"
+            )
+        times = session.journal.get(project, 0, JOINS, 0)
+        session.sender.send(f"leave:{project}:{times}", session.client.market.functions.leave(project))
+        session.journal.put(project, 0, JOINS, times + 1)
+    console.result({"project": project, "left": True}, f"left project {project}; your stake is free again")
+
+
+def _lines(document: dict[str, object]) -> str:
+    return "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in document.items())

@@ -1,0 +1,59 @@
+"""One round's work of a trainer: train, quantise, commit, seal."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketplace.errors import FairshareError, Reason
+from marketplace.learning.data import Dataset
+from marketplace.learning.train import local_delta
+from marketplace.node.project import ProjectContext
+from marketplace.protocol.fixed_point import clip, quantise
+from marketplace.updates.codec import pack_update
+from marketplace.updates.envelope import seal
+from trainer_node.behaviour import Behaviour
+from trainer_node.prepared import Prepared
+
+
+def prepare(
+    context: ProjectContext,
+    round_: int,
+    model: NDArray[np.int32],
+    dataset: Dataset,
+    behaviour: Behaviour,
+    *,
+    trainer: str,
+    seed: int,
+    device: str,
+    aggregator_index: int,
+    aggregator_key: bytes,
+) -> Prepared:
+    """Train on `dataset` from the global `model`, int32[d], and make the update ready for submission.
+
+    A function of its arguments up to the sealing, which draws a fresh key. Raises BAD_DATA where training diverges.
+    """
+    round_seed = seed_of(seed, round_)
+    data = behaviour.dataset(dataset, context.task.classes)
+    delta = local_delta(
+        context.task, context.weights(model), data, context.spec.training, round_seed, device, threads=1
+    )
+    clipped = clip(delta, context.spec.training.clip_norm)
+    honest = quantise(clipped, context.spec.arithmetic.scale_bits, context.spec.divisor)
+    if not honest.any() and delta.any():
+        raise FairshareError(
+            Reason.BAD_DATA,
+            "the whole update rounds to zero at this project's scale",
+            "train on more data, or ask the owner for more arithmetic.scale_bits",
+        )
+    update = behaviour.update(honest, context.terms.max_norm_squared, round_seed)
+    commitment = context.committer.commit(update)
+    sealed = seal(pack_update(update), aggregator_key, context.update_context(round_, trainer, commitment))
+    return Prepared.of_sealed(round_, commitment, aggregator_index, sealed.blob, sealed.content_key)
+
+
+def seed_of(seed: int, round_: int) -> int:
+    """A round's seed, below 2^32, from the trainer's own."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{round_}".encode()).digest()[:4], "big")
