@@ -18,6 +18,7 @@ from eth_account.signers.local import LocalAccount
 
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.compile import project_root
+from marketplace.devnet.processes import dies_with_parent
 from marketplace.errors import FairshareError, Reason
 
 MNEMONIC = "test test test test test test test test test test test junk"  # everybody knows these keys
@@ -101,6 +102,7 @@ class Anvil:
                 stdout=output or subprocess.DEVNULL,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for whoever started it: the chain ends last
+                preexec_fn=dies_with_parent(),
                 env={**os.environ, "RUST_LOG": "warn"},
             )
         finally:

@@ -1,0 +1,59 @@
+"""The model that a project has trained, fetched and held against the chain."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.models import current_model
+from marketplace.node.peers import PeerBook
+from marketplace.node.project import ProjectContext
+
+_FETCH_S = 60.0
+
+
+@dataclass(frozen=True)
+class FetchedModel:
+    """A global model whose commitment is the chain's."""
+
+    round: int
+    cid: str
+    commitment: tuple[int, int]
+    weights: NDArray[np.float64]
+
+
+def fetch_model(context: ProjectContext, peers: PeerBook) -> FetchedModel:
+    """The newest model of the project. Raises UNAVAILABLE, INTEGRITY."""
+    block = context.client.latest_block().number
+    project = context.client.project(context.project, block=block)
+    reference = current_model(context, project, block)
+    peers.connect_to_owner()
+    for index in range(project.aggregator_count):
+        peers.connect_to(index)
+    model = context.fetch_model(reference.cid, reference.commitment, _FETCH_S)
+    return FetchedModel(reference.round, reference.cid, reference.commitment, context.weights(model))
+
+
+def write_npz(path: Path, weights: NDArray[np.float64]) -> None:
+    """Writes `weights` (float64[d]) as an .npz, whole or not at all. Raises BAD_INPUT where it cannot."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                np.savez(file, weights=weights)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise FairshareError(
+            Reason.BAD_INPUT, f"{path} cannot be written: {error.strerror}", "name another file"
+        ) from error

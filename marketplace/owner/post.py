@@ -1,0 +1,173 @@
+"""Posts a project: circuit, files and spec on IPFS, and the reward into escrow.
+
+Every step may be repeated: after a kill at any moment the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from marketplace.chain import token as tokens
+from marketplace.chain.events import ProjectCreated, decode_log
+from marketplace.chain.sender import Receipt
+from marketplace.chain.simulation import no_funds
+from marketplace.chain.types import NATIVE_COIN, Address, ScoreRule, Terms, address
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.journal import NODE
+from marketplace.node.session import Session
+from marketplace.owner import circuits
+from marketplace.owner.checked import CheckedProject
+from marketplace.spec import ChainSection, CircuitSection, ProjectSpec
+from marketplace.spec.problems import bad_field
+from marketplace.spec.terms import terms as terms_of
+from marketplace.storage.cid import digest_of
+from marketplace.updates.codec import pack_model
+from zk.commit import Committer
+from zk.curve import Point
+from zk.files import CircuitFiles
+
+EVALUATION = "evaluation"  # journal: path of the evaluation set, by project
+_POSTED = "posted:"  # journal: by spec, the projects it was posted as
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A project on the chain."""
+
+    project: int
+    spec: str  # CID
+    circuit: str  # digest, 0x-hex
+    transaction: str
+    block: int
+    already: bool  # whether an earlier call had posted it
+
+
+def check_market(session: Session, checked: CheckedProject, ceremony_srs: Path | None) -> None:
+    """What can be known before anything is made: SRS, funds, the market's longest window.
+
+    Raises REFUSED, NOT_FOUND, NO_FUNDS, BAD_SPEC.
+    """
+    circuits.check_srs(session.client, ceremony_srs)
+    rounds = checked.file.rounds
+    longest = session.client.vault.unbonding_delay()
+    for name in ("join_window", "submit_window", "result_window"):
+        if getattr(rounds, name) > longest:
+            raise bad_field(f"rounds.{name}", f"this market allows at most {longest} seconds")
+    token, reward = _token(checked), checked.file.reward.amount
+    held = tokens.balance(session.client.web3, token, session.address)
+    if held >= reward:
+        return
+    if tokens.is_native(token):
+        raise no_funds(session.address, held, reward)
+    raise FairshareError(
+        Reason.NO_FUNDS,
+        f"account {session.address} holds {held} of token {token}, the reward is {reward}",
+        f"send it at least {reward - held} more",
+    )
+
+
+def post(
+    session: Session,
+    checked: CheckedProject,
+    *,
+    ceremony_srs: Path | None = None,
+    again: bool = False,
+    say: Say,
+) -> Posted:
+    """Posts the project and returns where it is.
+
+    A project file that was posted is not posted twice, unless `again`. Raises what `check_market`, the circuit's
+    making and the transactions raise.
+    """
+    files = circuits.build(checked.shape, session.cache, ceremony_srs, lambda phase: say(f"circuit: {phase}"))
+    say("circuit: registering")
+    digest = circuits.register(session.client, session.sender, files)
+    say("publishing the spec")
+    spec, initial_model = _publish(session, checked, files, digest)
+    spec_cid = session.store.add(spec.to_bytes())
+    record = _POSTED + spec_cid
+    posted_as: list[int] = session.journal.get(NODE, NODE, record, [])
+    number = len(posted_as) if again or not posted_as else len(posted_as) - 1
+    say("paying the reward into escrow")
+    receipt = _create(session, _terms(spec, digest_of(spec_cid), initial_model), f"{spec_cid}:{number}")
+    project = _project_in(receipt)
+    already = project in posted_as
+    if not already:
+        with session.journal.atomic():
+            session.journal.put(NODE, NODE, record, [*posted_as, project])
+            if checked.evaluation is not None:
+                session.journal.put(project, 0, EVALUATION, str(checked.evaluation.absolute()))
+    return Posted(
+        project=project,
+        spec=spec_cid,
+        circuit="0x" + digest.hex(),
+        transaction="0x" + receipt.transaction_hash.hex(),
+        block=receipt.block_number,
+        already=already,
+    )
+
+
+def _publish(
+    session: Session, checked: CheckedProject, files: CircuitFiles, digest: bytes
+) -> tuple[ProjectSpec, Point]:
+    """Adds what the spec names to the store; the spec and M_0."""
+    store, client = session.store, session.client
+    spec = checked.file.post(
+        circuit=CircuitSection(
+            digest="0x" + digest.hex(),
+            slots=files.shape.slots,
+            length=files.shape.length,
+            srs_kind=files.srs_kind,
+            vk=store.add(files.vk.read_bytes()),
+            srs=store.add(files.srs.read_bytes()),
+        ),
+        chain=ChainSection(chain_id=client.chain_id, market=client.address.lower()),
+        initial_model=store.add(pack_model(checked.initial)),
+        evaluation_sha256=checked.evaluation_sha256,
+        peers=tuple(store.addresses()),
+    )
+    return spec, Committer(files).commit(checked.initial)
+
+
+def _create(session: Session, terms: Terms, name: str) -> Receipt:
+    client, sender = session.client, session.sender
+    if tokens.is_native(terms.token):
+        return sender.send(
+            f"create:{name}", client.market.functions.create(terms.to_abi()), value=terms.reward
+        )
+    allowed = tokens.allowance(client.web3, terms.token, session.address, client.address)
+    if allowed < terms.reward:
+        approval = tokens.approve(client.web3, terms.token, client.address, terms.reward)
+        sender.send(f"approve:{name}", approval)
+    return sender.send(f"create:{name}", client.market.functions.create(terms.to_abi()))
+
+
+def _terms(spec: ProjectSpec, spec_digest: bytes, initial_model: Point) -> Terms:
+    stated = terms_of(spec, spec_digest, initial_model)
+    fields = {field.name: getattr(stated, field.name) for field in dataclasses.fields(stated)}
+    return Terms(
+        **fields
+        | {
+            "token": address(stated.token),
+            "score_rule": ScoreRule(stated.score_rule),
+            "initial_model": initial_model,
+        }
+    )
+
+
+def _token(checked: CheckedProject) -> Address:
+    token = checked.file.reward.token
+    return NATIVE_COIN if token == "native" else address(token)
+
+
+def _project_in(receipt: Receipt) -> int:
+    for log in receipt.logs:
+        event = decode_log([ProjectCreated], log)
+        if isinstance(event, ProjectCreated):
+            return event.project
+    raise FairshareError(Reason.INTEGRITY, "the market created no project", "check the market's address")

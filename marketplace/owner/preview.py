@@ -1,0 +1,64 @@
+"""What posting a project would cost its owner, and what each part of it would bring the others."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from marketplace.chain.endpoint import translated_errors
+from marketplace.chain.fees import Fees
+from marketplace.node.estimate import ProofEstimate, estimate_proof
+from marketplace.node.session import Session
+from marketplace.owner.checked import CheckedProject
+from marketplace.protocol.shares import round_budget
+
+# Gas measured on a local chain (benchmarks/gas.py): what does not depend on who calls.
+DEPLOY_VERIFIER_GAS = 5_000_000
+REGISTER_GAS = 200_000
+CREATE_GAS = 700_000
+APPROVE_GAS = 50_000
+
+
+@dataclass(frozen=True)
+class PostPreview:
+    """Amounts of the project in the token's smallest unit, fees in wei."""
+
+    reward: int
+    round_budget: int
+    aggregator_fee: int
+    trainer_stake: int
+    aggregator_bond: int
+    slots: int
+    length: int
+    gas: int
+    gas_cost: int
+    proof: ProofEstimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: amounts as decimal strings."""
+        document = asdict(self)
+        amounts = ("reward", "round_budget", "aggregator_fee", "trainer_stake", "aggregator_bond", "gas_cost")
+        return document | {name: str(document[name]) for name in amounts}
+
+
+def preview_post(session: Session, checked: CheckedProject) -> PostPreview:
+    """Reads the chain's fees; signs and makes nothing."""
+    eth = session.client.web3.eth
+    with translated_errors("read the chain's fees"):
+        base_fee = int(eth.get_block("latest").get("baseFeePerGas", 0))
+        fees = Fees.for_next_blocks(base_fee, int(eth.max_priority_fee))
+    file = checked.file
+    native = file.reward.token == "native"
+    gas = DEPLOY_VERIFIER_GAS + REGISTER_GAS + CREATE_GAS + (0 if native else APPROVE_GAS)
+    return PostPreview(
+        reward=file.reward.amount,
+        round_budget=round_budget(file.reward.amount, file.rounds.count, file.reward.aggregator_fee),
+        aggregator_fee=file.reward.aggregator_fee,
+        trainer_stake=file.stakes.trainer,
+        aggregator_bond=file.stakes.aggregator,
+        slots=checked.shape.slots,
+        length=checked.shape.length,
+        gas=gas,
+        gas_cost=gas * (base_fee + fees.priority_fee),
+        proof=estimate_proof(checked.shape),
+    )
