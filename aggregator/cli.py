@@ -21,10 +21,6 @@ Projects = Annotated[
 ]
 MinFee = Annotated[int, typer.Option("--min-fee", min=0, help="Smallest fee a round to join for.")]
 MaxBond = Annotated[int | None, typer.Option("--max-bond", min=0, help="Largest bond to put up.")]
-Peers = Annotated[
-    list[str] | None,
-    typer.Option("--peer", metavar="MULTIADDR", envvar="FAIRSHARE_PEERS", help="Storage peer to connect to."),
-]
 Contact = Annotated[
     str | None,
     typer.Option("--contact", metavar="MULTIADDR", help="Where trainers reach your storage node."),
@@ -42,7 +38,6 @@ def run(
     project: Projects = None,
     min_fee: MinFee = 0,
     max_bond: MaxBond = None,
-    peer: Peers = None,
     contact: Contact = None,
     log_file: LogFile = None,
     attack: Cheat = None,
@@ -62,8 +57,6 @@ def run(
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
         logging.configure(file=log_file, role="aggregator", account=session.address)
         log = logging.logger()
-        for address in peer or ():
-            session.store.connect(address)
         reachable = contact or _own_address(session)
         with ChainClock(session.client, stop=stop) as clock:
             watch = Watch(

@@ -20,10 +20,6 @@ TEST_CHAIN = 31337
 
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="Your data: .npz with X and y.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-Peers = Annotated[
-    list[str] | None,
-    typer.Option("--peer", metavar="MULTIADDR", envvar="FAIRSHARE_PEERS", help="Storage peer to connect to."),
-]
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
 ]
@@ -38,7 +34,6 @@ def run(
     project: ProjectId,
     data: Data,
     device: Device = "auto",
-    peer: Peers = None,
     log_file: LogFile = None,
     seed: Seed = None,
     attack: Cheat = None,
@@ -63,8 +58,6 @@ def run(
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
         logging.configure(file=log_file, role="trainer", account=session.address)
         log = logging.logger(project=project)
-        for address in peer or ():
-            session.store.connect(address)
         context = load_project(session.client, session.store, project, session.cache)
         dataset = load_npz(data, context.task)
         if dry_run:
