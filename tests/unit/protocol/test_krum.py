@@ -1,0 +1,209 @@
+"""From G to pay: the rules of docs/protocol.md, each where somebody tries to gain by breaking it."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marketplace.protocol.gram import Gram, gram
+from marketplace.protocol.krum import FAR, Rules, ScoreRule, judge, mask, members, quorum
+from marketplace.protocol.shares import amounts, round_budget, shares, strike_loss
+
+K, F, D = 7, 2, 6
+BOUND = 10_000
+ALL = range(K)
+IN_ORDER = list(range(1, K + 1))
+
+
+def rules(**changes: object) -> Rules:
+    return Rules(slots=K, faults=F, max_norm_squared=BOUND, **changes)  # type: ignore[arg-type]
+
+
+def honest(seed: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [np.array([30, 20, 10, 0, 0, 0]) + rng.integers(-3, 4, D) for _ in ALL]
+
+
+updates = st.lists(
+    st.lists(st.integers(min_value=-60, max_value=60), min_size=D, max_size=D).map(np.array),
+    min_size=K,
+    max_size=K,
+)
+
+
+def test_quorum() -> None:
+    assert quorum(10, 2) == 8
+    assert quorum(7, 2) == 7
+    assert quorum(3, 0) == 3
+
+
+@given(st.sets(st.integers(min_value=0, max_value=15)))
+def test_masks_round_trip(slots: set[int]) -> None:
+    assert set(members(mask(slots))) == slots
+
+
+@given(updates)
+def test_gram_is_the_matrix_of_inner_products(rows: list[np.ndarray]) -> None:
+    matrix = gram(rows)
+    assert all(matrix[i, j] == int(rows[i] @ rows[j]) for i in ALL for j in ALL)
+
+
+def test_gram_is_exact_beyond_int64() -> None:
+    big = np.array([2**40, 1], dtype=np.int64)
+    assert gram([big, big, None])[0, 1] == 2**80 + 1
+
+
+def test_gram_refuses_a_triangle_of_another_size() -> None:
+    with pytest.raises(ValueError, match="entries"):
+        Gram(3, (0,) * 5)
+
+
+@settings(max_examples=60)
+@given(updates)
+def test_judgement_is_multi_krum(rows: list[np.ndarray]) -> None:
+    """Against the definition: brute force over neighbour sets and over merged sets."""
+    verdict = judge(Rules(K, F, 10**9), gram(rows), ALL, (), IN_ORDER)
+    near = K - F - 2
+    for i in ALL:
+        far = [int((rows[i] - rows[j]) @ (rows[i] - rows[j])) for j in ALL if j != i]
+        assert verdict.scores[i] == min(sum(c) for c in combinations(far, near))
+    ranked = sorted(ALL, key=lambda i: (verdict.scores[i], i))
+    assert verdict.merged == tuple(sorted(ranked[: K - F]))
+
+
+def test_sign_flip_is_left_out_struck_and_unpaid() -> None:
+    rows = honest()
+    rows[3] = -2 * rows[3]
+    verdict = judge(rules(strike_factor=400), gram(rows), ALL, (), IN_ORDER)
+    assert 3 not in verdict.merged
+    assert verdict.struck == (3,)
+    assert verdict.contributions[3] == 0
+
+
+def test_exclusion_alone_is_no_offence() -> None:
+    verdict = judge(rules(strike_factor=400), gram(honest()), ALL, (), IN_ORDER)
+    assert len(verdict.merged) == K - F
+    assert verdict.struck == ()
+
+
+def test_an_oversized_update_is_struck_and_absent() -> None:
+    rows = honest()
+    rows[0] = rows[0] * 100
+    larger = Rules(8, 2, BOUND)
+    nine = [*rows, honest(1)[0]]
+    verdict = judge(larger, gram(nine), range(8), (), range(1, 9))
+    without = judge(larger, gram([None, *nine[1:]]), range(1, 8), (), range(1, 9))
+    assert verdict.oversized == (0,)
+    assert verdict.struck == (0,)
+    assert verdict.merged == without.merged
+    assert verdict.contributions == without.contributions
+
+
+def test_too_few_present_merge_nothing_but_oversized_are_struck() -> None:
+    rows = honest()
+    rows[0] = rows[0] * 100
+    verdict = judge(rules(), gram(rows), ALL, (), IN_ORDER)
+    assert (verdict.merged, verdict.struck, sum(verdict.contributions)) == ((), (0,), 0)
+
+
+def test_omitted_is_as_if_never_submitted() -> None:
+    larger = Rules(8, 2, BOUND)
+    rows = [*honest(), honest(1)[0]]
+    omitted = judge(larger, gram([*rows[:7], None]), range(8), [7], range(1, 9))
+    absent = judge(larger, gram([*rows[:7], None]), range(7), [], range(1, 9))
+    assert omitted == absent
+
+
+def test_impossible_inner_products_read_as_far() -> None:
+    """A wrapped update: small norm, and an inner product that no small vectors have."""
+    matrix = gram(honest())
+    triangle = list(matrix.triangle)
+    for j in range(1, K):
+        triangle[j] = BOUND + 1  # G_0j: beyond the bound
+    verdict = judge(rules(strike_factor=400), Gram(K, tuple(triangle)), ALL, (), IN_ORDER)
+    assert verdict.scores[0] == FAR * (K - F - 2)
+    assert 0 not in verdict.merged
+    assert 0 in verdict.struck
+    for j in range(1, K):
+        triangle[j] = 9_000  # within the bound, and beyond Cauchy-Schwarz: its distance would be negative
+    verdict = judge(rules(), Gram(K, tuple(triangle)), ALL, (), IN_ORDER)
+    assert 0 not in verdict.merged
+
+
+def test_blowing_an_update_up_earns_nothing_more() -> None:
+    rows = honest()
+    plain = judge(Rules(K, F, 10**9), gram(rows), ALL, (), IN_ORDER)
+    slot = plain.merged[0]
+    rows[slot] = rows[slot] + np.array([6, 4, 2, 0, 0, 0])
+    blown = judge(Rules(K, F, 10**9), gram(rows), ALL, (), IN_ORDER)
+    if slot in blown.merged:
+        gained = blown.contributions[slot] / sum(blown.contributions)
+        assert gained <= plain.contributions[slot] / sum(plain.contributions) * 1.05
+
+
+def test_cosine_ignores_length() -> None:
+    rows = [np.array([10, 0, 0, 0, 0, 0])] * K
+    rows[0] = np.array([12, 0, 0, 0, 0, 0])
+    verdict = judge(rules(score_rule=ScoreRule.COSINE), gram(rows), ALL, (), IN_ORDER)
+    paid = {verdict.contributions[i] for i in verdict.merged}
+    assert len(paid) == 1
+
+
+def test_ties_are_broken_by_slot() -> None:
+    rows = [np.array([5, 5, 0, 0, 0, 0])] * K
+    verdict = judge(rules(), gram(rows), ALL, (), IN_ORDER)
+    assert verdict.merged == tuple(range(K - F))
+
+
+def test_all_zero_updates_are_paid_nothing() -> None:
+    verdict = judge(rules(strike_factor=400), gram([np.zeros(D, int)] * K), ALL, (), IN_ORDER)
+    assert verdict.merged == tuple(range(K - F))
+    assert sum(verdict.contributions) == 0
+    assert verdict.struck == ()
+
+
+def test_of_two_near_duplicates_the_later_is_paid_nothing() -> None:
+    rows = honest()
+    rows[1] = rows[0].copy()
+    positions = [2, 1, 3, 4, 5, 6, 7]  # slot 1 submitted first
+    verdict = judge(rules(duplicate_cosine=9_999), gram(rows), ALL, (), positions)
+    assert verdict.contributions[0] == 0
+    assert {0, 1} <= set(verdict.merged)
+    assert verdict.contributions[1] > 0
+
+
+def test_opposite_vectors_are_no_duplicates() -> None:
+    rows = honest()
+    rows[1] = -rows[0]
+    verdict = judge(Rules(K, F, 10**9, duplicate_cosine=9_999), gram(rows), ALL, (), IN_ORDER)
+    assert verdict.contributions[0] > 0
+
+
+@given(
+    st.lists(st.integers(min_value=0, max_value=2**100), min_size=K, max_size=K),
+    st.integers(min_value=0, max_value=2**128),
+)
+def test_amounts_never_exceed_the_pot(contributions: list[int], pot: int) -> None:
+    paid = amounts(contributions, pot)
+    assert sum(paid) <= pot
+    assert pot - sum(paid) < K or not any(contributions)
+    assert all(a == 0 for a, c in zip(paid, contributions, strict=True) if c == 0)
+
+
+@given(
+    st.integers(min_value=0, max_value=2**128),
+    st.integers(min_value=1, max_value=2**16),
+    st.integers(min_value=0, max_value=2**64),
+)
+def test_round_budgets_stay_within_the_reward(reward: int, rounds: int, fee: int) -> None:
+    assert rounds * (round_budget(reward, rounds, fee) + fee) <= reward
+
+
+def test_shares_and_strikes() -> None:
+    assert shares([1, 1, 2]) == (250_000, 250_000, 500_000)
+    assert strike_loss(stake_left=30, stake=100, strike_slash=5_000) == 30
+    assert strike_loss(stake_left=80, stake=100, strike_slash=5_000) == 50
