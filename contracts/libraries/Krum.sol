@@ -16,7 +16,7 @@ library Krum {
     /// @notice Distance of two updates whose inner product no vectors in range can have.
     uint256 internal constant FAR = 1 << 72;
     uint256 private constant COSINE_SHIFT = 32;
-    uint256 private constant BASIS_POINTS = 10_000;
+    uint256 private constant BASIS_POINTS_SQUARED = 10_000 ** 2;
 
     /// @notice What a project's terms say about judging.
     struct Rules {
@@ -147,19 +147,19 @@ library Krum {
         uint256 slots = rules.slots;
         pairs.distances = new uint256[](slots * slots);
         pairs.dots = new int256[](slots);
-        uint256 cell = 0;
-        for (uint256 i = 0; i < slots; ++i) {
-            if (present.has(i)) {
-                // Below 2^63: the slot is present.
-                if (merged.has(i)) pairs.dots[i] += int256(pairs.normsSquared[i]);
+        // Safe: indices stay below 256, and a dot product is a sum of at most 16 numbers below 2^63.
+        unchecked {
+            for (uint256 i = 0; i < slots; ++i) {
+                if ((present >> i) & 1 == 0) continue;
+                uint256 cell = i * slots - (i * (i + 1)) / 2; // of G_ij: cell + j
+                if ((merged >> i) & 1 == 1) pairs.dots[i] += int256(pairs.normsSquared[i]);
                 for (uint256 j = i + 1; j < slots; ++j) {
-                    if (!present.has(j)) continue;
-                    uint256 distance = _comparePair(rules, input, merged, pairs, i, j, input.gram[cell + j - i]);
+                    if ((present >> j) & 1 == 0) continue;
+                    uint256 distance = _comparePair(rules, input, merged, pairs, i, j, input.gram[cell + j]);
                     pairs.distances[i * slots + j] = distance;
                     pairs.distances[j * slots + i] = distance;
                 }
             }
-            cell += slots - i;
         }
     }
 
@@ -176,23 +176,23 @@ library Krum {
         uint256 b = pairs.normsSquared[j];
         bool negative = inner > BN254.SCALAR_MODULUS / 2;
         uint256 size = negative ? BN254.SCALAR_MODULUS - inner : inner;
-        // Cauchy-Schwarz; a and b are below 2^63, and size is by the time it is squared.
-        if (size > rules.maxNormSquared || size * size > a * b) return FAR;
-        if (merged.has(i) && merged.has(j)) {
-            int256 dot = negative ? -int256(size) : int256(size);
-            pairs.dots[i] += dot;
-            pairs.dots[j] += dot;
-        }
-        if (negative) return a + b + 2 * size;
-        if (rules.duplicateCosine != 0 && size != 0) {
-            // Below 2^154 on both sides.
-            uint256 bound = rules.duplicateCosine * rules.duplicateCosine * a * b;
-            if ((size * BASIS_POINTS) ** 2 >= bound) {
+        // Safe: a and b are at most N_max, and size is once the first test has passed; then 2 * size <=
+        // 2 * sqrt(a * b) <= a + b, and both sides of the duplicate test are below 2^154.
+        unchecked {
+            // The second test is Cauchy-Schwarz.
+            if (size > rules.maxNormSquared || size * size > a * b) return FAR;
+            if ((merged >> i) & (merged >> j) & 1 == 1) {
+                int256 dot = negative ? -int256(size) : int256(size);
+                pairs.dots[i] += dot;
+                pairs.dots[j] += dot;
+            }
+            if (negative) return a + b + 2 * size;
+            uint256 cosine = rules.duplicateCosine;
+            if (cosine != 0 && size != 0 && size * size * BASIS_POINTS_SQUARED >= cosine * cosine * a * b) {
                 pairs.copies |= 1 << (input.positions[i] < input.positions[j] ? j : i);
             }
+            return a + b - 2 * size;
         }
-        // Not negative: 2 * size <= 2 * sqrt(a * b) <= a + b.
-        return a + b - 2 * size;
     }
 
     /// @dev Step 3: r_i from the named neighbours, none of whom may be farther than a slot left unnamed.
@@ -206,22 +206,35 @@ library Krum {
             }
             uint256 others = verdict.present & ~(1 << i);
             if (!named.isWithin(others) || named.count() != wanted) revert WrongNeighbours(i, named);
-            uint256 sum = 0;
-            uint256 farthestNamed = 0;
-            uint256 nearestUnnamed = type(uint256).max;
-            for (uint256 j = 0; j < rules.slots; ++j) {
-                if (!others.has(j)) continue;
-                uint256 distance = pairs.distances[i * rules.slots + j];
-                if (named.has(j)) {
-                    sum += distance;
-                    farthestNamed = Math.max(farthestNamed, distance);
-                } else {
-                    nearestUnnamed = Math.min(nearestUnnamed, distance);
-                }
-            }
-            if (farthestNamed > nearestUnnamed) revert WrongNeighbours(i, named);
+            (uint256 sum, bool nearest) = _sumOfNearest(pairs.distances, i * rules.slots, named, others);
+            if (!nearest) revert WrongNeighbours(i, named);
             verdict.scores[i] = sum;
         }
+    }
+
+    /// @dev The sum of the named distances of a row, and whether none of them is above one left unnamed.
+    function _sumOfNearest(
+        uint256[] memory distances,
+        uint256 row,
+        uint256 named,
+        uint256 others
+    ) private pure returns (uint256 sum, bool nearest) {
+        uint256 farthestNamed = 0;
+        uint256 nearestUnnamed = type(uint256).max;
+        // Safe: at most 15 distances, each at most 2^72.
+        unchecked {
+            for (uint256 j = 0; others >> j != 0; ++j) {
+                if ((others >> j) & 1 == 0) continue;
+                uint256 distance = distances[row + j];
+                if ((named >> j) & 1 == 1) {
+                    sum += distance;
+                    if (distance > farthestNamed) farthestNamed = distance;
+                } else if (distance < nearestUnnamed) {
+                    nearestUnnamed = distance;
+                }
+            }
+        }
+        return (sum, farthestNamed <= nearestUnnamed);
     }
 
     /// @dev Step 4: the n - f smallest (r_i, i), as one number each.
@@ -232,8 +245,11 @@ library Krum {
         for (uint256 i = 0; i < rules.slots; ++i) {
             if (!verdict.present.has(i)) continue;
             uint256 rank = (verdict.scores[i] << 8) | i;
-            if (merged.has(i)) largestMerged = Math.max(largestMerged, rank);
-            else smallestLeft = Math.min(smallestLeft, rank);
+            if (merged.has(i)) {
+                if (rank > largestMerged) largestMerged = rank;
+            } else if (rank < smallestLeft) {
+                smallestLeft = rank;
+            }
         }
         if (largestMerged > smallestLeft) revert WrongMerged(merged);
     }
@@ -246,12 +262,13 @@ library Krum {
         uint256 slot
     ) private pure returns (bool) {
         uint256 place = (count - 1) / 2;
+        uint256 median = values[slot];
         uint256 less = 0;
         uint256 lessOrEqual = 0;
         for (uint256 i = 0; i < values.length; ++i) {
             if (!present.has(i)) continue;
-            if (values[i] < values[slot]) ++less;
-            if (values[i] <= values[slot]) ++lessOrEqual;
+            if (values[i] < median) ++less;
+            if (values[i] <= median) ++lessOrEqual;
         }
         return less <= place && place < lessOrEqual;
     }
