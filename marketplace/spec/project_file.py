@@ -36,7 +36,7 @@ MAX_FILE_BYTES = 64 * 1024
 class ArithmeticChoice(Section):
     """As `ArithmeticSection`; `max_norm_squared` follows from `training.clip_norm` unless it is given."""
 
-    scale_bits: Annotated[int, Field(ge=1, le=30)] = 16
+    scale_bits: Annotated[int, Field(ge=1, le=30)] = 14
     max_norm_squared: Annotated[int, Field(ge=1, lt=2**63)] | None = None
 
 

@@ -11,7 +11,10 @@ from marketplace.spec.amounts import Amount
 YEAR_S = 366 * 24 * 3600
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{64}\z")]
-Address = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-f]{40}\z", to_lower=True)]
+Address = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-fA-F]{40}\z"), AfterValidator(str.lower)]
+Token = Annotated[
+    str, StringConstraints(pattern=r"\A(native|0x[0-9a-fA-F]{40})\z"), AfterValidator(str.lower)
+]
 Digest = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-f]{64}\z")]
 Cid = Annotated[str, StringConstraints(pattern=r"\AQm[1-9A-HJ-NP-Za-km-z]{44}\z")]
 Multiaddr = Annotated[str, StringConstraints(pattern=r"\A(/[A-Za-z0-9.:_-]+)+\z", max_length=256)]
@@ -91,7 +94,7 @@ class CohortSection(Section):
 class RewardSection(Section):
     """`amount` is the whole escrow: T round budgets and T aggregator fees."""
 
-    token: Literal["native"] | Address = "native"
+    token: Token = "native"
     amount: Amount
     aggregator_fee: Amount  # for each proved round
 

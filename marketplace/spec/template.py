@@ -22,26 +22,28 @@ trained = "all"         # "head": the hidden layer stays random, only the output
 
 _TRAINING = {
     "softmax": """\
-epochs = 5
+epochs = 10
 batch_size = 16
 learning_rate = 0.5
 momentum = 0.0
-clip_norm = 10.0        # bound on the length of an update; it limits what an attacker can send
+clip_norm = 40.0        # bound on an update's length: well above an honest one, it limits what an attacker can send
 """,
     "mlp": """\
-epochs = 1
+epochs = 3
 batch_size = 32
 learning_rate = 0.1
 momentum = 0.9
-clip_norm = 10.0        # bound on the length of an update; it limits what an attacker can send
+clip_norm = 60.0        # bound on an update's length: well above an honest one, it limits what an attacker can send
 """,
 }
+
+_ROUNDS = {"softmax": 5, "mlp": 6}
 
 _REST = """\
 seed = 0                # of the initial weights
 
 [rounds]
-count = 5
+count = {rounds}
 join_window = 86400     # seconds
 submit_window = 3600
 result_window = 3600
@@ -61,12 +63,12 @@ aggregator = "0.2 eth"
 
 [scoring]
 rule = "projection"     # or "cosine"
-strike_factor = 250     # an update this many hundredths of the median Krum score is a fault; 0: never
+strike_factor = 500     # a Krum score above this many hundredths of the median is a fault; 0: never
 strike_slash = 2000     # a fault costs so many hundredths of a per cent of the stake
 duplicate_cosine = 9990 # updates this alike, in hundredths of a per cent, are copies; 0: no such rule
 
 [arithmetic]
-scale_bits = 16         # fixed point
+scale_bits = 14         # fixed point: one unit of a weight is 2^-14
 
 [evaluation]
 file = "evaluation.npz" # yours; its hash is posted, so that anybody can check the accuracy you state
@@ -84,5 +86,5 @@ def template(kind: str) -> str:
         )
     return (
         f'[project]\nname = "My project"\ndescription = ""\nvisibility = "public"\n\n'
-        f"[task]\n{_TASKS[kind]}\n[training]\n{_TRAINING[kind]}{_REST}"
+        f"[task]\n{_TASKS[kind]}\n[training]\n{_TRAINING[kind]}{_REST.format(rounds=_ROUNDS[kind])}"
     )
