@@ -13,6 +13,7 @@ MAX_ELEMENTS = 100_000  # slots * length: beyond it proving needs more than an o
 BLINDING_ROWS = 6  # rows at the end of each column that halo2 keeps for itself, in this circuit
 _MIN_LOGROWS = 7
 _MAX_COLUMNS = 7
+_MAX_SLOTS_AT_MAX_COLUMNS = 14  # with more, the generated verifier outgrows EIP-170's 24,576 bytes
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def layout_of(shape: CircuitShape) -> Layout:
     Cost model, fitted to measured memory and CPU time (benchmarks/prove.py): columns times rows times the
     evaluation domain's extension, which doubles where the gates' degree (columns + 2) passes a power of two.
     """
-    candidates = [Layout(_logrows(shape, columns), columns) for columns in range(1, _MAX_COLUMNS + 1)]
+    most = _MAX_COLUMNS if shape.slots <= _MAX_SLOTS_AT_MAX_COLUMNS else _MAX_COLUMNS - 1
+    candidates = [Layout(_logrows(shape, columns), columns) for columns in range(1, most + 1)]
     return min(candidates, key=lambda layout: (_cost(shape, layout), layout.columns))
 
 

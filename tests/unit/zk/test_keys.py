@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from marketplace.chain.compile import compile_source
 from marketplace.errors import FairshareError, Reason
 from zk import keys, prover, srs, verifier
 from zk.commit import Committer
@@ -76,6 +77,16 @@ def test_the_verifier_is_the_contract_that_checks_this_length(files: CircuitFile
     source = verifier.source(files)
     assert f"contract {verifier.CONTRACT}" in source
     assert f"eq({files.proof_length:#06x}, proof.length)" in source
+
+
+@pytest.mark.parametrize(("slots", "length", "columns"), [(14, 50, 7), (16, 15, 6)])
+def test_the_largest_verifiers_fit_a_contract(cache: Path, slots: int, length: int, columns: int) -> None:
+    """More slots or columns make a longer verifier; these are the most of each that `layout_of` chooses."""
+    shape = CircuitShape(slots, length)
+    assert layout_of(shape).columns == columns
+    source = verifier.source(keys.build(shape, cache))
+    artifact = compile_source(verifier.CONTRACT, source)
+    assert len(bytes.fromhex(artifact.deployed_bytecode)) <= 24_576  # EIP-170
 
 
 def test_processes_building_at_once_share_one_circuit(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ def test_the_limit_is_named() -> None:
         (8, 650, Layout(14, 2)),
         (10, 650, Layout(14, 3)),
         (10, 970, Layout(14, 4)),
-        (16, 650, Layout(14, 7)),
+        (14, 650, Layout(14, 5)),
+        (16, 650, Layout(15, 4)),
         (10, 10_000, Layout(17, 5)),
     ],
 )
