@@ -1,0 +1,276 @@
+"""A market that runs for real in a test: anvil, the contracts, a Kubo node for each role, and the daemons in threads.
+
+One market serves many projects, so that a suite pays for its start once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from aggregator.behaviour import Attack as AggregatorAttack
+from aggregator.duty import Duty
+from marketplace.chain import deployment
+from marketplace.chain.chain_client import ChainClient
+from marketplace.chain.events import AggregatorTimedOut, ResultPosted, TrainerPaid, TrainerStruck, fetch
+from marketplace.chain.sender import TransactionSender
+from marketplace.devnet import accounts
+from marketplace.devnet.anvil import Anvil
+from marketplace.learning.data import Dataset, save_npz
+from marketplace.node import logging
+from marketplace.node.clock import ChainClock
+from marketplace.node.identity import encryption_key
+from marketplace.node.journal import Journal
+from marketplace.node.lifecycle import keep_going
+from marketplace.node.options import Settings
+from marketplace.node.peers import PeerBook
+from marketplace.node.project import load_project
+from marketplace.node.session import Session, open_session
+from marketplace.owner.checked import check_project
+from marketplace.owner.post import post
+from marketplace.spec import ProjectFile
+from marketplace.spec.template import template
+from trainer_node.behaviour import Attack, Behaviour
+from trainer_node.daemon import TrainerDaemon
+
+SLOTS, FAULTS, ROUNDS = 6, 1, 2
+UNBONDING_S = 600
+
+
+def iris(parts: int) -> tuple[list[Dataset], Dataset]:
+    """scikit-learn's iris, standardised: a part for each trainer, and an evaluation set."""
+    from sklearn.datasets import load_iris
+
+    data = load_iris()
+    features = ((data.data - data.data.mean(0)) / data.data.std(0)).astype(np.float32)
+    order = np.random.default_rng(1).permutation(len(features))
+    whole = Dataset(features[order], data.target[order].astype(np.int64))
+    held_out = whole.rows(np.arange(30))
+    return [whole.rows(np.arange(30 + i, 150, parts)) for i in range(parts)], held_out
+
+
+def project_file(**changes: object) -> ProjectFile:
+    """A small project on iris; `changes` by "section.field"."""
+    document = ProjectFile.from_toml(template("softmax")).model_dump(exclude_none=True)
+    defaults: dict[str, object] = {
+        "task.features": 4,
+        "task.classes": 3,
+        "cohort.trainers": SLOTS,
+        "cohort.faults": FAULTS,
+        "rounds.count": ROUNDS,
+        "rounds.join_window": 300,
+        "rounds.submit_window": 12,
+        "rounds.result_window": 30,
+        "training.epochs": 3,
+        "training.clip_norm": 8.0,
+    }
+    for name, value in {**defaults, **changes}.items():
+        section, field_name = name.split(".")
+        document[section][field_name] = value
+    document["reward"]["amount"] = str(document["reward"]["amount"])
+    return ProjectFile.model_validate(document, strict=False)
+
+
+@dataclass
+class Outcome:
+    """What a finished project did, by slot."""
+
+    project: int
+    trainers: list[str]
+    paid: list[int]
+    paid_by_round: list[list[int]]
+    slashed: list[int]
+    results: list[ResultPosted]
+    timed_out: list[AggregatorTimedOut]
+
+    @property
+    def total_paid(self) -> int:
+        """Over all trainers."""
+        return sum(self.paid)
+
+
+@dataclass
+class LiveMarket:
+    """Sessions of an owner, `SLOTS` trainers and two aggregators on one chain."""
+
+    folder: Path
+    rpc: str
+    deployment: deployment.Deployment
+    owner: Session
+    trainers: list[Session]
+    aggregators: list[Session]
+    parts: list[Dataset] = field(default_factory=list)
+
+    def post(self, file: ProjectFile) -> int:
+        """Post a project with iris' evaluation set."""
+        folder = self.folder / f"project-{self.owner.client.project_count()}"
+        folder.mkdir()
+        save_npz(folder / "evaluation.npz", iris(SLOTS)[1])
+        (folder / "project.toml").write_text(file.to_toml())
+        posted = post(self.owner, check_project(folder / "project.toml"), again=True, say=lambda _: None)
+        return posted.project
+
+    def run(
+        self,
+        project: int,
+        attacks: Mapping[int, Attack] | None = None,
+        aggregator_attacks: Mapping[int, AggregatorAttack] | None = None,
+        timeout_s: float = 240.0,
+    ) -> Outcome:
+        """Run every role until the project is over. Trainers join in order, so trainer i has slot i."""
+        stop, failures = threading.Event(), []
+
+        def role(step_of: object, session: Session) -> None:
+            with ChainClock(session.client, stop=stop, poll_s=0.2) as clock:
+                try:
+                    keep_going(step_of(clock), stop=stop, log=logging.logger(project=project))  # type: ignore[operator]
+                except BaseException as error:
+                    failures.append(error)
+                    raise
+
+        threads = []
+        for index, session in enumerate(self.aggregators):
+            attack = (aggregator_attacks or {}).get(index)
+            duty = self._duty(session, project, attack)
+            threads.append(threading.Thread(target=role, args=(duty, session)))
+            _start_and_wait(threads[-1], lambda i=index: self._aggregators(project) > i)  # type: ignore[misc]
+        for slot, session in enumerate(self.trainers):
+            daemon = self._daemon(session, project, slot, (attacks or {}).get(slot))
+            threads.append(threading.Thread(target=role, args=(daemon, session)))
+            _start_and_wait(threads[-1], lambda i=slot: self._joined(project) > i)  # type: ignore[misc]
+        for thread in threads:
+            thread.join(timeout_s)
+        unfinished = [thread for thread in threads if thread.is_alive()]
+        stop.set()
+        for thread in unfinished:
+            thread.join(30)
+        assert not failures, failures
+        assert not unfinished, "the project did not end in time"
+        return self.outcome(project)
+
+    def outcome(self, project: int) -> Outcome:
+        """What the chain says of a project."""
+        client = self.owner.client
+        trainers = list(client.trainers(project))
+        paid = fetch(client, [TrainerPaid], project)
+        struck = fetch(client, [TrainerStruck], project)
+        rounds = client.terms(project).rounds
+        by_round = [
+            [sum(e.amount for e in paid if e.trainer == t and e.round == r) for t in trainers]
+            for r in range(1, rounds + 1)
+        ]
+        return Outcome(
+            project,
+            [str(t) for t in trainers],
+            [sum(column) for column in zip(*by_round, strict=True)],
+            by_round,
+            [sum(e.slashed for e in struck if e.trainer == t) for t in trainers],
+            fetch(client, [ResultPosted], project),
+            fetch(client, [AggregatorTimedOut], project),
+        )
+
+    def _joined(self, project: int) -> int:
+        return self.owner.client.project(project).trainer_count
+
+    def _aggregators(self, project: int) -> int:
+        return self.owner.client.project(project).aggregator_count
+
+    def _daemon(self, session: Session, project: int, slot: int, attack: Attack | None) -> object:
+        log = logging.logger(project=project, role=f"trainer-{slot}")
+        context = load_project(session.client, session.store, project, session.cache)
+
+        def step_of(clock: ChainClock) -> object:
+            return TrainerDaemon(
+                context=context,
+                sender=session.sender,
+                journal=session.journal,
+                clock=clock,
+                key=encryption_key(session.home),
+                dataset=self.parts[slot],
+                seed=slot,
+                device="cpu",
+                behaviour=Behaviour(attack),
+                peers=PeerBook(context, log),
+                log=log,
+            ).step
+
+        return step_of
+
+    def _duty(self, session: Session, project: int, attack: AggregatorAttack | None) -> object:
+        log = logging.logger(project=project, role="aggregator")
+        context = load_project(session.client, session.store, project, session.cache)
+
+        def step_of(clock: ChainClock) -> object:
+            return Duty(
+                context=context,
+                sender=session.sender,
+                journal=session.journal,
+                clock=clock,
+                key=encryption_key(session.home),
+                contact=session.store.addresses()[0],
+                peers=PeerBook(context, log),
+                log=log,
+                attack=attack,
+            ).step
+
+        return step_of
+
+
+@contextmanager
+def live_market(folder: Path, cache: Path) -> Iterator[LiveMarket]:
+    """Start everything; stop everything at the end. `cache`: of circuits, may be shared between runs."""
+    logging.configure(file=folder / "log.jsonl")
+    with ExitStack() as stack:
+        anvil = stack.enter_context(Anvil(block_time_s=1))
+        client = ChainClient(anvil.url).connect()
+        names = accounts.names(SLOTS, 2)
+        accounts.create(client, folder / "keys", names)
+        with Journal(folder / "deploy.sqlite") as journal:
+            from marketplace.devnet.anvil import public_account
+
+            with TransactionSender(client, public_account(0), journal) as sender:
+                deployed = deployment.deploy(sender, unbonding_delay_s=UNBONDING_S)
+        sessions = {
+            name: stack.enter_context(
+                open_session(_settings(folder, cache, anvil.url, deployed.market, name), name)
+            )
+            for name in names
+        }
+        owner = sessions["owner"]
+        hub = owner.store.addresses()[0]
+        for name, session in sessions.items():
+            if name != "owner":
+                session.store.connect(hub)
+        yield LiveMarket(
+            folder,
+            anvil.url,
+            deployed,
+            owner,
+            [sessions[f"trainer-{i}"] for i in range(SLOTS)],
+            [sessions[f"aggregator-{i}"] for i in range(2)],
+            iris(SLOTS)[0],
+        )
+
+
+def _settings(folder: Path, cache: Path, rpc: str, market: str, name: str) -> Settings:
+    return Settings(
+        rpc=rpc,
+        market=market,
+        storage=None,
+        peers=(),
+        keystore=folder / "keys" / f"{name}.json",
+        password_file=folder / "keys" / accounts.PASSWORD_FILE,
+        state_dir=folder / "state" / name,
+        cache_dir=cache,
+    )
+
+
+def _start_and_wait(thread: threading.Thread, joined: object) -> None:
+    thread.start()
+    while thread.is_alive() and not joined():  # type: ignore[operator]
+        thread.join(0.2)
