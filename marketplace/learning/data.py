@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -47,7 +48,7 @@ def load_npz(path: Path, task: Task) -> Dataset:
         raise _bad(f"{path}: there is no such file", "name an .npz file with X and y") from error
     except OSError as error:
         raise _bad(f"{path}: {error.strerror or error}", "check the file") from error
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         # zipfile raises the last two for methods and encryption that it cannot read
         raise _bad(
             f"{path} is not a sound .npz file: {error}", "write it with numpy.savez(path, X=X, y=y)"
@@ -57,7 +58,7 @@ def load_npz(path: Path, task: Task) -> Dataset:
 
 def checked(X: NDArray[np.generic], y: NDArray[np.generic], task: Task, name: str) -> Dataset:
     """`X` and `y` as a data set for `task`; raises BAD_DATA saying what in `name` does not fit."""
-    if X.dtype not in (np.float32, np.float64):
+    if X.dtype.newbyteorder("=") not in (np.float32, np.float64):
         raise _bad(f"{name}: X is {X.dtype}, not float32 or float64", "convert and scale X, best to 0..1")
     if not np.issubdtype(y.dtype, np.integer):
         raise _bad(f"{name}: y is {y.dtype}, not integers", "number the classes from 0")
@@ -118,7 +119,11 @@ def _array(member: IO[bytes], size: int, key: str) -> NDArray[np.generic]:
     read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
     if read_header is None:
         raise ValueError(f"{key} has .npy version {version}")
-    shape, fortran, dtype = read_header(member)
+    try:
+        shape, fortran, dtype = read_header(member)
+    except (TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        # the header is a Python literal: a strange one can make its parser fail in these ways
+        raise ValueError(f"{key}'s header cannot be read") from error
     if dtype.kind not in "fiub":
         raise ValueError(f"{key} does not hold numbers")
     count = math.prod(shape)

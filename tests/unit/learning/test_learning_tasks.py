@@ -1,0 +1,115 @@
+"""Tasks: the flat vector and the network, and what is drawn at random."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from marketplace.errors import FairshareError, Reason
+from marketplace.learning import draws, tasks
+from marketplace.learning.tasks import Task
+from marketplace.spec.sections import TaskSection
+
+
+def section(kind: str, **options: object) -> TaskSection:
+    return TaskSection.model_validate({"kind": kind, "features": 64, "classes": 10, **options})
+
+
+CASES = [
+    (section("softmax"), 650),
+    (section("mlp", hidden=16), 65 * 16 + 170),
+    (section("mlp", hidden=16, pool=2), 17 * 16 + 170),
+    (section("mlp", hidden=96, trained="head"), 970),
+    (section("mlp", hidden=32, pool=4, trained="head", draw=7), 330),
+]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0].kind}-{case[1]}")
+def case(request: pytest.FixtureRequest) -> tuple[Task, int]:
+    chosen, length = request.param
+    return tasks.load(chosen), length
+
+
+def test_the_vector_goes_through_the_network_and_back(case: tuple[Task, int]) -> None:
+    task, length = case
+    assert task.length == length
+    vector = np.random.default_rng(0).normal(size=length).astype(np.float32).astype(np.float64)
+    module = task.module(vector)
+    np.testing.assert_array_equal(task.vector(module), vector)
+    assert task.vector(module).dtype == np.float64
+    assert module(torch.zeros(3, 64)).shape == (3, 10)
+
+
+def test_making_a_network_leaves_torchs_generator_alone(case: tuple[Task, int]) -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    case[0].module(case[0].initial(0))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_vector_of_another_length_is_refused(case: tuple[Task, int]) -> None:
+    task, length = case
+    for shape in ((length - 1,), (length + 1,), (length, 1)):
+        with pytest.raises(ValueError, match=str(length)):
+            task.module(np.zeros(shape))
+
+
+def test_softmax_is_a_linear_map() -> None:
+    task = tasks.load(section("softmax"))
+    vector = np.arange(650.0) / 650
+    x = np.linspace(0, 1, 64)
+    expected = vector[:640].reshape(10, 64) @ x + vector[640:]
+    logits = task.module(vector)(torch.from_numpy(x.astype(np.float32))[None]).detach().numpy()[0]
+    np.testing.assert_allclose(logits, expected, rtol=1e-5)
+
+
+def test_pooling_averages_square_windows() -> None:
+    task = tasks.load(section("mlp", hidden=1, pool=4))
+    vector = np.zeros(task.length)
+    vector[0] = vector[5] = 1  # the hidden unit reads the upper left window; class 0 reads the hidden unit
+    image = np.zeros((8, 8), dtype=np.float32)
+    image[:4, :4] = np.arange(16).reshape(4, 4)
+    image[4:, 4:] = 100
+    logits = task.module(vector)(torch.from_numpy(image.reshape(1, 64)))
+    assert logits[0, 0].item() == pytest.approx(7.5)
+
+
+def test_random_layers_are_the_same_bits_everywhere() -> None:
+    # Digests made once: they must never change, or posted projects could not be continued.
+    frozen = draws.layer((1, 0), 784, 96)
+    assert hashlib.sha256(frozen.astype("<f8").tobytes()).hexdigest()[:16] == "6f680705662e6610"
+    initial = tasks.load(section("mlp", hidden=16)).initial(5)
+    assert hashlib.sha256(initial.astype("<f8").tobytes()).hexdigest()[:16] == "2ac286d45f7d3c1f"
+
+
+def test_draws_are_uniform_and_differ_by_seed() -> None:
+    one, other = draws.uniform((1, 2), 20_000, 3.0), draws.uniform((1, 3), 20_000, 3.0)
+    assert one.min() >= -3
+    assert one.max() < 3
+    assert abs(one.mean()) < 0.1
+    assert abs(one.var() - 3.0) < 0.1
+    assert not np.isin(one, other).any()
+
+
+def test_the_frozen_layer_depends_on_its_draw_alone() -> None:
+    def hidden(draw: int) -> torch.Tensor:
+        task = tasks.load(section("mlp", hidden=8, trained="head", draw=draw))
+        return next(iter(task.module(task.initial(0)).parameters())).detach()
+
+    assert torch.equal(hidden(3), hidden(3))
+    assert not torch.equal(hidden(3), hidden(4))
+
+
+def test_softmax_has_no_options() -> None:
+    with pytest.raises(FairshareError) as caught:
+        tasks.load(section("softmax", hidden=3))
+    assert caught.value.reason is Reason.BAD_SPEC
+    assert caught.value.message.startswith("task.hidden")
+
+
+def test_mlp_needs_a_width() -> None:
+    with pytest.raises(FairshareError, match=r"task\.hidden"):
+        tasks.load(section("mlp"))
