@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from eth_account.signers.local import LocalAccount
 from numpy.typing import NDArray
-from support.local_store import LocalStore
+from tests.support.local_store import LocalStore
 from web3.types import TxReceipt
 
 from marketplace.chain.chain_client import ChainClient
@@ -164,10 +164,8 @@ def spec_for(stage: Stage, **changes: Mapping[str, Any]) -> ProjectSpec:
             "slots": files.shape.slots,
             "length": files.shape.length,
             "srs_kind": files.srs_kind,
-            "settings": store.add(files.settings.read_bytes()),
             "vk": store.add(files.vk.read_bytes()),
             "srs": store.add(files.srs.read_bytes()),
-            "compiled": store.add(files.compiled.read_bytes()),
         },
         "chain": {"chain_id": stage.client.chain_id, "market": stage.client.address.lower()},
         "initial_model": store.add(pack_model(initial_model(files.shape.length))),
