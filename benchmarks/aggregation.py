@@ -28,12 +28,14 @@ from marketplace.learning.data import Dataset
 from marketplace.protocol import fixed_point, krum
 from marketplace.protocol.gram import gram
 from marketplace.spec import ProjectFile, template
+from trainer_node.behaviour import Attack, Behaviour
 
 Update = NDArray[np.int16]
 Model = NDArray[np.int32]
 
 TASK_OF = {"digits": "softmax", "fashion-mnist": "mlp"}
-HONEST, SIGN_FLIP, COPY, LABEL_FLIP = "honest", "sign-flip", "copy", "label-flip"
+HONEST = "honest"
+CAST = (Attack.SIGN_FLIP, Attack.COPY, Attack.LABEL_FLIP)
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Experiment:
         self.project, self.parts, self.evaluation, self.seed = project, parts, evaluation, seed
         self.task = tasks.load(project.task)
         slots = np.random.default_rng(seed).permutation(len(parts)).tolist()
-        self.attackers = dict(zip(slots, (SIGN_FLIP, COPY, LABEL_FLIP), strict=False))
+        self.attackers: dict[int, str] = dict(zip(slots, CAST, strict=False))
         self.rules = krum.Rules(
             slots=project.cohort.trainers,
             faults=project.cohort.faults,
@@ -77,7 +79,7 @@ class Experiment:
     def updates(self, weights: NDArray[np.float64], behaviours: list[str], number: int) -> list[Update]:
         """The ten updates of a round, in slot order; a copy is its victim's update."""
         own = [
-            None if behaviour == COPY else self.update(weights, behaviour, slot, number)
+            None if behaviour == Attack.COPY else self.update(weights, behaviour, slot, number)
             for slot, behaviour in enumerate(behaviours)
         ]
         victim = own[behaviours.index(HONEST)]
@@ -86,20 +88,19 @@ class Experiment:
 
     def update(self, weights: NDArray[np.float64], behaviour: str, slot: int, number: int) -> Update:
         """One trainer's quantised update."""
-        training, data = self.project.training, self.parts[slot]
-        if behaviour == LABEL_FLIP:
-            data = Dataset(data.X, self.task.classes - 1 - data.y)
+        training = self.project.training
+        acts = Behaviour(None if behaviour == HONEST else Attack(behaviour))
+        data = acts.dataset(self.parts[slot], self.task.classes)
         seed = (self.seed * 1000 + number) * self.rules.slots + slot
         delta = train.local_delta(self.task, weights, data, training, seed, "cpu", 1)
-        if behaviour == SIGN_FLIP:
-            delta *= -training.clip_norm / np.linalg.norm(delta)
         clipped = fixed_point.clip(delta, training.clip_norm)
-        return fixed_point.quantise(clipped, self.project.arithmetic.scale_bits, self.project.divisor)
+        honest = fixed_point.quantise(clipped, self.project.arithmetic.scale_bits, self.project.divisor)
+        return acts.update(honest, self.rules.max_norm_squared, seed)
 
     def by_protocol(self, seen: Seen, attacked: bool) -> Callable[[Model, list[Update]], Model]:
         """Multi-Krum as the contract does it; the copy opens for nobody, so the aggregator omits it."""
         behaviours = [self.attackers.get(i, HONEST) if attacked else HONEST for i in range(self.rules.slots)]
-        omitted = [slot for slot, behaviour in enumerate(behaviours) if behaviour == COPY]
+        omitted = [slot for slot, behaviour in enumerate(behaviours) if behaviour == Attack.COPY]
 
         def merge(model: Model, updates: list[Update]) -> Model:
             slots = range(self.rules.slots)
