@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Any, NewType, Self
 
 from web3 import Web3
+from marketplace.protocol.krum import ScoreRule as ScoreRule
 from zk.curve import Point
 
 Address = NewType("Address", str)  # checksummed
@@ -28,13 +29,6 @@ class Status(IntEnum):
     SETTLED = 3
     CANCELLED = 4
     HALTED = 5
-
-
-class ScoreRule(IntEnum):
-    """How a merged update's contribution is measured."""
-
-    PROJECTION = 0
-    COSINE = 1
 
 
 class AbiStruct:
