@@ -10,7 +10,7 @@ import contextlib
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,11 @@ def table(*columns: str, title: str | None = None) -> Table:
     for column in columns:
         made.add_column(column, overflow="fold")
     return made
+
+
+def lines(document: Mapping[str, Any]) -> str:
+    """A flat document as text, a line for each entry."""
+    return "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in document.items())
 
 
 def error_document(error: FairshareError) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from marketplace.node.membership import move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.storage.cid import from_digest
+from zk.curve import Point
 
 WATCHED: tuple[type[Event], ...] = (
     TrainerJoined,
@@ -102,10 +103,9 @@ class Watch:
     def _model(self, result: ResultPosted) -> RoundModel:
         """Fetches a round's model, so that this node serves it too, and scores it."""
         cid = from_digest(result.model)
-        state = self.context.client.project(self.context.project, block=result.block_number)
         try:
             self.peers.connect_to(self._index_of(result))
-            model = self.context.fetch_model(cid, state.model, _MODEL_S)
+            model = self.context.fetch_model(cid, Point(result.x, result.y), _MODEL_S)
             self.context.store.pin(cid)
         except FairshareError as error:
             if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY, Reason.NOT_FOUND):

@@ -1,0 +1,41 @@
+"""`fairshare audit ID`: exit 0, everything holds; 1, something does not; 2, it could not be checked."""
+
+import typer
+
+from marketplace.errors import FairshareError
+from marketplace.node import console
+from marketplace.node.options import ProjectId, Settings, with_settings
+
+app = typer.Typer()
+
+AUDITOR = "auditor"
+
+
+@app.command()
+@with_settings
+def audit(settings: Settings, project: ProjectId) -> None:
+    """Check a whole project from chain and IPFS alone, and name the first thing that does not hold."""
+    from marketplace.audit import audit as audit_project
+    from marketplace.audit.report import UNCHECKABLE
+    from marketplace.node.session import connect, open_store
+
+    try:
+        client = connect(settings)
+        with (
+            console.working(f"auditing project {project}") as say,
+            open_store(settings, settings.state_dir / AUDITOR) as store,
+        ):
+            report = audit_project(client, store, project, settings.cache_dir, on_progress=say)
+    except FairshareError as error:
+        status = console.report(error)
+        raise typer.Exit(2 if error.reason in UNCHECKABLE else status) from error
+    words = {True: "holds", False: "DOES NOT HOLD", None: "could not be checked"}
+    table = console.table("check", "", "detail")
+    for check in report.checks:
+        table.add_row(check.name, words[check.ok], console.printable(check.detail))
+    first = report.first_failure
+    table.caption = (
+        "everything holds" if first is None else f"first: {console.printable(first.name)}: {words[first.ok]}"
+    )
+    console.result(report.to_dict(), table)
+    raise typer.Exit(report.exit_status)

@@ -1,0 +1,227 @@
+"""`fairshare project`: new, post, list, show, watch, cancel, refund, model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marketplace.errors import FairshareError, Reason
+from marketplace.node import console
+from marketplace.node.options import DryRun, OutputFile, ProjectId, Settings, with_output, with_settings
+
+app = typer.Typer(help="Post projects, follow them, fetch what they trained.", no_args_is_help=True)
+
+OWNER, READER = "owner", "reader"
+
+ProjectFile = Annotated[Path, typer.Argument(metavar="project.toml", help="What `project new` wrote.")]
+CeremonySrs = Annotated[
+    Path | None, typer.Option("--srs", metavar="FILE", help="SRS of the powers of tau ceremony.")
+]
+Again = Annotated[bool, typer.Option("--again", help="Post it once more though it was posted already.")]
+Evaluation = Annotated[
+    Path | None, typer.Option("--evaluation", metavar="FILE", help="The owner's evaluation set (.npz).")
+]
+Follow = Annotated[bool, typer.Option("--watch", help="Then stay and watch it, serving its files.")]
+
+
+@app.command()
+@with_output
+def new(
+    directory: Annotated[Path, typer.Argument(metavar="DIR")],
+    kind: Annotated[str, typer.Option("--task", help="softmax or mlp.")] = "softmax",
+) -> None:
+    """Write a project.toml to fill in."""
+    from marketplace.spec import template
+
+    text = template(kind)
+    path = directory / "project.toml"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf8") as file:
+            file.write(text)
+    except OSError as error:
+        raise FairshareError(
+            Reason.BAD_INPUT, f"{path}: {error.strerror}", "name a directory without a project.toml"
+        ) from error
+    console.result({"file": str(path)}, f"{path} written: fill it in, then `fairshare project post {path}`")
+
+
+@app.command()
+@with_settings
+def post(
+    settings: Settings,
+    file: ProjectFile,
+    srs: CeremonySrs = None,
+    again: Again = False,
+    dry_run: DryRun = False,
+    watch: Follow = False,
+) -> None:
+    """Post a project: its files to IPFS, its reward into escrow. Safe to repeat after an interruption."""
+    from dataclasses import asdict
+
+    from marketplace.node.session import open_session
+    from marketplace.owner.checked import check_project
+    from marketplace.owner.post import check_market
+    from marketplace.owner.post import post as post_project
+    from marketplace.owner.preview import preview_post
+
+    checked = check_project(file)
+    with open_session(settings, OWNER) as session:
+        check_market(session, checked, srs)
+        if dry_run:
+            preview = preview_post(session, checked).to_dict()
+            console.result(preview, console.lines(preview))
+            return
+        with console.working("posting the project") as say:
+            posted = post_project(session, checked, ceremony_srs=srs, again=again, say=say)
+        words = f"project {posted.project}" + (
+            " was posted before: nothing was done (--again posts it once more)" if posted.already else ""
+        )
+        console.result(asdict(posted), words)
+    if watch:
+        _watch(settings, posted.project, checked.evaluation)
+
+
+@app.command("list")
+@with_settings
+def list_projects(settings: Settings) -> None:
+    """All projects of the market, the newest first."""
+    from marketplace.node.session import connect
+    from marketplace.owner.describe import describe
+
+    client = connect(settings)
+    described = [describe(client, number) for number in range(client.project_count(), 0, -1)]
+    table = console.table("project", "status", "round", "trainers", "aggregators", "reward", "owner")
+    for project in described:
+        table.add_row(
+            str(project["project"]),
+            project["status"],
+            f"{project['round']}/{project['rounds']}",
+            f"{project['trainer_count']}/{project['slots']}",
+            str(project["aggregator_count"]),
+            project["reward"],
+            project["owner"],
+        )
+    console.result({"projects": described}, table)
+
+
+@app.command()
+@with_settings
+def show(settings: Settings, project: ProjectId) -> None:
+    """One project as the chain knows it."""
+    from marketplace.node.session import connect
+    from marketplace.owner.describe import describe
+
+    document = describe(connect(settings), project)
+    console.result(document, console.lines(document))
+
+
+@app.command()
+@with_settings
+def watch(settings: Settings, project: ProjectId, evaluation: Evaluation = None) -> None:
+    """Serve your project's files, make moves that are overdue, show rounds and accuracy, until it is over."""
+    _watch(settings, project, evaluation)
+
+
+@app.command()
+@with_settings
+def cancel(settings: Settings, project: ProjectId) -> None:
+    """Call off a project that has not started; the reward becomes yours to `refund`."""
+    from marketplace.chain.types import Status
+    from marketplace.node.session import open_session
+
+    with open_session(settings, OWNER) as session:
+        if session.client.project(project).status is not Status.CANCELLED:
+            session.sender.send(f"cancel:{project}", session.client.market.functions.cancel(project))
+        credit = session.client.credit_of(session.client.terms(project).token, session.address)
+    document = {"project": project, "status": "cancelled", "credit": str(credit)}
+    console.result(
+        document, f"project {project} is cancelled; `fairshare project refund {project}` pays {credit}"
+    )
+
+
+@app.command()
+@with_settings
+def refund(settings: Settings, project: ProjectId) -> None:
+    """Collect what a project that is over has left of its escrow."""
+    from marketplace.node.session import open_session
+
+    with open_session(settings, OWNER) as session:
+        token = session.client.terms(project).token
+        credit = session.client.credit_of(token, session.address)
+        if credit:
+            nonce = session.client.web3.eth.get_transaction_count(session.account.address)
+            session.sender.send(
+                f"refund:{project}:{nonce}",
+                session.client.market.functions.claim(token, session.address),
+            )
+    console.result(
+        {"project": project, "token": str(token), "claimed": str(credit)},
+        f"claimed {credit}" if credit else "there is nothing to claim",
+    )
+
+
+@app.command()
+@with_settings
+def model(settings: Settings, project: ProjectId, output: OutputFile) -> None:
+    """Fetch the newest model, check it against the chain and write its weights as .npz."""
+    from marketplace.node import logging
+    from marketplace.node.peers import PeerBook
+    from marketplace.node.project import load_project
+    from marketplace.node.session import connect, open_store
+    from marketplace.owner.model import fetch_model, write_npz
+
+    client = connect(settings)
+    with (
+        console.working("fetching the model"),
+        open_store(settings, settings.state_dir / READER) as store,
+    ):
+        logging.configure(verbose=console.is_verbose())
+        context = load_project(client, store, project, settings.cache_dir)
+        fetched = fetch_model(context, PeerBook(context, logging.logger(project=project)))
+    write_npz(output, fetched.weights)
+    document = {
+        "project": project,
+        "round": fetched.round,
+        "cid": fetched.cid,
+        "commitment": [str(fetched.commitment[0]), str(fetched.commitment[1])],
+        "file": str(output),
+    }
+    console.result(document, f"the model of round {fetched.round}, as committed to on chain: {output}")
+
+
+def _watch(settings: Settings, project: int, evaluation: Path | None) -> None:
+    from marketplace.node import logging
+    from marketplace.node.clock import ChainClock
+    from marketplace.node.lifecycle import keep_going, stop_on_signals
+    from marketplace.node.peers import PeerBook
+    from marketplace.node.project import load_project
+    from marketplace.node.session import open_session
+    from marketplace.owner.checked import load_evaluation
+    from marketplace.owner.post import EVALUATION
+    from marketplace.owner.rounds_shown import RoundsShown
+    from marketplace.owner.watch import Watch
+
+    with stop_on_signals() as stop, open_session(settings, OWNER, stop=stop) as session:
+        logging.configure(verbose=console.is_verbose())
+        log = logging.logger(project=project)
+        context = load_project(session.client, session.store, project, session.cache)
+        known = session.journal.get(project, 0, EVALUATION)
+        path = evaluation or (Path(known) if known else None)
+        dataset = load_evaluation(path, context.spec.evaluation.sha256, context.task) if path else None
+        shown = RoundsShown(say=console.note)
+        with ChainClock(session.client, stop=stop) as clock:
+            watching = Watch(
+                context=context,
+                clock=clock,
+                peers=PeerBook(context, log),
+                sender=session.sender,
+                evaluation=dataset,
+                stop=stop,
+                log=log,
+                on_event=shown.event,
+                on_model=shown.model,
+            )
+            keep_going(watching.step, stop=stop, log=log)
+    document = {"project": project, "rounds": shown.rounds()}
+    console.result(document, f"project {project}: {shown.ending or 'no longer watched'}")

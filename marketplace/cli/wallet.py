@@ -1,0 +1,54 @@
+"""`fairshare wallet`: new, show."""
+
+import typer
+
+from marketplace.node import console
+from marketplace.node.options import Settings, with_settings
+
+app = typer.Typer(help="Your key, in an encrypted Ethereum keystore.", no_args_is_help=True)
+
+
+@app.command()
+@with_settings
+def new(settings: Settings) -> None:
+    """Make a key and keep it in a new keystore file (--keystore)."""
+    from marketplace.chain import keystore
+    from marketplace.node.session import password
+
+    account = keystore.create(settings.keystore, password(settings, confirm=True))
+    document = {"address": str(account.address), "keystore": str(settings.keystore)}
+    console.result(
+        document,
+        f"{account.address}\nkept in {settings.keystore}: back it up, nobody can replace it or its password",
+    )
+
+
+@app.command()
+@with_settings
+def show(settings: Settings) -> None:
+    """Show the address and, where a chain answers, its coins and what the market owes it."""
+    from marketplace.chain import keystore
+    from marketplace.chain import token as tokens
+    from marketplace.chain.chain_client import ChainClient
+    from marketplace.chain.types import NATIVE_COIN
+    from marketplace.node.session import connect
+
+    holder = keystore.address_in(settings.keystore)
+    document: dict[str, object] = {"address": str(holder), "keystore": str(settings.keystore)}
+    if settings.market is None:
+        client = ChainClient(settings.rpc).connect()
+    else:
+        market = connect(settings)
+        client = market
+        unbonding = market.vault.unbonding(NATIVE_COIN, holder)
+        document |= {
+            "credit": str(market.credit_of(NATIVE_COIN, holder)),
+            "stake_free": str(market.vault.free(NATIVE_COIN, holder)),
+            "stake_locked": str(market.vault.locked(NATIVE_COIN, holder)),
+            "stake_unbonding": str(unbonding.amount),
+        }
+    document |= {
+        "chain_id": client.chain_id,
+        "balance": str(tokens.balance(client.web3, NATIVE_COIN, holder)),
+    }
+    console.result(document, console.lines(document))

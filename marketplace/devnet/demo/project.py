@@ -1,0 +1,58 @@
+"""The project.toml of a demo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from marketplace.devnet.demo.cast import Cast
+from marketplace.spec import ProjectFile, template
+
+JOIN_S = 240  # the project starts as soon as everybody has joined
+SUBMIT_S = 120  # a round goes on as soon as everybody has submitted
+SUBMIT_S_WITH_ABSENT = 25  # every round waits this long for those who never submit
+RESULT_S = 180
+RESULT_S_WITH_BAD_AGGREGATOR = 45  # until the one in reserve takes over
+
+_MODELS = {
+    "digits": {"kind": "softmax", "features": 64, "classes": 10},
+    # d = (49 + 1) * 16 + (16 + 1) * 10 = 970: 28 x 28 pixels averaged to 7 x 7, all layers trained
+    "fashion-mnist": {
+        "kind": "mlp",
+        "features": 784,
+        "classes": 10,
+        "hidden": 16,
+        "pool": 4,
+        "trained": "all",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a demo is to show."""
+
+    cast: Cast
+    rounds: int
+    dataset: str
+    seed: int
+
+
+def project_file(plan: Plan, evaluation: Path) -> ProjectFile:
+    """The project of a plan. Raises BAD_SPEC, TOO_LARGE."""
+    model = _MODELS[plan.dataset]
+    document = ProjectFile.from_toml(template(str(model["kind"]))).model_dump(exclude_none=True)
+    absent = "absent" in plan.cast.trainers
+    bad_aggregator = any(behaviour != "honest" for behaviour in plan.cast.aggregators)
+    document["project"]["name"] = f"Demo: {plan.dataset}"
+    document["task"] = model
+    document["training"]["seed"] = plan.seed
+    document["rounds"] = {
+        "count": plan.rounds,
+        "join_window": JOIN_S,
+        "submit_window": SUBMIT_S_WITH_ABSENT if absent else SUBMIT_S,
+        "result_window": RESULT_S_WITH_BAD_AGGREGATOR if bad_aggregator else RESULT_S,
+    }
+    document["cohort"] = {"trainers": len(plan.cast.trainers), "faults": plan.cast.faults}
+    document["evaluation"] = {"file": str(evaluation)}
+    return ProjectFile.model_validate(document)
