@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from eth_account.signers.local import LocalAccount
 from numpy.typing import NDArray
-from tests.support.local_store import LocalStore
 from web3.types import TxReceipt
 
 from marketplace.chain.chain_client import ChainClient
@@ -35,6 +34,7 @@ from marketplace.spec.posted import ProjectSpec
 from marketplace.spec.terms import terms as terms_of
 from marketplace.storage.cid import digest_of
 from marketplace.updates.codec import pack_model, pack_update
+from tests.support.local_store import LocalStore
 from zk import keys, verifier
 from zk.commit import Committer
 from zk.files import CircuitFiles

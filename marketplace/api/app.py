@@ -1,0 +1,203 @@
+"""The read-only HTTP API of a market, straight from the chain (docs/api.md)."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path as FilePath
+from typing import Annotated
+
+from fastapi import FastAPI, Path, Query
+
+from marketplace.api import models as m
+from marketplace.api import problems, views
+from marketplace.api.audits import Audits
+from marketplace.api.reader import Reader, readable
+from marketplace.chain import events as e
+from marketplace.chain.client import MarketClient
+from marketplace.chain.types import Address, address
+from marketplace.errors import FairshareError, Reason
+from marketplace.storage.store import ContentStore
+
+LARGEST_PAGE = 100
+_MOST = 2**63 - 1
+
+ProjectId = Annotated[int, Path(ge=1, le=_MOST, description="The project's number, from 1")]
+Round = Annotated[int, Path(ge=1, le=65_535, description="The round's number, from 1")]
+AddressText = Annotated[str, Path(pattern=r"^0x[0-9a-fA-F]{40}$")]
+Offset = Annotated[int, Query(ge=0, le=_MOST)]
+Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE)]
+
+
+def create_app(
+    client: MarketClient, store: ContentStore | None, cache_dir: FilePath, *, from_block: int = 0
+) -> FastAPI:
+    """An app that answers from `client`; without `store` it cannot audit.
+
+    `cache_dir`: where audits keep circuit files; `from_block`: no event of the market is older. Every answer
+    is read at one block and carries its number; every error is a problem document with a reason code.
+    """
+    app = FastAPI(
+        title="Fairshare",
+        version=version("fairshare"),
+        description="Read-only view of a Fairshare market. Every answer is read at the block it names.",
+        responses=problems.RESPONSES,
+    )
+    problems.install(app)
+    reader = Reader(client, from_block=from_block)
+    _add_market(app, client, store)
+    _add_projects(app, client)
+    _add_rounds(app, reader)
+    _add_money(app, client, reader)
+    _add_people(app, client)
+    audits = Audits(client, store, cache_dir, from_block=from_block)
+
+    @app.get("/projects/{project}/audit", tags=["audit"])
+    def read_audit(project: ProjectId) -> m.AuditShown:
+        """Audit the project now: minutes, and the work of a proof. One at a time (409 meanwhile); kept until the next block."""
+        block, report = audits.report(project)
+        return views.audit_shown(block.number, project, report)
+
+    return app
+
+
+def _add_market(app: FastAPI, client: MarketClient, store: ContentStore | None) -> None:
+    @app.get("/health", tags=["market"])
+    def read_health() -> m.Health:
+        """Whether chain and storage answer; 503 where the chain does not."""
+        block = client.latest_block()
+        return m.Health(block_number=block.number, chain=True, storage=_answers(store))
+
+    @app.get("/chain", tags=["market"])
+    def read_chain() -> m.Chain:
+        """The market and its contracts."""
+        with readable():
+            block = client.latest_block()
+            return m.Chain(
+                block_number=block.number,
+                block_time=block.timestamp,
+                chain_id=client.chain_id,
+                market=client.address,
+                vault=client.vault.address,
+                reputation=str(client.reputation.address),
+                gram_verifier=str(client.gram_verifier.address),
+                judge=client.judge,
+                project_count=client.project_count(block=block.number),
+            )
+
+
+def _add_projects(app: FastAPI, client: MarketClient) -> None:
+    @app.get("/projects", tags=["projects"])
+    def list_projects(offset: Offset = 0, limit: Limit = 20) -> m.ProjectPage:
+        """Projects by number."""
+        with readable():
+            at = client.latest_block().number
+            total = client.project_count(block=at)
+            numbers = range(offset + 1, min(offset + limit, total) + 1)
+            return m.ProjectPage(
+                block_number=at,
+                total=total,
+                offset=offset,
+                projects=[
+                    views.summary(i, client.project(i, block=at), client.terms(i, block=at)) for i in numbers
+                ],
+            )
+
+    @app.get("/projects/{project}", tags=["projects"])
+    def read_project(project: ProjectId) -> m.ProjectShown:
+        """State, terms and members of a project."""
+        with readable():
+            at = client.latest_block().number
+            return views.project_shown(
+                at,
+                project,
+                client.project(project, block=at),
+                client.terms(project, block=at),
+                client.trainers(project, block=at),
+                client.aggregators(project, block=at),
+            )
+
+
+def _add_rounds(app: FastAPI, reader: Reader) -> None:
+    @app.get("/projects/{project}/rounds", tags=["rounds"])
+    def list_rounds(project: ProjectId, offset: Offset = 0, limit: Limit = 20) -> m.RoundPage:
+        """Rounds so far."""
+        told = reader.told(project)
+        rounds = told.replayed.rounds
+        return m.RoundPage(
+            block_number=told.history.block.number,
+            project=project,
+            total=len(rounds),
+            offset=offset,
+            rounds=[views.round_summary(round_) for round_ in rounds[offset : offset + limit]],
+        )
+
+    @app.get("/projects/{project}/rounds/{round}", tags=["rounds"])
+    def read_round(project: ProjectId, round: Round) -> m.RoundShown:
+        """A round: commitments, G, scores, mask, shares, payments, the transaction that proved it.
+
+        Scores, contributions and shares are derived from G here; proofs are verified by the audit only.
+        """
+        told = reader.told(project)
+        for replayed in told.replayed.rounds:
+            if replayed.number == round:
+                return views.round_shown(told.history, told.replayed, replayed)
+        raise FairshareError(
+            Reason.NOT_FOUND, f"project {project} has had no round {round}", f"see /projects/{project}/rounds"
+        )
+
+
+def _add_money(app: FastAPI, client: MarketClient, reader: Reader) -> None:
+    @app.get("/projects/{project}/payouts", tags=["money"])
+    def read_payouts(project: ProjectId, offset: Offset = 0, limit: Limit = 100) -> m.Payouts:
+        """Every credit of a project, and what each account has of it."""
+        told = reader.told(project)
+        history = told.history
+        accounts = [history.state.owner]
+        accounts += [event.trainer for event in history.of(e.TrainerJoined)]
+        accounts += [event.aggregator for event in history.of(e.AggregatorJoined)]
+        claimable = {
+            account: client.credit_of(history.terms.token, account, block=history.block.number)
+            for account in dict.fromkeys(accounts)
+        }
+        return views.payouts(history, told.replayed, claimable, offset, limit)
+
+
+def _add_people(app: FastAPI, client: MarketClient) -> None:
+    @app.get("/trainers/{trainer}", tags=["people"])
+    def read_trainer(trainer: AddressText) -> m.TrainerShown:
+        """An address's track record as a trainer; zeros where it has none."""
+        with readable():
+            at, account = client.latest_block().number, _address(trainer)
+            record = client.trainer_record(account, block=at)
+        return m.TrainerShown(
+            block_number=at,
+            trainer=account,
+            rounds=record.rounds,
+            merged=record.merged,
+            faults=record.faults,
+            contribution=str(record.contribution),
+        )
+
+    @app.get("/aggregators/{aggregator}", tags=["people"])
+    def read_aggregator(aggregator: AddressText) -> m.AggregatorShown:
+        """An address's track record as an aggregator; zeros where it has none."""
+        with readable():
+            at, account = client.latest_block().number, _address(aggregator)
+            record = client.aggregator_record(account, block=at)
+        return m.AggregatorShown(
+            block_number=at, aggregator=account, rounds=record.rounds, faults=record.faults
+        )
+
+
+def _address(text: str) -> Address:
+    return address(text.lower())  # any spelling: a checksum is no business of a read
+
+
+def _answers(store: ContentStore | None) -> bool | None:
+    if store is None:
+        return None
+    try:
+        store.ping()
+    except FairshareError:
+        return False
+    return True
