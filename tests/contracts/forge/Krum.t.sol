@@ -128,6 +128,28 @@ contract KrumTest is TestBase {
         _fast.judge(rules, input, claims);
     }
 
+    /// One merged slot exchanged for one that is not, often with the same score: ties go to the lower slot.
+    function testFuzzAnExchangedSlotIsRefused(uint256 seed, uint256 pick) external {
+        (Krum.Rules memory rules, Krum.Input memory input, Krum.Verdict memory v, Krum.Claims memory claims) = _quorate(
+            seed
+        );
+        vm.assume(rules.faults != 0);
+        uint256 out = _nth(claims.merged, pick);
+        uint256 in_ = _nth(v.present & ~claims.merged, pick >> 64);
+        claims.merged = (claims.merged & ~(1 << out)) | (1 << in_);
+        vm.expectRevert(abi.encodeWithSelector(Krum.WrongMerged.selector, claims.merged));
+        _fast.judge(rules, input, claims);
+    }
+
+    function testAmongEqualsOnlyTheLowestSlotsAreMerged() external {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(10, 2);
+        (, Krum.Claims memory claims) = _slow.judge(rules, input);
+        vm.assertEq(claims.merged, 255, "slots 0 to 7");
+        claims.merged = 1020;
+        vm.expectRevert(abi.encodeWithSelector(Krum.WrongMerged.selector, 1020));
+        _fast.judge(rules, input, claims);
+    }
+
     function testFuzzFartherNeighbourIsRefused(uint256 seed, uint256 pick) external {
         (Krum.Rules memory rules, Krum.Input memory input, Krum.Verdict memory v, Krum.Claims memory claims) = _quorate(
             seed
