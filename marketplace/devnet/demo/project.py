@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marketplace.devnet.demo.cast import Cast
+from marketplace.errors import FairshareError, Reason
 from marketplace.spec import ProjectFile, template
 
 JOIN_S = 240  # the project starts as soon as everybody has joined
@@ -36,6 +37,15 @@ class Plan:
     rounds: int
     dataset: str
     seed: int
+
+
+def check_dataset(name: str) -> str:
+    """`name`, if a demo knows what to do with that data set; else BAD_INPUT."""
+    if name not in _MODELS:
+        raise FairshareError(
+            Reason.BAD_INPUT, f"there is no data set {name!r}", f"use one of {', '.join(_MODELS)}"
+        )
+    return name
 
 
 def project_file(plan: Plan, evaluation: Path) -> ProjectFile:

@@ -66,6 +66,7 @@ class Story:
         self.rounds: dict[int, RoundStory] = {}
         self.ending = ""
         self.news: list[str] = []
+        self.first_aggregator_joined = False
         self._trainers: dict[int, str] = {}  # name by slot
 
     def event(self, event: e.Event) -> None:
@@ -75,6 +76,7 @@ class Story:
                 self._trainers[event.slot] = self._name(event.trainer)
                 self.news.append(f"{self._name(event.trainer)} took slot {event.slot}")
             case e.AggregatorJoined():
+                self.first_aggregator_joined = True
                 self.news.append(f"{self._name(event.aggregator)} joined as number {event.index}")
             case e.RoundOpened():
                 self.rounds[event.round] = RoundStory(event.round)
