@@ -53,7 +53,7 @@ def create_app(
 
     @app.get("/projects/{project}/audit", tags=["audit"])
     def read_audit(project: ProjectId) -> m.AuditShown:
-        """Audit the project now: minutes, and the work of a proof. One at a time (409 meanwhile); kept until the next block."""
+        """Audit the project now, with the work of a proof; one at a time: 409 while another runs."""
         block, report = audits.report(project)
         return views.audit_shown(block.number, project, report)
 

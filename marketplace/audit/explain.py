@@ -192,6 +192,8 @@ def _why_judged(terms: Terms, settled: Settlement, slot: int) -> str:
     judgement, gram = settled.judgement, settled.gram
     if slot in judgement.oversized:
         return f"its squared norm {gram[slot, slot]} is beyond the project's bound {terms.max_norm_squared}"
+    if not judgement.merged:
+        return f"only {len(judgement.present)} updates were within the bound: nothing was merged"
     if slot not in judgement.merged:
         rank = sorted(judgement.present, key=lambda i: (judgement.scores[i], i)).index(slot) + 1
         kept, count = len(judgement.merged), len(judgement.present)

@@ -78,9 +78,14 @@ def check_stakes(client: MarketClient, history: History, replayed: Replay, ledge
                 raise failed(
                     f"the vault has {what} {kind} {amount} of {account} in 0x{transaction_hash.hex()}"
                 )
-    accounts = _accounts(history)
+    accounts, all_locked, all_free = _accounts(history), ledger.locked(token), ledger.free(token)
     for account in accounts:
-        _check_account(client, token, account, ledger, at)
+        for name, held, derived in (
+            ("locked", client.vault.locked(token, account, block=at), all_locked[account]),
+            ("free", client.vault.free(token, account, block=at), all_free[account]),
+        ):
+            if held != derived:
+                raise failed(f"the vault holds {held} {name} of {account}, but its events give {derived}")
         locked = client.locked_of(history.project, account, block=at)
         if locked != replayed.members.locked.get(account, 0):
             raise failed(
@@ -89,7 +94,7 @@ def check_stakes(client: MarketClient, history: History, replayed: Replay, ledge
     return f"{len(replayed.movements)} movements of {len(accounts)} accounts are the vault's own"
 
 
-def check_reputation(client: MarketClient, history: History, replayed: Replay) -> str:
+def check_reputation(history: History, replayed: Replay) -> str:
     """The registry recorded each result, omission and time-out once, and nothing else for this project."""
     found = [
         (
@@ -110,15 +115,6 @@ def check_reputation(client: MarketClient, history: History, replayed: Replay) -
         round_ = (found[place] if place < len(found) else due[place])[1]
         raise failed(f"the registry's records of round {round_} are not those that the round gives")
     return f"{len(found)} records in the registry are those of the results, omissions and time-outs"
-
-
-def _check_account(client: MarketClient, token: Address, account: Address, ledger: Ledger, at: int) -> None:
-    for name, held, derived in (
-        ("locked", client.vault.locked(token, account, block=at), ledger.locked(token)[account]),
-        ("free", client.vault.free(token, account, block=at), ledger.free(token)[account]),
-    ):
-        if held != derived:
-            raise failed(f"the vault holds {held} {name} of {account}, but its events give {derived}")
 
 
 def _accounts(history: History) -> list[Address]:

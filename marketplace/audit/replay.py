@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from marketplace.audit.claims import wrong_claim
 from marketplace.audit.history import History
 from marketplace.audit.members import Members
 from marketplace.audit.rounds import Outcome, RoundReplay, Theme, Violation
@@ -17,6 +18,7 @@ from marketplace.audit.settlement import settle
 from marketplace.chain import events as e
 from marketplace.chain.types import Address, Project, RoundResult, Status
 from marketplace.errors import FairshareError
+from marketplace.node.project import rules_of
 from marketplace.protocol.krum import quorum
 from zk.curve import INFINITY, Point, is_on_curve
 
@@ -466,6 +468,8 @@ class _Machine:
             return
         current.settlement = settled
         judged = settled.judgement
+        wrong = wrong_claim(rules_of(self.terms), settled.gram, judged, read)
+        self._require(not wrong, Theme.JUDGEMENT, event, wrong)
         for name, mask, slots in (
             ("merged", event.merged, judged.merged),
             ("struck", event.struck, judged.struck),

@@ -12,6 +12,9 @@ class LocalStore:
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
 
+    def ping(self) -> None:
+        """Always there."""
+
     def add(self, data: bytes) -> str:
         """Stores `data`; its CID."""
         cid = cid_of(data)
