@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Any, NewType, Self
 
 from web3 import Web3
+
 from marketplace.protocol.krum import ScoreRule as ScoreRule
 from zk.curve import Point
 
