@@ -13,6 +13,7 @@ from marketplace.chain.types import Block, Project, RoundResult, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.clock import ChainClock
 from marketplace.node.journal import Journal
+from marketplace.node.lifecycle import is_transient
 from marketplace.node.logging import Logger
 from marketplace.node.membership import RACES, collect_dues, move_on
 from marketplace.node.models import fetch_current
@@ -216,7 +217,7 @@ class Duty:
         )
         return proof.proof
 
-    def _send_result(self, project: Project, result: RoundResult, suffix: str = "") -> bool:
+    def _send_result(self, project: Project, result: RoundResult, *, suffix: str = "") -> bool:
         number = self.context.project
         call = self.context.client.market.functions.postResult(number, result.to_abi())
         intent = f"result:{number}:{project.round}:{project.aggregator_index}{suffix}"
@@ -234,6 +235,13 @@ class Duty:
 
     def _lie(self, project: Project, honest: RoundResult) -> None:
         for about, lie in tampered(honest, self.context.rules.slots):
-            if self._send_result(project, lie, suffix=f":{about}"):
+            try:
+                accepted = self._send_result(project, lie, suffix=f":{about}")
+            except FairshareError as error:
+                if is_transient(error):
+                    raise
+                self.log.warning("lie refused", round=project.round, about=about, problem=error.message)
+                continue
+            if accepted:
                 self.log.error("a lie was accepted", round=project.round, about=about)
         self._gave_up_round = project.round

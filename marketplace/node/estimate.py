@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from zk.shape import CircuitShape, layout_of
+
 # Measured with benchmarks/prove.py: slots, length, CPU seconds, bytes at the peak.
 _MEASURED = (
     (5, 64, 0.3, 40_000_000),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from marketplace.chain.events import AggregatorJoined, fetch
+from marketplace.chain.types import Address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.logging import Logger
 from marketplace.node.project import ProjectContext
@@ -17,20 +18,19 @@ class PeerBook:
 
     context: ProjectContext
     log: Logger
-    known: dict[int, AggregatorJoined] = field(default_factory=dict)
+    known: dict[Address, AggregatorJoined] = field(default_factory=dict)
 
     def aggregator(self, index: int) -> AggregatorJoined:
-        """How the aggregator at `index` of the project's list joined; NOT_FOUND if there is none."""
-        if index not in self.known:
-            listed = self.context.client.aggregators(self.context.project)
-            for joined in fetch(self.context.client, [AggregatorJoined], self.context.project):
-                if joined.index < len(listed) and listed[joined.index] == joined.aggregator:
-                    self.known[joined.index] = joined
-        if index not in self.known:
+        """How the aggregator that is now at `index` of the project's list joined; NOT_FOUND if there is none."""
+        listed = self.context.client.aggregators(self.context.project)
+        if index >= len(listed):
             raise FairshareError(
                 Reason.NOT_FOUND, f"project {self.context.project} has no aggregator {index}", "wait for one"
             )
-        return self.known[index]
+        if listed[index] not in self.known:
+            for joined in fetch(self.context.client, [AggregatorJoined], self.context.project):
+                self.known[joined.aggregator] = joined
+        return self.known[listed[index]]
 
     def connect_to(self, index: int) -> None:
         """Connect our storage node to an aggregator's; an aggregator that cannot be reached is only reported."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +104,26 @@ class LiveMarket:
     owner: Session
     trainers: list[Session]
     aggregators: list[Session]
-    parts: list[Dataset] = field(default_factory=list)
+    parts: list[Dataset]
+    members: ExitStack
+
+    def hand_over(self) -> None:
+        """Close the members' sessions, so that processes may run with their keys."""
+        self.members.close()
+        self.owner.sender.close()
+
+    def environment(self, name: str, state_dir: Path) -> dict[str, str]:
+        """FAIRSHARE_* settings for a process that acts as `name`."""
+        keys = self.folder / "keys"
+        return {
+            "FAIRSHARE_RPC": self.rpc,
+            "FAIRSHARE_MARKET": self.deployment.market,
+            "FAIRSHARE_KEYSTORE": str(keys / f"{name}.json"),
+            "FAIRSHARE_PASSWORD_FILE": str(keys / accounts.PASSWORD_FILE),
+            "FAIRSHARE_STATE_DIR": str(state_dir),
+            "FAIRSHARE_CACHE_DIR": str(self.owner.cache),
+            "FAIRSHARE_PEERS": self.owner.store.addresses()[0],
+        }
 
     def post(self, file: ProjectFile) -> int:
         """Post a project with iris' evaluation set."""
@@ -235,8 +254,9 @@ def live_market(folder: Path, cache: Path) -> Iterator[LiveMarket]:
 
             with TransactionSender(client, public_account(0), journal) as sender:
                 deployed = deployment.deploy(sender, unbonding_delay_s=UNBONDING_S)
+        members = stack.enter_context(ExitStack())
         sessions = {
-            name: stack.enter_context(
+            name: (stack if name == "owner" else members).enter_context(
                 open_session(_settings(folder, cache, anvil.url, deployed.market, name), name)
             )
             for name in names
@@ -254,6 +274,7 @@ def live_market(folder: Path, cache: Path) -> Iterator[LiveMarket]:
             [sessions[f"trainer-{i}"] for i in range(SLOTS)],
             [sessions[f"aggregator-{i}"] for i in range(2)],
             iris(SLOTS)[0],
+            members,
         )
 
 

@@ -1,0 +1,112 @@
+"""Any node may be killed at any moment: the project settles as if nobody had been."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from marketplace.chain.events import UpdateSubmitted, fetch
+from marketplace.chain.types import Status
+from marketplace.learning.data import save_npz
+from tests.support.audits import assert_audit_holds
+from tests.support.circuits import circuit_cache
+from tests.support.live_market import SLOTS, LiveMarket, live_market, project_file
+from tests.support.processes import Role
+
+KILLS = 27
+SEED = 7
+LENGTH = 6  # rounds, so that the kills fall within the project
+TIMES = {"rounds.count": LENGTH, "rounds.submit_window": 240, "rounds.result_window": 240}
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Iterator[LiveMarket]:
+    with live_market(tmp_path, circuit_cache()) as running:
+        yield running
+
+
+@pytest.mark.timeout(900)
+def test_a_project_survives_kills_of_every_role(market: LiveMarket, tmp_path: Path) -> None:
+    quiet = market.run(market.post(project_file(**TIMES)))
+    project = market.post(project_file(**TIMES))
+    market.hand_over()
+    roles = _roles(market, project, tmp_path)
+    chance = random.Random(SEED)
+    try:
+        for role in roles:
+            role.start()
+            _wait_for_join(market, project, role)
+        victims = [roles[i % len(roles)] for i in range(KILLS)]
+        chance.shuffle(victims)
+        for victim in victims:
+            time.sleep(chance.uniform(0.2, 2.5))
+            if victim.running:
+                victim.kill()
+            if not victim.running and not _over(market, project):
+                time.sleep(chance.uniform(0, 1))
+                victim.start()
+        _finish(market, project, roles)
+    finally:
+        for role in roles:
+            role.stop()
+    killed = sum(role.kills for role in roles)
+    assert killed >= 20, f"only {killed} kills"
+    assert {role.name.split("-")[0] for role in roles if role.kills} == {"trainer", "aggregator", "owner"}
+
+    outcome = market.outcome(project)
+    submissions = fetch(market.owner.client, [UpdateSubmitted], project)
+    assert len(submissions) == len({(s.round, s.slot) for s in submissions}) == SLOTS * LENGTH
+    assert [r.round for r in outcome.results] == list(range(1, LENGTH + 1))
+    assert outcome.paid_by_round == quiet.paid_by_round
+    assert [r.x for r in outcome.results] == [r.x for r in quiet.results]
+    assert_audit_holds(market, project)
+
+
+def _roles(market: LiveMarket, project: int, folder: Path) -> list[Role]:
+    roles = []
+    for name, arguments in _command_lines(market, project, folder).items():
+        environment = market.environment(name, folder / "processes" / name)
+        roles.append(Role(name, arguments, environment, folder / f"{name}.log"))
+    return roles
+
+
+def _command_lines(market: LiveMarket, project: int, folder: Path) -> dict[str, list[str]]:
+    lines = {"owner": ["project", "watch", str(project)]}
+    for index in range(len(market.aggregators)):
+        lines[f"aggregator-{index}"] = ["aggregator", "run", "--project", str(project)]
+    for slot, part in enumerate(market.parts):
+        data = folder / f"trainer-{slot}.npz"
+        save_npz(data, part)
+        lines[f"trainer-{slot}"] = ["trainer", "run", str(project), "--data", str(data), "--seed", str(slot)]
+    return lines
+
+
+def _wait_for_join(market: LiveMarket, project: int, role: Role) -> None:
+    """Members join in order, so that trainer i has slot i as in the quiet run."""
+    kind, _, index = role.name.partition("-")
+    while kind != "owner":
+        state = market.owner.client.project(project)
+        joined = state.trainer_count if kind == "trainer" else state.aggregator_count
+        if joined > int(index):
+            return
+        assert role.running, role.log.read_text()[-2000:]
+        time.sleep(0.2)
+
+
+def _over(market: LiveMarket, project: int) -> bool:
+    return market.owner.client.project(project).status > Status.ACTIVE
+
+
+def _finish(market: LiveMarket, project: int, roles: list[Role]) -> None:
+    """Wait for the end; a role that ended with an error is started again, as a service manager would."""
+    give_up_at = time.monotonic() + 400
+    while not _over(market, project):
+        for role in roles:
+            if not role.running:
+                role.start()
+        assert time.monotonic() < give_up_at, "the project does not end"
+        time.sleep(0.5)
