@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,7 +60,7 @@ class KuboNode:
             self.start()
             peers = list(self._dialled)
         for multiaddress in peers:  # a dead peer takes seconds to be found dead: nobody waits for it
-            threading.Thread(target=self.connect, args=(multiaddress,), daemon=True).start()
+            threading.Thread(target=self._dial_again, args=(multiaddress,), daemon=True).start()
 
     def add_file(self, path: Path, *, only_hash: bool) -> str:
         """CID of the file at `path`, stored and pinned unless `only_hash`; empty if that failed."""
@@ -98,6 +99,12 @@ class KuboNode:
     def peers(self) -> list[tuple[str, str]]:
         """Address and peer ID of every connected peer."""
         return self._call(self._library.peers)
+
+    def _dial_again(self, multiaddress: str) -> None:
+        for pause_s in (0.0, 0.5, 2.0, 10.0):  # the peer may still hold the connection that was just closed
+            time.sleep(pause_s)
+            if self.connect(multiaddress):
+                return
 
     def _call(self, call: Callable[[], _T], wanted: Callable[[], bool] = lambda: True) -> _T:
         """The call's result; a call that failed because the node was closed meanwhile is made again."""
