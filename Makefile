@@ -1,0 +1,74 @@
+# Needs Python 3.11 or newer, node 20 or newer and make. Every target sets up what it needs; nothing else is to be run first.
+#   make demo   a whole market on this machine, cheaters included
+#   make test   everything that must hold before a change is merged
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
+BIN := .venv/bin
+STAMPS := build/stamps
+ENVIRONMENT := $(STAMPS)/python
+PACKAGES := $(STAMPS)/npm
+CONTRACTS := $(STAMPS)/contracts
+SOLIDITY := $(shell find contracts -name '*.sol')
+DEMO ?=
+
+.PHONY: help setup demo test lint test-python test-contracts test-deep bench clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo 'make lint, test-python, test-contracts, test-deep, bench, setup, clean: parts of these, and more'
+
+setup: $(ENVIRONMENT) $(PACKAGES) $(CONTRACTS)
+
+$(ENVIRONMENT): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo 'no Python found: install Python 3.11 or newer'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed'; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@mkdir -p $(@D) && touch $@
+
+$(PACKAGES): package.json package-lock.json
+	@command -v npm > /dev/null || { echo 'no npm found: install node 20 or newer'; exit 1; }
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@mkdir -p $(@D) && touch $@
+
+$(CONTRACTS): $(ENVIRONMENT) $(PACKAGES) $(SOLIDITY) tools/solc tools/solc-settings.json
+	$(BIN)/python -c 'from marketplace.chain.compile import compile_contracts; compile_contracts()'
+	@mkdir -p $(@D) && touch $@
+
+# Options of the demo go into DEMO: make demo DEMO='--rounds 3 --attack scale@4'
+demo: setup
+	$(BIN)/fairshare demo $(DEMO)
+
+test: lint test-python test-contracts
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
+	node_modules/.bin/prettier --check 'contracts/**/*.sol'
+
+test-python: setup
+	$(BIN)/python -m pytest -m 'not deep' --ignore tests/contracts
+
+test-contracts: setup
+	node_modules/.bin/forge test
+	node_modules/.bin/hardhat compile
+	$(BIN)/python tools/install_solc.py
+	$(BIN)/brownie test --network development
+
+test-deep: setup
+	$(BIN)/python -m pytest -m deep --ignore tests/contracts
+	FOUNDRY_PROFILE=deep node_modules/.bin/forge test
+
+bench: setup
+	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+clean:
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,35 @@
+"""`fairshare serve`: the HTTP API."""
+
+from typing import Annotated
+
+import typer
+
+from marketplace.node import console
+from marketplace.node.options import Settings, with_settings
+
+app = typer.Typer()
+
+API = "api"
+
+
+@app.command()
+@with_settings
+def serve(
+    settings: Settings,
+    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen at.")] = 8080,
+    from_block: Annotated[int, typer.Option("--from-block", min=0, help="Block of the deployment.")] = 0,
+) -> None:
+    """Serve the market read-only over HTTP: projects, rounds, payouts, audits; /docs describes it."""
+    from marketplace.api.app import create_app
+    from marketplace.api.server import serve as serve_app
+    from marketplace.node.session import connect, open_store
+
+    client = connect(settings)
+    with open_store(settings, settings.state_dir / API) as store:
+        api = create_app(client, store, settings.cache_dir, from_block=from_block)
+        url = f"http://{host}:{port}"
+        console.result(
+            {"url": url, "market": str(client.address)}, f"serving at {url}, its pages at {url}/docs"
+        )
+        serve_app(api, host, port)
