@@ -25,6 +25,7 @@ from marketplace.storage.rpc import Rpc
 from marketplace.storage.rpc_server import RpcServer
 
 _WATCH_S = 1.0
+_POLL_S = 0.1  # the server looks as often whether it is to stop
 
 
 def run_node(
@@ -47,7 +48,7 @@ def run_node(
         try:
             rpc = Rpc(node, Blocks(node, repo.temporary), repo, stopped.set)
             with _bind(api_port, rpc, repo, failed) as server:
-                threading.Thread(target=server.serve_forever, daemon=True).start()
+                threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True).start()
                 if until_stdin_closes:
                     threading.Thread(target=_wait_for_end_of_stdin, args=(stopped,), daemon=True).start()
                 repo.announce_api(server.multiaddress)

@@ -42,7 +42,7 @@ def rpc(answer, port=0):
             pass  # clients break off here on purpose
 
     with Server(("127.0.0.1", port), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield f"/ip4/127.0.0.1/tcp/{server.server_address[1]}/http"
         finally:
