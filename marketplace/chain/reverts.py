@@ -64,6 +64,25 @@ class _ErrorType(NamedTuple):
     parameters: tuple[_Parameter, ...]
 
 
+def _uint(name: str) -> _Parameter:
+    return _Parameter(name, "uint256", "uint256")
+
+
+def _account(name: str) -> _Parameter:
+    return _Parameter(name, "address", "address")
+
+
+# EIP-6093: what tokens say; no contract of ours declares them.
+_ERC20_ERRORS = (
+    _ErrorType("ERC20InsufficientBalance", (_account("sender"), _uint("balance"), _uint("needed"))),
+    _ErrorType("ERC20InsufficientAllowance", (_account("spender"), _uint("allowance"), _uint("needed"))),
+    _ErrorType("ERC20InvalidSender", (_account("sender"),)),
+    _ErrorType("ERC20InvalidReceiver", (_account("receiver"),)),
+    _ErrorType("ERC20InvalidApprover", (_account("approver"),)),
+    _ErrorType("ERC20InvalidSpender", (_account("spender"),)),
+)
+
+
 def revert_data(data: Any) -> bytes:
     """The revert's bytes from an endpoint's `data`, however it wraps them; empty when there are none."""
     if isinstance(data, dict):
@@ -140,7 +159,8 @@ def _shown(value: Any) -> str:
 @functools.cache
 def _error_types() -> Mapping[bytes, _ErrorType]:
     abis = [artifact.abi for artifact in compile_contracts().values()]
-    return {_selector(error): error for abi in abis for error in _errors_of(abi)}
+    ours = [error for abi in abis for error in _errors_of(abi)]
+    return {_selector(error): error for error in (*ours, *_ERC20_ERRORS)}
 
 
 def _errors_of(abi: Iterable[Mapping[str, Any]]) -> Iterable[_ErrorType]:
