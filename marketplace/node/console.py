@@ -19,6 +19,7 @@ from rich.table import Table
 
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 
+_PIPED_WIDTH = 200  # columns, where no terminal says how wide it is
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
@@ -81,6 +82,8 @@ def result(document: Any, human: str | Table | Callable[[Console], None]) -> Non
         sys.stdout.flush()
         return
     console = Console(markup=False, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(markup=False, highlight=False, soft_wrap=True, width=_PIPED_WIDTH)
     if callable(human):
         human(console)
     else:

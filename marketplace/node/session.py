@@ -120,7 +120,10 @@ def open_store(settings: Settings, home: Path) -> Iterator[ContentStore]:
         else:
             store = ContentStore(settings.storage)
             store.ping()
+        own = set(store.addresses()) if settings.peers else set()
         for peer in settings.peers:
+            if peer in own:
+                continue
             try:
                 store.connect(peer)
             except FairshareError as error:
