@@ -31,6 +31,7 @@ _REPEATED: tuple[tuple[str, type[e.Event], dict[str, str]], ...] = (
     ),
     ("reseal", e.KeyResealed, {"project": "project", "round": "round", "sealedKey": "sealed_key"}),
     ("skip", e.RoundSkipped, {"project": "project", "round": "round", "omitted": "omitted"}),
+    ("postResult", e.ResultPosted, {"project": "project"}),
     ("timeout", e.AggregatorTimedOut, {"project": "project", "round": "round"}),
 )
 
@@ -92,16 +93,20 @@ def _hold(history: History, transaction_hash: bytes, function: str, arguments: d
         if posted != history.terms:
             raise failed(f"the terms are not those that transaction 0x{transaction_hash.hex()} posted")
     for name, kind, repeated in _REPEATED:
-        if name != function:
-            continue
-        for event in history.events:
-            if not isinstance(event, kind) or event.transaction_hash != transaction_hash:
+        for event in history.of(kind):
+            if event.transaction_hash != transaction_hash:
                 continue
+            if name != function:
+                raise failed(
+                    f"{kind.__name__} is said to come from a {function} in 0x{transaction_hash.hex()}"
+                )
             for argument, field in repeated.items():
                 if arguments[argument] != getattr(event, field):
                     raise failed(
                         f"{kind.__name__}: {field} is not what transaction 0x{transaction_hash.hex()} said"
                     )
+            if isinstance(history.results.get(transaction_hash), str):
+                raise failed(f"the result in transaction 0x{transaction_hash.hex()} is not that of its event")
 
 
 def _values(struct: Any) -> Any:

@@ -59,7 +59,9 @@ def altered_log(transaction_hash: bytes, log_index: int, byte: int, *, in_receip
     """Flips a bit of one log's data, everywhere it is served, or in `eth_getLogs` only."""
 
     def alter(log: dict[str, Any]) -> dict[str, Any]:
-        here = int(log["logIndex"], 16) == log_index and log["transactionHash"] == "0x" + transaction_hash.hex()
+        here = (
+            int(log["logIndex"], 16) == log_index and log["transactionHash"] == "0x" + transaction_hash.hex()
+        )
         return {**log, "data": flipped(log["data"], byte)} if here else log
 
     def lie(method: str, params: list[Any], result: Any) -> Any:

@@ -1,0 +1,176 @@
+"""One byte of a blob, an event, a contract or a call differs: the audit says so, and says where."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from eth_utils.abi import function_abi_to_4byte_selector
+
+from marketplace.audit import AuditReport, Check, checks
+from marketplace.audit.history import History
+from marketplace.chain import events as e
+from marketplace.chain.client import MarketClient
+from marketplace.chain.contracts import MARKET, abi_entry
+from tests.support.local_store import LocalStore
+from tests.support.lying_endpoint import (
+    Lie,
+    altered_call,
+    altered_code,
+    altered_input,
+    altered_log,
+    lying_endpoint,
+)
+from tests.support.market_run import Play
+
+EVENTS_WITH_DATA = (
+    e.ProjectCreated,
+    e.TrainerJoined,
+    e.AggregatorJoined,
+    e.RoundOpened,
+    e.UpdateSubmitted,
+    e.KeyResealed,
+    e.ResultPosted,
+    e.TrainerPaid,
+    e.TrainerStruck,
+    e.AggregatorTimedOut,
+    e.RoundSkipped,
+    e.ProjectEnded,
+    e.Released,
+)
+
+
+@contextmanager
+def client_of(play: Play, lie: Lie) -> Iterator[MarketClient]:
+    with lying_endpoint(play.stage.url, lie) as url:
+        yield MarketClient(url, play.client.address, retry_for_s=0.5)
+
+
+def first_failure(play: Play, cache: Path, client: MarketClient, store: LocalStore | None = None) -> Check:
+    """The first check that fails, or else could not be made; the checks after a failure are not waited for."""
+    found = []
+    for check in checks(client, store or play.stage.store, play.project, cache):
+        found.append(check)
+        if check.ok is False:
+            break
+    first = AuditReport(tuple(found)).first_failure
+    assert first is not None, "nothing failed"
+    assert AuditReport(tuple(found)).exit_status in (1, 2)
+    return first
+
+
+@pytest.mark.parametrize("kind", EVENTS_WITH_DATA, ids=lambda kind: kind.__name__)
+def test_a_byte_of_an_event_everywhere(
+    kind: type[e.Event], settled: Play, history: History, cache: Path
+) -> None:
+    event = random.Random(kind.__name__).choice(history.of(kind))
+    with client_of(settled, lambda *_: _[2]) as client:
+        log = client.web3.eth.get_transaction_receipt(event.transaction_hash)  # type: ignore[arg-type]
+    data = next(bytes(entry["data"]) for entry in log["logs"] if entry["logIndex"] == event.log_index)
+    for byte in random.Random(kind.__name__).sample(range(len(data)), 2):
+        lie = altered_log(event.transaction_hash, event.log_index, byte)
+        with client_of(settled, lie) as client:
+            first = first_failure(settled, cache, client)
+        assert first.ok is False, (byte, first)
+
+
+def test_a_byte_of_an_event_in_the_logs_only(settled: Play, history: History, cache: Path) -> None:
+    event = history.of(e.TrainerPaid)[2]
+    with client_of(
+        settled, altered_log(event.transaction_hash, event.log_index, 63, in_receipts=False)
+    ) as client:
+        first = first_failure(settled, cache, client)
+    assert first.name == "events"
+    assert "TrainerPaid" in first.detail
+
+
+def test_a_payment_altered_everywhere_is_named_with_its_round(
+    settled: Play, history: History, cache: Path
+) -> None:
+    event = history.of(e.TrainerPaid)[6]
+    with client_of(settled, altered_log(event.transaction_hash, event.log_index, 63)) as client:
+        first = first_failure(settled, cache, client)
+    assert first.name == f"round {event.round}: payments"
+    assert event.trainer in first.detail
+
+
+@pytest.mark.parametrize("part", ["market", "vault", "reputation", "gram_verifier", "judge"])
+def test_a_byte_of_a_contract(part: str, settled: Play, cache: Path) -> None:
+    place = getattr(settled.stage.deployment, part)
+    with client_of(settled, altered_code(place, 777)) as client:
+        first = first_failure(settled, cache, client)
+    assert first.name == "contracts"
+    assert place in first.detail
+
+
+def test_a_byte_of_the_circuits_verifier(settled: Play, history: History, cache: Path) -> None:
+    assert history.circuit is not None
+    with client_of(settled, altered_code(history.circuit.verifier, 4321)) as client:
+        first = first_failure(settled, cache, client)
+    assert first.name == "circuit"
+    assert history.circuit.verifier in first.detail
+
+
+def test_a_byte_of_a_result(settled: Play, history: History, cache: Path) -> None:
+    posted = history.of(e.ResultPosted)[0]
+    calldata = settled.client.transaction_input(posted.transaction_hash)
+    gram_and_proof = range(len(calldata) - history.circuit.proof_length - 600, len(calldata))  # type: ignore[union-attr]
+    rest = range(4, gram_and_proof.start)
+    chosen = random.Random(5)
+    for byte in chosen.sample(rest, 8) + chosen.sample(gram_and_proof, 5):
+        with client_of(settled, altered_input(posted.transaction_hash, byte)) as client:
+            first = first_failure(settled, cache, client)
+        assert first.ok is False, (byte, first)
+        assert first.name == "calldata" or "round 1" in first.name, (byte, first)
+
+
+@pytest.mark.parametrize(
+    "function",
+    ["projectOf", "termsOf", "trainersOf", "aggregatorsOf", "submissionOf", "creditOf", "lockedOf"],
+)
+def test_a_byte_of_the_contracts_state(function: str, settled: Play, cache: Path) -> None:
+    selector = bytes(function_abi_to_4byte_selector(abi_entry(MARKET, "function", function))).hex()
+    with client_of(
+        settled, altered_call(settled.client.address, "0x" + selector, 31 if function != "termsOf" else 63)
+    ) as c:
+        first = first_failure(settled, cache, c)
+    assert first.ok is False
+
+
+@pytest.mark.parametrize("blob", ["spec", "vk", "srs", "initial model", "model 1", "model 2", "model 5"])
+def test_a_byte_of_a_blob(blob: str, settled: Play, cache: Path) -> None:
+    store = settled.stage.store.altered(settled.blobs[blob])
+    first = first_failure(settled, cache, settled.client, store)
+    assert first.ok is False
+    assert settled.blobs[blob] in first.detail
+    assert first.name == {
+        "vk": "circuit files",
+        "srs": "circuit files",
+        "model 1": "round 1: model",
+        "model 2": "round 2: model",
+        "model 5": "final model",
+    }.get(blob, blob)
+
+
+@pytest.mark.parametrize("blob", ["spec", "vk", "model 2"])
+def test_a_blob_that_nobody_serves_cannot_be_checked(blob: str, settled: Play, cache: Path) -> None:
+    store = settled.stage.store.without(settled.blobs[blob])
+    report = AuditReport(tuple(checks(settled.client, store, settled.project, cache)))  # type: ignore[arg-type]
+    assert report.exit_status == 2
+    assert report.first_failure is not None
+    assert settled.blobs[blob] in report.first_failure.detail
+    assert any(check.name == "conservation" and check.ok for check in report.checks)
+
+
+def test_rubbish_instead_of_events_fails_and_does_not_crash(settled: Play, cache: Path) -> None:
+    def lie(method: str, params: list[object], result: object) -> object:
+        if method == "eth_getLogs" and isinstance(result, list):
+            return [{**log, "data": "0x1234"} for log in result]
+        return result
+
+    with client_of(settled, lie) as client:
+        first = first_failure(settled, cache, client)
+    assert (first.name, first.ok) == ("history", False)
