@@ -1,0 +1,163 @@
+"""Python and Solidity judge alike, to the last unit, and the contract takes no other claims than the rules allow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from marketplace.chain.reverts import Revert
+from marketplace.protocol.gram import gram
+from marketplace.protocol.krum import Judgement, Rules, mask, near
+from tests.differential.claims import Claims, altered_claims, honest_claims, refusal
+from tests.differential.judge_on_chain import JudgeOnChain, Verdict
+from tests.differential.rounds import SHAPES, Round, random_round
+from tests.differential.strategies import rounds
+
+_CHUNK = 250  # rounds whose calls are held in memory at a time
+
+
+def expected(judgement: Judgement) -> Verdict:
+    """The contract's form of Python's judgement."""
+    return Verdict(
+        present=mask(judgement.present),
+        struck=mask(judgement.struck),
+        scores=judgement.scores,
+        contributions=judgement.contributions,
+        total=sum(judgement.contributions),
+    )
+
+
+def assert_alike(judge_on_chain: JudgeOnChain, seeds: Sequence[int]) -> Counter[str]:
+    """Judges the rounds of these seeds on both sides. Returns how often each situation came up."""
+    seen: Counter[str] = Counter()
+    asked: list[tuple[int, Judgement, Claims, Revert | None]] = []
+
+    def calls() -> Iterator[bytes]:
+        for seed in seeds:
+            random = np.random.default_rng(seed)
+            round_ = random_round(random)
+            judgement = round_.judged()
+            _count(seen, round_, judgement)
+            honest = honest_claims(judgement)
+            claims = [honest, *altered_claims(random, round_, honest)]
+            for claim in claims:
+                wanted = refusal(round_, judgement, claim)
+                asked.append((seed, judgement, claim, wanted))
+                seen["claims equal by rule"] += wanted is None and claim != honest and bool(judgement.merged)
+                seen[wanted.name if wanted else "accepted"] += 1
+            yield from judge_on_chain.calls(round_, claims)
+
+    for answer, (seed, judgement, claim, wanted) in zip(judge_on_chain.ask_all(calls()), asked, strict=True):
+        assert answer == (wanted or expected(judgement)), f"random_round of seed {seed}, {claim}"
+    return seen
+
+
+def _count(seen: Counter[str], round_: Round, judgement: Judgement) -> None:
+    rules, matrix, present, merged = round_.rules, round_.gram, judgement.present, judgement.merged
+    seen["rounds"] += 1
+    seen["oversized"] += bool(judgement.oversized)
+    seen["no quorum"] += not merged
+    if not merged:
+        return
+    pairs = [(i, j) for i in present for j in present if i < j]
+    projections = {i: sum(matrix[i, j] for j in merged if near(rules, matrix, i, j)) for i in merged}
+    wrapped = [(i, j) for i, j in pairs if matrix[i, j] ** 2 > matrix[i, i] * matrix[j, j]]
+    seen["absences"] += len(present) < rules.slots
+    seen["omissions"] += bool(set(round_.omitted) & set(round_.submitted))
+    seen["struck by score"] += len(judgement.struck) > len(judgement.oversized)
+    seen["far by the bound"] += any(abs(matrix[i, j]) > rules.max_norm_squared for i, j in pairs)
+    seen["far by Cauchy-Schwarz"] += any(abs(matrix[i, j]) <= rules.max_norm_squared for i, j in wrapped)
+    seen["exactly parallel"] += any(matrix[i, j] ** 2 == matrix[i, i] * matrix[j, j] != 0 for i, j in pairs)
+    seen["negative projections"] += any(dot < 0 for dot in projections.values())
+    seen["unpaid copies"] += any(dot > 0 and not judgement.contributions[i] for i, dot in projections.items())
+    seen["zero updates"] += any(matrix[i, i] == 0 for i in present)
+    seen["tied scores"] += len({judgement.scores[i] for i in present}) < len(present)
+    seen["all alike"] += len({judgement.scores[i] for i in present}) == 1
+    seen["largest norm"] += any(matrix[i, i] == rules.max_norm_squared for i in present)
+    seen["paid"] += any(judgement.contributions)
+    seen[f"paid by {rules.score_rule.name}"] += any(judgement.contributions)
+    seen[f"K = {rules.slots}, f = {rules.faults}"] += 1
+
+
+SITUATIONS = (
+    "absences",
+    "omissions",
+    "oversized",
+    "no quorum",
+    "struck by score",
+    "far by the bound",
+    "far by Cauchy-Schwarz",
+    "exactly parallel",
+    "negative projections",
+    "unpaid copies",
+    "zero updates",
+    "tied scores",
+    "all alike",
+    "largest norm",
+    "paid by PROJECTION",
+    "paid by COSINE",
+    "claims equal by rule",
+    "WrongNeighbours",
+    "WrongMerged",
+    "WrongMedianScore",
+    "WrongMedianNorm",
+    *(f"K = {slots}, f = {faults}" for slots, faults in SHAPES),
+)
+
+
+def test_python_and_solidity_judge_alike(judge_on_chain: JudgeOnChain) -> None:
+    seen: Counter[str] = Counter()
+    for start in range(0, 1_500, _CHUNK):
+        seen += assert_alike(judge_on_chain, range(start, start + _CHUNK))
+    assert not [situation for situation in SITUATIONS if not seen[situation]], "no such round among them"
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("start", range(10_000, 20_000, 1_000))
+def test_python_and_solidity_judge_ten_thousand_rounds_alike(
+    judge_on_chain: JudgeOnChain, start: int
+) -> None:
+    for first in range(start, start + 1_000, _CHUNK):
+        assert_alike(judge_on_chain, range(first, first + _CHUNK))
+
+
+def _assert_round_alike(judge_on_chain: JudgeOnChain, round_: Round, seed: int) -> None:
+    judgement = round_.judged()
+    honest = honest_claims(judgement)
+    claims = [honest, *altered_claims(np.random.default_rng(seed), round_, honest)]
+    answers = judge_on_chain.ask(round_, claims)
+    assert answers == [refusal(round_, judgement, claim) or expected(judgement) for claim in claims]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rounds(), st.integers(0, 2**32))
+def test_rounds_at_the_edges_are_judged_alike(judge_on_chain: JudgeOnChain, round_: Round, seed: int) -> None:
+    _assert_round_alike(judge_on_chain, round_, seed)
+
+
+@pytest.mark.deep
+@settings(max_examples=3_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rounds(), st.integers(0, 2**32))
+def test_more_rounds_at_the_edges_are_judged_alike(
+    judge_on_chain: JudgeOnChain, round_: Round, seed: int
+) -> None:
+    _assert_round_alike(judge_on_chain, round_, seed)
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_lists_of_another_length_are_refused(judge_on_chain: JudgeOnChain, change: int) -> None:
+    round_ = Round(Rules(4, 0, 100), gram([np.array([3, 4])] * 4), (0, 1, 2, 3), (), (1, 2, 3, 4))
+    honest = honest_claims(round_.judged())
+    longer = replace(honest, neighbours=(*honest.neighbours, 0)[: 4 + change])
+    assert judge_on_chain.ask(round_, [longer]) == [
+        Revert("WrongLength", {"given": 4 + change, "expected": 4})
+    ]
+    other = replace(round_, gram=gram([np.array([3, 4])] * (4 + change)))
+    entries = len(other.gram.triangle)
+    assert judge_on_chain.ask(other, [honest]) == [Revert("WrongLength", {"given": entries, "expected": 10})]
