@@ -14,7 +14,16 @@ DEFAULT = Path("devnet")
 PORT = 8545
 
 Directory = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where the devnet keeps its files.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Of the chain's RPC; 0: any free one.")]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port",
+        envvar="FAIRSHARE_DEVNET_PORT",
+        min=0,
+        max=65535,
+        help="Of the chain's RPC; 0: any free one.",
+    ),
+]
 Trainers = Annotated[int, typer.Option("--trainers", min=1, max=64, help="Funded accounts for trainers.")]
 Aggregators = Annotated[int, typer.Option("--aggregators", min=1, max=8, help="And for aggregators.")]
 Foreground = Annotated[bool, typer.Option("--foreground", help="Stay, and end the devnet with Ctrl-C.")]

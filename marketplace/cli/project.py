@@ -29,11 +29,13 @@ Follow = Annotated[bool, typer.Option("--watch", help="Then stay and watch it, s
 def new(
     directory: Annotated[Path, typer.Argument(metavar="DIR")],
     kind: Annotated[str, typer.Option("--task", help="softmax or mlp.")] = "softmax",
+    trainers: Annotated[int, typer.Option("--trainers", min=3, max=16, help="K, slots of a round.")] = 10,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=65_535, help="T.")] = 5,
 ) -> None:
     """Write a project.toml to fill in."""
-    from marketplace.spec import template
+    from marketplace.owner.draft import draft
 
-    text = template(kind)
+    text = draft(kind, trainers, rounds)
     path = directory / "project.toml"
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from marketplace.learning import datasets, split
-from marketplace.learning.data import Dataset
+from marketplace.learning.data import save_npz
 
 EVALUATION = "evaluation.npz"
 LARGEST_EVALUATION = 2_000  # rows: scoring a round's model should not hold up a demo
@@ -21,12 +21,9 @@ def write_parts(folder: Path, dataset: str, parts: int, seed: int) -> tuple[Path
     training, held_out = datasets.load(dataset)
     evaluation = held_out.rows(np.arange(min(len(held_out), LARGEST_EVALUATION)))
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    written: list[Path] = []
     for i, part in enumerate(split.iid(training, parts, seed)):
-        written.append(_write(folder / f"trainer-{i}.npz", part))
-    return (*written, _write(folder / EVALUATION, evaluation))
-
-
-def _write(path: Path, dataset: Dataset) -> Path:
-    np.savez(path, X=dataset.X, y=dataset.y)
-    return path
+        written.append(folder / f"trainer-{i}.npz")
+        save_npz(written[-1], part)
+    save_npz(folder / EVALUATION, evaluation)
+    return (*written, folder / EVALUATION)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.owner.draft import faults_of
 
 HONEST = "honest"
 NO_ATTACK = "none"
@@ -36,11 +37,6 @@ class Cast:
         """What an account does: `HONEST` or the kind of its attack."""
         role, _, index = name.rpartition("-")
         return (self.trainers if role == "trainer" else self.aggregators)[int(index)]
-
-
-def faults_of(trainers: int) -> int:
-    """f for K trainers: a fifth of them, as far as K >= 2f + 3 allows."""
-    return min((trainers - 3) // 2, max(1, trainers // 5))
 
 
 def cast(trainers: int, attacks: Sequence[str]) -> Cast:
