@@ -174,3 +174,23 @@ def test_rubbish_instead_of_events_fails_and_does_not_crash(settled: Play, cache
     with client_of(settled, lie) as client:
         first = first_failure(settled, cache, client)
     assert (first.name, first.ok) == ("history", False)
+
+
+@pytest.mark.parametrize("kind", [e.Released, e.Claimed, e.Slashed, e.AggregatorRecorded])
+def test_an_event_that_is_kept_back(kind: type[e.Event], settled: Play, cache: Path) -> None:
+    hidden = e.fetch(settled.client, [kind])[0]
+
+    def lie(method: str, params: list[object], result: object) -> object:
+        if method == "eth_getLogs" and isinstance(result, list):
+            return [
+                log
+                for log in result
+                if (log["transactionHash"], int(log["logIndex"], 16))
+                != ("0x" + hidden.transaction_hash.hex(), hidden.log_index)
+            ]
+        return result
+
+    with client_of(settled, lie) as client:
+        first = first_failure(settled, cache, client)
+    assert first.ok is False
+    assert first.name in {"events", "stakes", "credits"}
