@@ -94,7 +94,7 @@ def test_each_role_runs_by_hand(devnet: Path, environment: dict[str, str]) -> No
             terminal.close()
     assert "the project is settled" in said["owner"]
     assert len(re.findall(r"accuracy 0\.[89]\d+", said["owner"])) == 2
-    assert said["trainers"].count('"event": "claimed"') == 5
+    assert said["trainers"].count('"event": "project over"') == 5
 
     afterwards = Terminal("afterwards", devnet, environment).finish(240)
     assert "round 2: paid " in afterwards
