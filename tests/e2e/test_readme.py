@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from marketplace.chain.compile import project_root
+from marketplace.devnet.record import DevnetRecord
 from tests.support.circuits import circuit_cache
 
 BLOCK = re.compile(r"<!-- by hand: ([a-z]+) -->\n```sh\n(.*?)```", re.DOTALL)
@@ -81,7 +82,7 @@ def devnet(tmp_path: Path, environment: dict[str, str]) -> Iterator[Path]:
 
 @pytest.mark.timeout(600)
 def test_each_role_runs_by_hand(devnet: Path, environment: dict[str, str]) -> None:
-    record = json.loads((devnet / "devnet" / "devnet.json").read_text())
+    record = DevnetRecord.load(devnet / "devnet")
     terminals = {}
     try:
         terminals["owner"] = Terminal("owner", devnet, environment)
@@ -100,14 +101,10 @@ def test_each_role_runs_by_hand(devnet: Path, environment: dict[str, str]) -> No
     assert "round 2: paid " in afterwards
     assert "everything holds" in afterwards
     assert (devnet / "devnet" / "model.npz").is_file()
-    for part in ("supervisor", "chain", "storage"):
-        with pytest.raises(ProcessLookupError):
-            os.kill(record[part]["pid"], 0)
+    assert not any(process.runs() for process in record.processes())
 
 
 def _wait_for_text(terminal: Terminal, text: str) -> None:
-    import time
-
     for _ in range(1200):
         if text in terminal.output.read_text():
             return
