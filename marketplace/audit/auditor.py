@@ -148,9 +148,6 @@ class _Audit:
             return
         yield self._check(f"{name}: proof", lambda: proofs.check_proof(round_, self._need_files()))
         settled = round_.settlement
-        if round_.result is None:
-            yield self._check(f"{name}: judgement", _raising(unchecked(round_.unread)))
-            return
         merged = len(settled.judgement.merged) if settled else 0
         paid = sum(payment.amount for payment in round_.payments)
         for theme, detail in (
@@ -158,7 +155,7 @@ class _Audit:
             (Theme.PAYMENTS, f"{len(round_.payments)} payments, {paid} in all, are what G gives"),
             (Theme.COMMITMENT, "it moved by exactly the merged commitments"),
         ):
-            yield self._check(f"{name}: {theme}", self._holds(theme, number, detail))
+            yield self._check(f"{name}: {theme}", self._holds(theme, number, detail, round_.unread))
         if round_ is not self._last_proved():
             yield self._check(f"{name}: model", lambda: self._model(round_))
 
@@ -200,12 +197,16 @@ class _Audit:
             raise failed("the model's commitment moved, but no round was proved")
         return "no round was proved: it is the initial model"
 
-    def _holds(self, theme: Theme, round_: int | None, detail: str) -> Callable[[], str]:
+    def _holds(self, theme: Theme, round_: int | None, detail: str, open_: str = "") -> Callable[[], str]:
+        """A check of what the replay found; `open_`: why it could not look."""
+
         def make() -> str:
             wrong = self.replayed.about(theme, round_)
             if wrong:
                 more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
                 raise failed(f"{wrong[0]}{more}")
+            if open_:
+                raise unchecked(open_)
             return detail
 
         return make

@@ -25,7 +25,7 @@ class History:
     """A project at `block`. Nothing in it has been checked.
 
     `events`: the market's events of this project; `reputation`: the registry's; both in the chain's order.
-    `results`: by transaction of a ResultPosted, what its calldata said, or why that cannot be told.
+    `results`: by transaction and round of a ResultPosted, what its calldata said, or why that cannot be told.
     `times`: timestamps in seconds, by the number of each block that holds one of the events.
     """
 
@@ -40,7 +40,7 @@ class History:
     aggregators: tuple[Address, ...]
     events: tuple[Event, ...]
     reputation: tuple[Event, ...]
-    results: Mapping[bytes, RoundResult | str]
+    results: Mapping[tuple[bytes, int], RoundResult | str]
     times: Mapping[int, int]
 
     def of(self, kind: type[E]) -> list[E]:
@@ -100,7 +100,7 @@ def _read(
         events=tuple(market),
         reputation=tuple(reputation),
         results={
-            event.transaction_hash: _result(client, event)
+            (event.transaction_hash, event.round): _result(client, event)
             for event in market
             if isinstance(event, ResultPosted)
         },

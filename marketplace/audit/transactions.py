@@ -105,7 +105,9 @@ def _hold(history: History, transaction_hash: bytes, function: str, arguments: d
                     raise failed(
                         f"{kind.__name__}: {field} is not what transaction 0x{transaction_hash.hex()} said"
                     )
-            if isinstance(history.results.get(transaction_hash), str):
+            if isinstance(event, e.ResultPosted) and isinstance(
+                history.results.get((transaction_hash, event.round)), str
+            ):
                 raise failed(f"the result in transaction 0x{transaction_hash.hex()} is not that of its event")
 
 

@@ -101,7 +101,7 @@ def test_the_order_counts(history: History) -> None:
     )
 )
 def test_no_result_crashes_the_replay(history: History, fields: dict[str, Any]) -> None:
-    posted = history.of(e.ResultPosted)[0].transaction_hash
+    posted = (history.of(e.ResultPosted)[0].transaction_hash, 1)
     real = history.results[posted]
     assert isinstance(real, RoundResult)
     results = {**history.results, posted: dataclasses.replace(real, **fields)}
@@ -109,7 +109,7 @@ def test_no_result_crashes_the_replay(history: History, fields: dict[str, Any]) 
 
 
 def test_an_unread_result_is_told_from_a_wrong_one(history: History) -> None:
-    posted = history.of(e.ResultPosted)[0].transaction_hash
+    posted = (history.of(e.ResultPosted)[0].transaction_hash, 1)
     found = replay(dataclasses.replace(history, results={**history.results, posted: "not there"}))
     assert found.rounds[0].unread == "not there"
     assert found.rounds[0].settlement is None
@@ -120,7 +120,10 @@ def test_a_result_inside_another_contracts_call_is_found(settled: Play, history:
     posted = history.of(e.ResultPosted)[1]
     calldata = settled.client.transaction_input(posted.transaction_hash)
     wrapped = bytes.fromhex("b61d27f6") + bytes(96) + calldata + bytes(28)
-    assert find_result(wrapped, posted.project, posted.round) == history.results[posted.transaction_hash]
+    assert (
+        find_result(wrapped, posted.project, posted.round)
+        == history.results[posted.transaction_hash, posted.round]
+    )
 
 
 @_LENIENT
