@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from marketplace.chain.events import UpdateSubmitted, fetch
+from marketplace.chain.events import ResultPosted, UpdateSubmitted, fetch
 from marketplace.chain.types import Status
 from marketplace.learning.data import save_npz
+from marketplace.storage.cid import from_digest
 from tests.support.audits import assert_audit_holds
 from tests.support.circuits import circuit_cache
 from tests.support.live_market import SLOTS, LiveMarket, live_market, project_file
@@ -110,3 +111,6 @@ def _finish(market: LiveMarket, project: int, roles: list[Role]) -> None:
                 role.start()
         assert time.monotonic() < give_up_at, "the project does not end"
         time.sleep(0.5)
+    for result in fetch(market.owner.client, [ResultPosted], project):
+        # before the processes are gone: what the owner has fetched, its node serves from then on
+        market.owner.store.fetch(from_digest(result.model), max_bytes=1 << 16, timeout_s=60)
