@@ -6,6 +6,7 @@ seconds, without the daemons. No state of its own: a `Stage` holds the market, a
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,9 +94,10 @@ def set_stage(url: str, cache: Path, *, slots: int = SLOTS, length: int = LENGTH
     """Deploys a market and a circuit to the chain at `url`. `cache` keeps circuits (reuse it: keys take time)."""
     files = keys.build(CircuitShape(slots, length), cache)
     with (
-        Journal(cache / f"deployer-{account}-{abs(hash(url))}.sqlite") as journal,
+        tempfile.TemporaryDirectory() as folder,
+        Journal(Path(folder) / "deployer.sqlite") as journal,
         TransactionSender(
-            ChainClient(url), public_account(account), journal, lock_directory=cache / "locks", poll_s=0.02
+            ChainClient(url), public_account(account), journal, lock_directory=Path(folder), poll_s=0.02
         ) as sender,
     ):
         deployment = deploy(sender, unbonding_delay_s=3600)
