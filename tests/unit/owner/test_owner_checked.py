@@ -1,0 +1,124 @@
+"""What an owner hands in is checked before anything is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marketplace.errors import FairshareError, Reason
+from marketplace.learning.data import file_sha256
+from marketplace.owner.checked import check_project, load_evaluation
+from marketplace.owner.draft import draft
+from marketplace.owner.model import write_npz
+from marketplace.spec import ProjectFile
+
+X = np.linspace(0, 1, 640, dtype=np.float32).reshape(10, 64)
+Y = np.arange(10, dtype=np.int64)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "project.toml").write_text(draft("softmax", 5, 2))
+    np.savez(tmp_path / "evaluation.npz", X=X, y=Y)
+    return tmp_path
+
+
+def refused(folder: Path) -> FairshareError:
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(FairshareError) as caught:
+        check_project(folder / "project.toml")
+    assert sorted(folder.rglob("*")) == before
+    return caught.value
+
+
+def change(folder: Path, old: str, new: str) -> None:
+    path = folder / "project.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_sound_project_is_read_whole(folder: Path) -> None:
+    checked = check_project(folder / "project.toml")
+    assert (checked.shape.slots, checked.shape.length) == (5, 650)
+    assert checked.initial.dtype == np.int32
+    assert checked.initial.shape == (650,)
+    assert checked.evaluation_sha256 == file_sha256(folder / "evaluation.npz")
+    assert len(load_evaluation(folder / "evaluation.npz", checked.evaluation_sha256, checked.task)) == 10
+
+
+@pytest.mark.parametrize("trainers", range(3, 17))
+@pytest.mark.parametrize("kind", ["softmax", "mlp"])
+def test_every_draft_is_a_project(kind: str, trainers: int) -> None:
+    made = ProjectFile.from_toml(draft(kind, trainers, 7))
+    assert (made.cohort.trainers, made.rounds.count) == (trainers, 7)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason", "named"),
+    [
+        ("[stakes]", "[steaks]\nx = 1\n[stakes]", Reason.BAD_SPEC, "steaks"),
+        ("features = 64", "features = 64\ndepth = 2", Reason.BAD_SPEC, "task.depth"),
+        ("faults = 1", "faults = 2", Reason.BAD_SPEC, "cohort.faults"),
+        ("features = 64", "features = 4000", Reason.TOO_LARGE, "100000"),
+        ('file = "evaluation.npz"', 'file = "none.npz"', Reason.BAD_DATA, "none.npz"),
+        ("[storage]", 'sha256 = "' + 64 * "0" + '"\n[storage]', Reason.BAD_SPEC, "evaluation.sha256"),
+        ("classes = 10", "classes = 9", Reason.BAD_DATA, "labels"),
+        ("scale_bits = ", "scale_bits = 9", Reason.BAD_SPEC, "arithmetic.scale_bits"),
+    ],
+)
+def test_what_is_wrong_is_named(folder: Path, old: str, new: str, reason: Reason, named: str) -> None:
+    change(folder, old, new)
+    error = refused(folder)
+    assert error.reason is reason
+    assert named in error.message
+    assert "\n" not in error.message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"X": np.where(X > 0.5, np.nan, X), "y": Y},
+        {"X": np.where(X > 0.5, np.inf, X), "y": Y},
+        {"X": X[:, :63], "y": Y},
+        {"X": X.astype(np.int64), "y": Y},
+        {"X": X, "y": Y.astype(np.float64)},
+        {"X": X, "y": Y - 1},
+        {"X": X[:0], "y": Y[:0]},
+        {"X": X},
+        {"X": X, "y": np.array([{}] * 10, dtype=object)},
+    ],
+)
+def test_bad_evaluation_data_is_refused(folder: Path, data: dict[str, np.ndarray]) -> None:
+    np.savez(folder / "evaluation.npz", **data)  # type: ignore[arg-type]
+    assert refused(folder).reason is Reason.BAD_DATA
+
+
+def test_a_project_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FairshareError) as missing:
+        check_project(tmp_path / "project.toml")
+    assert missing.value.reason is Reason.NOT_FOUND
+    with pytest.raises(FairshareError) as folder:
+        check_project(tmp_path)
+    assert folder.value.reason is Reason.BAD_INPUT
+
+
+def test_another_evaluation_set_than_the_specs_is_refused(folder: Path) -> None:
+    checked = check_project(folder / "project.toml")
+    np.savez(folder / "evaluation.npz", X=X, y=Y[::-1])
+    with pytest.raises(FairshareError) as caught:
+        load_evaluation(folder / "evaluation.npz", checked.evaluation_sha256, checked.task)
+    assert caught.value.reason is Reason.INTEGRITY
+
+
+def test_a_model_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    weights = np.linspace(-1, 1, 7)
+    write_npz(tmp_path / "model.npz", weights)
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as found:
+        assert (found["weights"] == weights).all()
+    with pytest.raises(FairshareError) as caught:
+        write_npz(tmp_path / "none" / "model.npz", weights)
+    assert caught.value.reason is Reason.BAD_INPUT
+    assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]

@@ -1,0 +1,244 @@
+"""Posting against a real chain and storage node: once under kills, refused before anything is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marketplace.chain import token as tokens
+from marketplace.chain.client import MarketClient
+from marketplace.chain.compile import compile_source
+from marketplace.chain.sender import TransactionSender
+from marketplace.chain.types import NATIVE_COIN, Address, Status, address
+from marketplace.devnet import accounts
+from marketplace.devnet.anvil import Anvil, public_account
+from marketplace.devnet.local import keystore_of, running_devnet
+from marketplace.devnet.record import DevnetRecord
+from marketplace.errors import EXIT_STATUS, FairshareError, Reason
+from marketplace.node.journal import Journal
+from marketplace.owner import circuits
+from marketplace.owner.draft import draft
+from tests.support.circuits import circuit_cache
+
+FAIRSHARE = [sys.executable, "-m", "marketplace.cli.main"]
+REWARD = 10**18
+TOKEN = """// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+contract Coin {
+    mapping(address => uint256) public balanceOf;
+    mapping(address => mapping(address => uint256)) public allowance;
+    uint8 public constant decimals = 6;
+    constructor(address holder) { balanceOf[holder] = 1e18; }
+    function approve(address spender, uint256 amount) external returns (bool) {
+        allowance[msg.sender][spender] = amount;
+        return true;
+    }
+    function transfer(address to, uint256 amount) external returns (bool) { return _move(msg.sender, to, amount); }
+    function transferFrom(address from, address to, uint256 amount) external returns (bool) {
+        allowance[from][msg.sender] -= amount;
+        return _move(from, to, amount);
+    }
+    function _move(address from, address to, uint256 amount) private returns (bool) {
+        balanceOf[from] -= amount;
+        balanceOf[to] += amount;
+        return true;
+    }
+}"""
+
+
+class Owner:
+    """The owner's command line against one devnet."""
+
+    def __init__(self, directory: Path, record: DevnetRecord) -> None:
+        self.directory, self.record = directory, record
+        self.client = MarketClient(record.rpc, record.market).connect()
+        self.address = address(record.accounts["owner"])
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("FAIRSHARE_")} | {
+            "FAIRSHARE_CACHE_DIR": str(circuit_cache()),
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*FAIRSHARE, *arguments, "--json"],
+            cwd=self.directory,  # its fairshare.toml says the rest
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, dict[str, object]]:
+        process = self.start(*arguments)
+        said, problems = process.communicate(timeout=200)
+        assert said, problems
+        return process.returncode, json.loads(said)
+
+    def project(self, name: str, **changes: str) -> str:
+        """A small project's file; `changes` replace text by key."""
+        folder = self.directory / name
+        folder.mkdir()
+        text = draft("softmax", 5, 2).replace("My project", name).replace("features = 64", "features = 4")
+        text = text.replace("classes = 10", "classes = 3")
+        for key, value in changes.items():
+            (line,) = [line for line in text.splitlines() if line.startswith(f"{key} = ")]
+            text = text.replace(line, f"{key} = {value}")
+        (folder / "project.toml").write_text(text)
+        np.savez(folder / "evaluation.npz", X=np.eye(4, dtype=np.float32)[:3], y=np.arange(3, dtype=np.int64))
+        return f"{name}/project.toml"
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
+    directory = tmp_path_factory.mktemp("net")
+    with running_devnet(directory, trainers=1, aggregators=1) as record:
+        yield Owner(directory, record)
+
+
+def test_a_project_is_posted_once_however_often_it_is_asked_for(owner: Owner) -> None:
+    file = owner.project("plain")
+    before, money = (
+        owner.client.project_count(),
+        tokens.balance(owner.client.web3, NATIVE_COIN, owner.address),
+    )
+    status, preview = owner.run("project", "post", file, "--dry-run")
+    assert status == 0
+    assert preview["reward"] == str(REWARD)
+    assert owner.client.project_count() == before
+
+    _, first = owner.run("project", "post", file)
+    _, second = owner.run("project", "post", file)
+    assert (first["already"], second["already"]) == (False, True)
+    assert first["project"] == second["project"] == before + 1
+    assert owner.client.project(before + 1).status is Status.OPEN
+    assert owner.client.project(before + 1).escrow == REWARD
+    spent = money - tokens.balance(owner.client.web3, NATIVE_COIN, owner.address)
+    assert REWARD <= spent < REWARD + 10**17
+
+    _, again = owner.run("project", "post", file, "--again")
+    assert again["project"] == before + 2
+
+    _, cancelled = owner.run("project", "cancel", str(before + 2))
+    assert cancelled["credit"] == str(REWARD)
+    _, refunded = owner.run("project", "refund", str(before + 2))
+    assert refunded["claimed"] == str(REWARD)
+    _, nothing = owner.run("project", "refund", str(before + 2))
+    assert nothing["claimed"] == "0"
+
+
+def test_kills_while_posting_neither_lose_nor_repeat_it(owner: Owner) -> None:
+    file, before = owner.project("killed"), owner.client.project_count()
+    chance = random.Random(5)
+    for _ in range(8):
+        process = owner.start("project", "post", file)
+        time.sleep(chance.uniform(1.0, 5.0))
+        process.kill()
+        process.communicate()
+    status, posted = owner.run("project", "post", file)
+    assert status == 0
+    assert posted["project"] == before + 1
+    assert owner.client.project_count() == before + 1
+
+
+def test_a_reward_in_a_token_is_approved_and_taken(owner: Owner, tmp_path: Path) -> None:
+    coin = _deploy_coin(owner, tmp_path)
+    file = owner.project(
+        "token",
+        token=f'"{coin}"',
+        amount='"5000"',
+        aggregator_fee='"10"',
+        trainer='"100"',
+        aggregator='"100"',
+    )
+    status, posted = owner.run("project", "post", file)
+    assert status == 0, posted
+    assert tokens.balance(owner.client.web3, coin, owner.client.address) == 5000
+    _, posted_again = owner.run("project", "post", file)
+    assert posted_again["already"] is True
+
+    poor = owner.project("poor-token", token=f'"{coin}"', amount=f'"{10**19}"', aggregator_fee='"10"')
+    (owner.directory / poor).write_text(
+        (owner.directory / poor).read_text().replace("0.1 eth", "1").replace("0.2 eth", "1")
+    )
+    status, refused = owner.run("project", "post", poor)
+    assert status == EXIT_STATUS[Reason.NO_FUNDS], refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "named"),
+    [
+        ({"amount": '"2000 eth"'}, Reason.NO_FUNDS, "coins"),
+        ({"submit_window": "10000000"}, Reason.BAD_SPEC, "rounds.submit_window"),
+        ({"features": "100000"}, Reason.TOO_LARGE, "100000"),
+    ],
+)
+def test_what_cannot_be_posted_changes_nothing(
+    owner: Owner, changes: dict[str, str], reason: Reason, named: str
+) -> None:
+    file = owner.project(f"refused-{next(iter(changes))}", **changes)
+    nonce = owner.client.web3.eth.get_transaction_count(public_checksum(owner.address))
+    status, said = owner.run("project", "post", file)
+    assert status == EXIT_STATUS[reason]
+    assert said["error"]["code"] == reason  # type: ignore[index]
+    assert named in said["error"]["message"]  # type: ignore[index]
+    assert owner.client.web3.eth.get_transaction_count(public_checksum(owner.address)) == nonce
+
+
+def test_a_wrong_password_opens_nothing(owner: Owner, tmp_path: Path) -> None:
+    (tmp_path / "wrong").write_text("wrong")
+    status, said = owner.run("project", "list", "--password-file", str(tmp_path / "wrong"))
+    assert status == 0, "reading needs no key"
+    status, said = owner.run("project", "refund", "1", "--password-file", str(tmp_path / "wrong"))
+    assert status == EXIT_STATUS[Reason.WRONG_PASSWORD], said
+
+
+@pytest.mark.parametrize("command", ["show", "watch", "cancel", "refund"])
+def test_an_unknown_project_is_not_found(owner: Owner, command: str) -> None:
+    status, said = owner.run("project", command, "999")
+    assert status == EXIT_STATUS[Reason.NOT_FOUND], said
+
+
+def test_a_test_srs_is_refused_on_any_chain_that_is_not_local(tmp_path: Path) -> None:
+    with Anvil(chain_id=11155111, log=tmp_path / "log") as chain:
+        client = MarketClient(chain.url, "0x" + 40 * "1")
+        with pytest.raises(FairshareError) as caught:
+            circuits.check_srs(client, None)
+        assert caught.value.reason is Reason.REFUSED
+        with pytest.raises(FairshareError) as missing:
+            circuits.check_srs(client, tmp_path / "none.srs")
+        assert missing.value.reason is Reason.NOT_FOUND
+
+
+def test_the_doctor_finds_a_working_devnet_healthy(owner: Owner) -> None:
+    keystore = str(keystore_of(owner.directory, "trainer-0"))
+    status, said = owner.run("doctor", "--keystore", keystore)
+    states = {check["name"]: check["state"] for check in said["checks"]}  # type: ignore[attr-defined]
+    assert status == 0, said
+    assert {states[name] for name in ("chain", "market", "storage", "key", "funds")} == {"ok"}
+
+
+def public_checksum(account: Address) -> str:
+    return str(account)
+
+
+def _deploy_coin(owner: Owner, folder: Path) -> Address:
+    artifact = compile_source("Coin", TOKEN)
+    factory = owner.client.web3.eth.contract(abi=list(artifact.abi), bytecode=artifact.bytecode)
+    deployer = public_account(3)
+    accounts.fund(owner.client, address(deployer.address))
+    with (
+        Journal(folder / "j.sqlite") as journal,
+        TransactionSender(owner.client, deployer, journal) as sender,
+    ):
+        receipt = sender.send("coin", factory.constructor(owner.address))
+    assert receipt.contract_address is not None
+    return receipt.contract_address
