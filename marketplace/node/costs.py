@@ -5,16 +5,16 @@ from __future__ import annotations
 from marketplace.chain.types import Terms
 from marketplace.protocol.shares import round_budget
 
-# Gas of whole transactions at K = 10, as `make bench` prints them: for calls that cannot be simulated before others
-# have been made.
+# Gas of whole transactions in the native coin at K = 10, as benchmarks/gas.py measures them (docs/gas.md): for calls
+# that cannot be simulated before others have been made. postResult: the mean over five rounds.
 TYPICAL_GAS = {
-    "deposit": 75_000,
-    "join": 130_000,
-    "joinAsAggregator": 180_000,
-    "submit": 75_000,
-    "postResult": 1_500_000,
-    "release": 55_000,
-    "claim": 45_000,
+    "deposit": 47_000,
+    "join": 119_000,
+    "joinAsAggregator": 137_000,
+    "submit": 65_000,
+    "postResult": 1_300_000,
+    "release": 63_000,
+    "claim": 32_000,
 }
 
 
