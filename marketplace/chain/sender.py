@@ -30,6 +30,7 @@ from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
 
 # What endpoints say about a transaction that is, or may be, on its way already; waiting tells.
+_RECEIPT_LAG_S = 3.0  # for which an endpoint may know that a nonce is used and not yet by which transaction
 _ON_ITS_WAY = (
     "already known",
     "already imported",
@@ -154,7 +155,7 @@ class TransactionSender:
         if self._nonce_is_used(last.nonce):
             # Mined after the look above, it succeeded or reverted; otherwise another transaction took the
             # nonce.
-            return last.nonce if self._mined(logged, succeeded=True) is not None else None
+            return last.nonce if self._mined_after_all(logged, succeeded=True) is not None else None
         if not self._is_known(last):
             try:
                 preview(
@@ -232,8 +233,10 @@ class TransactionSender:
             attempts = [signed for signed in self._logged(intent) if signed.nonce == nonce]
             used = self._nonce_is_used(nonce)  # asked first: a receipt found after it is no race
             receipt = self._mined(attempts)
-            if receipt is not None or used:
+            if receipt is not None:
                 return receipt
+            if used:
+                return self._mined_after_all(attempts)
             if time.monotonic() > give_up_at:
                 raise FairshareError(
                     Reason.CHAIN_UNREACHABLE,
@@ -311,6 +314,20 @@ class TransactionSender:
                 return receipt
             reverted = receipt
         return None if succeeded else reverted
+
+    def _mined_after_all(
+        self, attempts: Sequence[SignedTransaction], *, succeeded: bool = False
+    ) -> TxReceipt | None:
+        """`_mined` for a nonce that is used: an endpoint may count it some time before it serves the receipt.
+
+        To take that for another's transaction would be to make the call twice.
+        """
+        give_up_at = time.monotonic() + _RECEIPT_LAG_S
+        while True:
+            receipt = self._mined(attempts, succeeded=succeeded)
+            if receipt is not None or time.monotonic() > give_up_at:
+                return receipt
+            time.sleep(self._poll_s)
 
     def _is_known(self, signed: SignedTransaction) -> bool:
         with translated_errors("read a transaction"):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from web3.contract import Contract
+from web3.exceptions import TransactionNotFound
 
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.sender import Stopped, TransactionSender
@@ -52,6 +53,32 @@ def test_an_intent_happens_once(anvil: Anvil, senders: SenderMaker, counter: Cou
     assert contract.functions.count().call() == 2
     assert first.gas_used > 21_000
     assert first.gas_price > 0
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_receipt_that_comes_late_is_waited_for(
+    anvil: Anvil,
+    senders: SenderMaker,
+    counter: CounterMaker,
+    monkeypatch: pytest.MonkeyPatch,
+    restarted: bool,
+) -> None:
+    """An endpoint may count the nonce as used before it serves the receipt: no reason to make the call twice."""
+    sender = senders(anvil, 13)
+    contract = counter(sender)
+    if restarted:
+        sender.send("late", contract.functions.hit())
+    eth, hidden = sender.client.web3.eth, iter(range(4))
+    serve = eth.get_transaction_receipt
+
+    def late(transaction: Any) -> Any:
+        if next(hidden, None) is not None:
+            raise TransactionNotFound("not yet")
+        return serve(transaction)
+
+    monkeypatch.setattr(eth, "get_transaction_receipt", late)
+    sender.send("late", contract.functions.hit())
+    assert contract.functions.count().call() == 1
 
 
 def test_preview_signs_nothing(anvil: Anvil, senders: SenderMaker, counter: CounterMaker) -> None:
