@@ -55,7 +55,7 @@ lint: setup
 	node_modules/.bin/prettier --check 'contracts/**/*.sol'
 
 test-python: setup
-	$(BIN)/python -m pytest -m 'not deep'/brownie
+	$(BIN)/python -m pytest -m 'not deep' --ignore tests/contracts/brownie
 
 test-contracts: setup
 	node_modules/.bin/forge test
@@ -64,7 +64,7 @@ test-contracts: setup
 	$(BIN)/brownie test --network development
 
 test-deep: setup
-	$(BIN)/python -m pytest -m deep/brownie
+	$(BIN)/python -m pytest -m deep --ignore tests/contracts/brownie
 	FOUNDRY_PROFILE=deep node_modules/.bin/forge test
 
 bench: setup
