@@ -33,7 +33,7 @@ $(ENVIRONMENT): pyproject.toml constraints.txt
 
 $(PACKAGES): package.json package-lock.json
 	@command -v npm > /dev/null || { echo 'no npm found: install node 20 or newer'; exit 1; }
-	npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error  # not ci: it fails where another platform's optional binary is missing from a mirror
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@mkdir -p $(@D) && touch $@
 
 $(CONTRACTS): $(ENVIRONMENT) $(PACKAGES) $(SOLIDITY) tools/solc tools/solc-settings.json
