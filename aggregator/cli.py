@@ -119,16 +119,28 @@ def _own_address(session: Session) -> str:
 
 def _preview(settings: Settings, projects: list[int]) -> None:
     from marketplace.node.costs import aggregator_costs
+    from marketplace.node.estimate import estimate_proof
+    from zk.shape import CircuitShape
 
     client = connect(settings)
     gas_price = client.web3.eth.gas_price
-    documents = [
-        {"project": number, **aggregator_costs(client.terms(number), gas_price)}
-        for number in projects or range(1, client.project_count() + 1)
-    ]
-    table = console.table("project", "bond", "fees", "gas", "gas cost (wei)")
+    documents = []
+    for number in projects or range(1, client.project_count() + 1):
+        terms = client.terms(number)
+        circuit = client.circuit(terms.circuit)
+        proof = estimate_proof(CircuitShape(circuit.slots, circuit.length))
+        documents.append(
+            {
+                "project": number,
+                **aggregator_costs(terms, gas_price),
+                "proof_cpu_s": proof.cpu_s,
+                "proof_memory_bytes": proof.memory_bytes,
+            }
+        )
+    shown = ("project", "bond", "fees", "gas", "gas_cost_wei", "proof_cpu_s", "proof_memory_bytes")
+    table = console.table(*(name.replace("_", " ") for name in shown))
     for document in documents:
-        table.add_row(*(str(document[name]) for name in ("project", "bond", "fees", "gas", "gas_cost_wei")))
+        table.add_row(*(str(document[name]) for name in shown))
     console.result({"projects": documents}, table)
 
 

@@ -76,10 +76,10 @@ def checked(X: NDArray[np.generic], y: NDArray[np.generic], task: Task, name: st
             "number the classes from 0 as the project does",
         )
     with np.errstate(over="ignore"):
-        features = np.ascontiguousarray(X, dtype=np.float32)
+        features = np.array(X, dtype=np.float32, order="C")  # a copy: torch wants arrays it could write to
     if not np.isfinite(features).all():
         raise _bad(f"{name}: X holds NaN, infinity or numbers beyond float32", "remove or fill these rows")
-    return Dataset(features, np.ascontiguousarray(y, dtype=np.int64))
+    return Dataset(features, np.array(y, dtype=np.int64))
 
 
 def save_npz(path: Path, dataset: Dataset) -> None:
