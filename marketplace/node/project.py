@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from marketplace.chain.circuits import digest_of
 from marketplace.chain.client import MarketClient
+from marketplace.chain.compile import compile_source
 from marketplace.chain.types import Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.tasks import Task, task_of
@@ -26,6 +28,7 @@ from zk.commit import Committer
 from zk.curve import Point
 from zk.files import CircuitFiles
 from zk.shape import CircuitShape
+from zk.verifier import CONTRACT, source
 
 FETCH_S = 60.0
 
@@ -131,19 +134,24 @@ def check_spec(client: MarketClient, spec: ProjectSpec, terms: Terms) -> None:
 def fetch_circuit(
     client: MarketClient, store: ContentStore, spec: ProjectSpec, cache: Path, timeout_s: float = FETCH_S
 ) -> CircuitFiles:
-    """The circuit's files, checked against what is registered on chain under the spec's digest."""
+    """The circuit's files; what is registered on chain is rebuilt from them and from our own source.
+
+    Otherwise an owner could register a verifier of its own making and let an aggregator of its own pay its friends.
+    """
     registered = client.circuit(bytes.fromhex(spec.circuit.digest[2:]))
     shape = CircuitShape(spec.circuit.slots, spec.circuit.length)
     limits = keys.limits(shape)
     vk = store.fetch(spec.circuit.vk, max_bytes=limits.vk, timeout_s=timeout_s)
     srs = store.fetch(spec.circuit.srs, max_bytes=limits.srs, timeout_s=timeout_s)
     files = keys.assemble(shape, cache, vk, srs, spec.circuit.srs_kind)
-    expected = (registered.slots, registered.length, registered.zero)
-    if expected != (shape.slots, shape.length, files.zero):
+    keys.proving_key(files)  # made anew from our own circuit: INTEGRITY unless it gives this verifying key
+    verifier = compile_source(CONTRACT, source(files))
+    digest = digest_of(verifier, shape.slots, shape.length, files.proof_length, files.zero)
+    if "0x" + digest.hex() != spec.circuit.digest or registered.zero != files.zero:
         raise FairshareError(
             Reason.INTEGRITY,
-            "the circuit's files are not those of the circuit on chain",
-            "do not take part: commitments made with them could not be proven",
+            "the circuit on chain is not the one that these files and our own source give",
+            "do not take part: it could accept false proofs",
         )
     return files
 
