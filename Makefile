@@ -55,7 +55,7 @@ lint: setup
 	node_modules/.bin/prettier --check 'contracts/**/*.sol'
 
 test-python: setup
-	$(BIN)/python -m pytest -m 'not deep' --ignore tests/contracts/brownie
+	$(BIN)/python -m pytest -m 'not deep' -n 2 --dist loadfile --ignore tests/contracts/brownie
 
 test-contracts: setup
 	node_modules/.bin/forge test

@@ -87,7 +87,9 @@ def _deploy(client: ChainClient, directory: Path) -> Deployment:
     with (
         TemporaryDirectory(prefix="fairshare-") as scratch,  # the journal of a chain that is new each time
         Journal(Path(scratch) / "journal.sqlite") as journal,
-        TransactionSender(client, public_account(0), journal, poll_s=0.02) as sender,
+        TransactionSender(
+            client, public_account(0), journal, lock_directory=Path(scratch), poll_s=0.02
+        ) as sender,
     ):
         deployment = deploy(sender)
     deployment.save(directory / "deployment.json")

@@ -252,7 +252,7 @@ def live_market(folder: Path, cache: Path) -> Iterator[LiveMarket]:
         with Journal(folder / "deploy.sqlite") as journal:
             from marketplace.devnet.anvil import public_account
 
-            with TransactionSender(client, public_account(0), journal) as sender:
+            with TransactionSender(client, public_account(0), journal, lock_directory=folder) as sender:
                 deployed = deployment.deploy(sender, unbonding_delay_s=UNBONDING_S)
         members = stack.enter_context(ExitStack())
         sessions = {

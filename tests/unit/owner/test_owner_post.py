@@ -237,7 +237,7 @@ def _deploy_coin(owner: Owner, folder: Path) -> Address:
     accounts.fund(owner.client, address(deployer.address))
     with (
         Journal(folder / "j.sqlite") as journal,
-        TransactionSender(owner.client, deployer, journal) as sender,
+        TransactionSender(owner.client, deployer, journal, lock_directory=folder) as sender,
     ):
         receipt = sender.send("coin", factory.constructor(owner.address))
     assert receipt.contract_address is not None
