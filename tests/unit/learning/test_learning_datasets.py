@@ -17,7 +17,7 @@ from marketplace.learning.data import Dataset
 
 def write_idx(path: Path, array: np.ndarray) -> None:
     header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
-    path.write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes()))
+    path.write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes(), mtime=0))
 
 
 def write_fashion(folder: Path, labels: np.ndarray | None = None) -> None:
@@ -74,14 +74,14 @@ SOUND = bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3])
 @pytest.mark.parametrize(
     "data",
     [
-        gzip.compress(SOUND[:-1]),
-        gzip.compress(SOUND + b"\x00"),
-        gzip.compress(bytes([0, 0, 13, 1]) + SOUND[4:]),
-        gzip.compress(bytes([0, 0, 8, 2]) + SOUND[4:]),
-        gzip.compress(bytes([0, 0, 8, 1, 255, 255, 255, 255])),
-        gzip.compress(b""),
-        gzip.compress(SOUND)[:-9],
-        gzip.compress(SOUND)[:12] + b"\xff\xff" + gzip.compress(SOUND)[14:],
+        gzip.compress(SOUND[:-1], mtime=0),
+        gzip.compress(SOUND + b"\x00", mtime=0),
+        gzip.compress(bytes([0, 0, 13, 1]) + SOUND[4:], mtime=0),
+        gzip.compress(bytes([0, 0, 8, 2]) + SOUND[4:], mtime=0),
+        gzip.compress(bytes([0, 0, 8, 1, 255, 255, 255, 255]), mtime=0),
+        gzip.compress(b"", mtime=0),
+        gzip.compress(SOUND, mtime=0)[:-9],
+        gzip.compress(SOUND, mtime=0)[:12] + b"\xff\xff" + gzip.compress(SOUND, mtime=0)[14:],
         SOUND,
         b"",
     ],
@@ -95,7 +95,7 @@ def test_unsound_idx_files_are_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_a_sound_idx_file(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
-    path.write_bytes(gzip.compress(SOUND))
+    path.write_bytes(gzip.compress(SOUND, mtime=0))
     assert idx.read(path, 1).tolist() == [1, 2, 3]
 
 
