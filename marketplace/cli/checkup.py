@@ -96,7 +96,7 @@ def _anvil(settings: Settings) -> Finding:
 
 
 def _chain(settings: Settings) -> Finding:
-    client = ChainClient(settings.rpc, retry_for_s=_CHAIN_S).connect()
+    client = ChainClient(settings.rpc, expected_chain_id=settings.chain_id, retry_for_s=_CHAIN_S).connect()
     block = client.latest_block()
     age = time.time() - block.timestamp
     said = f"chain {client.chain_id} at {settings.rpc}, block {block.number}"

@@ -16,7 +16,12 @@ from marketplace.node.options import NAMES, PATHS, user_folder
 NAME = "fairshare.toml"
 _LARGEST = 64 * 1024  # bytes
 
-Values = Mapping[str, str | list[str]]
+Value = str | int | list[str]
+Values = Mapping[str, Value]
+_KINDS: Mapping[str, tuple[type, str]] = {
+    "peers": (list, "a list of texts"),
+    "chain_id": (int, "a whole number"),
+}  # the others are texts
 
 
 def find() -> Path | None:
@@ -27,7 +32,7 @@ def find() -> Path | None:
     return None
 
 
-def defaults(path: Path, group: str) -> dict[str, str | list[str]]:
+def defaults(path: Path, group: str) -> dict[str, Value]:
     """The defaults for the commands of `group`. Raises BAD_INPUT naming the key."""
     document = _read(path)
     tables = {key: value for key, value in document.items() if isinstance(value, dict)}
@@ -55,9 +60,9 @@ def _check(path: Path, table: Mapping[str, Any], prefix: str) -> None:
     for key, value in table.items():
         if key not in NAMES:
             raise _bad(path, f"there is no setting {prefix}{key}")
-        is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        if (key == "peers") != is_list or not (is_list or isinstance(value, str)):
-            wanted = "a list of texts" if key == "peers" else "a text"
+        kind, wanted = _KINDS.get(key, (str, "a text"))
+        items = value if isinstance(value, list) else ()
+        if type(value) is not kind or not all(isinstance(item, str) for item in items):
             raise _bad(path, f"{prefix}{key} must be {wanted}")
 
 

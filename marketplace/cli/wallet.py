@@ -36,7 +36,7 @@ def show(settings: Settings) -> None:
     holder = keystore.address_in(settings.keystore)
     document: dict[str, object] = {"address": str(holder), "keystore": str(settings.keystore)}
     if settings.market is None:
-        client = ChainClient(settings.rpc).connect()
+        client = ChainClient(settings.rpc, expected_chain_id=settings.chain_id).connect()
     else:
         market = connect(settings)
         client = market

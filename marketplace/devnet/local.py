@@ -106,6 +106,7 @@ def _write_settings(directory: Path, record: DevnetRecord) -> None:
     """fairshare.toml: commands run in the devnet's directory need no further options."""
     lines = [
         f"rpc = {json.dumps(record.rpc)}",
+        f"chain_id = {record.chain_id}",
         f"market = {json.dumps(record.market)}",
         f"password_file = {json.dumps(record.password_file)}",
         'state_dir = "state"',

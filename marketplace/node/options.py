@@ -46,6 +46,7 @@ class Settings:
     password_file: Path | None
     state_dir: Path
     cache_dir: Path
+    chain_id: int | None = None  # the chain that is meant; None: whichever the endpoint serves
 
 
 def _option(flag: str, text: str, *, variable: str | None = None, **more: Any) -> Any:
@@ -57,6 +58,13 @@ _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
     "rpc": (Annotated[str, _option("--rpc", "Ethereum JSON-RPC endpoint.", metavar="URL")], DEFAULT_RPC),
     "market": (
         Annotated[str | None, _option("--market", "The TrainingMarket's address.", metavar="0x..")],
+        None,
+    ),
+    "chain_id": (
+        Annotated[
+            int | None,
+            _option("--chain-id", "Work on this chain only, and refuse any other.", metavar="N", min=1),
+        ],
         None,
     ),
     "storage": (
@@ -146,6 +154,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         password_file=values["password_file"],
         state_dir=state,
         cache_dir=values["cache_dir"] or user_folder("XDG_CACHE_HOME", ".cache"),
+        chain_id=values["chain_id"],
     )
 
 

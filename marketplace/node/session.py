@@ -67,14 +67,14 @@ def open_session(settings: Settings, role: str, *, stop: threading.Event | None 
 
 
 def connect(settings: Settings) -> MarketClient:
-    """The market, checked to be there. Raises BAD_INPUT, CHAIN_UNREACHABLE, NO_CONTRACT."""
+    """The market, checked to be there. Raises BAD_INPUT, CHAIN_UNREACHABLE, WRONG_CHAIN, NO_CONTRACT."""
     if settings.market is None:
         raise FairshareError(
             Reason.BAD_INPUT,
             "no market is named",
             "give --market or FAIRSHARE_MARKET, or work in a devnet's directory (`fairshare devnet up`)",
         )
-    return MarketClient(settings.rpc, settings.market).connect()
+    return MarketClient(settings.rpc, settings.market, expected_chain_id=settings.chain_id).connect()
 
 
 def unlock(settings: Settings) -> LocalAccount:

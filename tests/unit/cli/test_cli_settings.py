@@ -88,6 +88,8 @@ def test_the_users_file_counts_where_the_folder_has_none(tmp_path: Path) -> None
         ("rpc = 3", "rpc"),
         ('peers = "x"', "peers"),
         ("peers = [1]", "peers"),
+        ('chain_id = "1"', "chain_id"),
+        ("chain_id = true", "chain_id"),
         ('[trainer]\nstroage = "x"', "trainer.stroage"),
         ("rpc = ", "fairshare.toml"),
         ("\x00", "fairshare.toml"),
@@ -105,7 +107,7 @@ def test_a_wrong_file_is_named_with_its_key(tmp_path: Path, text: str, named: st
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     path = tmp_path / "fairshare.toml"
-    path.write_text("".join(f'{name} = "x/y"\n' for name in NAMES if name != "peers"))
+    path.write_text("".join(f'{name} = "x/y"\n' for name in NAMES if name not in ("peers", "chain_id")))
     found = settings_file.defaults(path, "project")
     assert {name for name, value in found.items() if value == str(tmp_path / "x" / "y")} == set(PATHS)
 
