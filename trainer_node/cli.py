@@ -41,7 +41,7 @@ def run(
 ) -> None:
     """Join a project and work for it until it is over; stop and start it again at any time."""
     from marketplace.learning.data import load_npz
-    from marketplace.learning.train import pick_device
+    from marketplace.learning.train import check_device, pick_device
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.costs import trainer_costs
@@ -53,6 +53,7 @@ def run(
 
     if not data.is_file():
         raise FairshareError(Reason.BAD_DATA, f"there is no file {data}", "give your .npz file with --data")
+    check_device(device)
     with stop_on_signals() as stop, open_session(settings, "trainer", stop=stop) as session:
         if attack is not None and session.client.chain_id != TEST_CHAIN:
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")

@@ -62,6 +62,12 @@ def local_delta(
     return delta
 
 
+def check_device(name: str) -> None:
+    """Raises BAD_INPUT for a device that is not here, so that nobody joins who cannot train."""
+    if name not in ("auto", "cpu"):  # always there: no reason to wait for torch
+        pick_device(name)
+
+
 def pick_device(name: str) -> torch.device:
     """The torch device for `name`; "auto" takes cuda, then mps, then the CPU."""
     import torch

@@ -132,11 +132,28 @@ def run(command: Callable[[], int | None]) -> int:
     except BrokenPipeError:  # the reader of our output has gone
         sys.stdout = None  # or Python complains when it flushes it at exit
         return EXIT_STATUS[Reason.INTERNAL]
+    except OSError as error:
+        return report(_unusable_file(error) if error.filename is not None else _bug(error))
     except Exception as error:  # noqa: BLE001 the outermost place: a bug must still be one line
-        said = f"{type(error).__name__}: {error}"
-        internal = FairshareError(Reason.INTERNAL, said, "this is a bug: report it with --verbose's output")
-        internal.__cause__ = error
-        return report(internal)
+        return report(_bug(error))
+
+
+def _unusable_file(error: OSError) -> FairshareError:
+    """A file or directory the user named, or one below it, that is missing, taken, forbidden or on a full disk."""
+    made = FairshareError(
+        Reason.BAD_INPUT,
+        f"{error.filename}: {error.strerror}",
+        "check the path, who may use it, and the disk's free space",
+    )
+    made.__cause__ = error
+    return made
+
+
+def _bug(error: Exception) -> FairshareError:
+    said = f"{type(error).__name__}: {error}"
+    made = FairshareError(Reason.INTERNAL, said, "this is a bug: report it with --verbose's output")
+    made.__cause__ = error
+    return made
 
 
 def _plain(value: object) -> object:
