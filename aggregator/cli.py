@@ -9,7 +9,7 @@ from aggregator.behaviour import Attack
 from marketplace.chain import keystore
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
-from marketplace.node.options import DryRun, Settings, with_settings
+from marketplace.node.options import LAST_ID, DryRun, Settings, with_settings
 from marketplace.node.session import Session, connect, open_session
 
 app = typer.Typer(help="Merge and prove rounds for a fee.", no_args_is_help=True)
@@ -17,7 +17,8 @@ app = typer.Typer(help="Merge and prove rounds for a fee.", no_args_is_help=True
 TEST_CHAIN = 31337
 
 Projects = Annotated[
-    list[int] | None, typer.Option("--project", metavar="ID", min=1, help="Serve this one (repeatable).")
+    list[int] | None,
+    typer.Option("--project", metavar="ID", min=1, max=LAST_ID, help="Serve this one (repeatable)."),
 ]
 MinFee = Annotated[int, typer.Option("--min-fee", min=0, help="Smallest fee a round to join for.")]
 MaxBond = Annotated[int | None, typer.Option("--max-bond", min=0, help="Largest bond to put up.")]
@@ -57,6 +58,8 @@ def run(
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
         logging.configure(file=log_file, role="aggregator", account=session.address)
         log = logging.logger()
+        for number in project or ():
+            session.client.project(number)  # NOT_FOUND: better said than waited for
         reachable = contact or _own_address(session)
         with ChainClock(session.client, stop=stop) as clock:
             watch = Watch(

@@ -8,22 +8,16 @@ from aggregator.behaviour import Attack, tampered
 from aggregator.collect import Collected, collect
 from aggregator.result import Merge, merge, round_result
 from marketplace.chain.events import AggregatorTimedOut, KeyResealed, UpdateSubmitted, fetch
-from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Block, Project, RoundResult, Status
 from marketplace.errors import FairshareError, Reason
-from marketplace.node.clock import ChainClock
-from marketplace.node.journal import Journal
+from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.lifecycle import is_transient
-from marketplace.node.logging import Logger
-from marketplace.node.membership import RACES, collect_dues, move_on
+from marketplace.node.membership import RACES, move_on
 from marketplace.node.models import fetch_current
-from marketplace.node.peers import PeerBook
-from marketplace.node.project import ProjectContext
 from marketplace.node.stake import ensure_free_stake
 from marketplace.protocol.krum import mask
 from marketplace.storage.cid import digest_of
 from marketplace.storage.contact import encode_contact
-from marketplace.updates.sealing import EncryptionKey
 from zk import keys, prover
 
 FETCH_S = 5.0  # for one attempt at an update; another follows with the next block
@@ -32,39 +26,15 @@ PROOF, PROVEN_OMISSIONS = "proof", "proven-omissions"
 
 
 @dataclass
-class Duty:
-    """`step` looks at the newest block, does what is due, and waits for the next; False when the project is over."""
+class Duty(ProjectDaemon):
+    """An aggregator's part in one project."""
 
-    context: ProjectContext
-    sender: TransactionSender
-    journal: Journal
-    clock: ChainClock
-    key: EncryptionKey
     contact: str  # multiaddress of our storage node
-    peers: PeerBook
-    log: Logger
     attack: Attack | None = None
     _round: int = 0
     _collected: Collected = field(default_factory=Collected)
     _kept_round: int = -1
     _gave_up_round: int = 0
-
-    def step(self) -> bool:
-        """One look at the chain. Raises what `keep_going` sorts into passing and final."""
-        block = self.clock.wait_for_block()
-        if block is None:
-            return True
-        project = self.context.client.project(self.context.project, block=block.number)
-        if project.status is Status.OPEN:
-            self._open(project, block)
-        elif project.status is Status.ACTIVE:
-            self._active(project, block)
-        else:
-            self._keep_model(project, block)
-            collect_dues(self.context, self.sender, self.log)
-            self.log.info("project over", status=project.status.name.lower())
-            return False
-        return True
 
     def _index(self) -> int | None:
         return self.context.client.aggregator_index_of(self.context.project, self.sender.address)
@@ -106,6 +76,9 @@ class Duty:
             self._conclude(project, block)
         else:
             move_on(self.context, self.sender, project, block, self.log)
+
+    def _over(self, project: Project, block: Block) -> None:
+        self._keep_model(project, block)
 
     def _keep_model(self, project: Project, block: Block) -> None:
         """Hold the current global model: it must not be lost with the aggregator that made it."""

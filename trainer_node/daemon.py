@@ -5,21 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from marketplace.chain.events import AggregatorJoined, UpdateSubmitted, fetch
-from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import Block, Project, Status
+from marketplace.chain.types import Block, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
-from marketplace.node.clock import ChainClock
-from marketplace.node.journal import Journal
-from marketplace.node.logging import Logger
-from marketplace.node.membership import RACES, collect_dues, move_on
+from marketplace.node.daemon import ProjectDaemon
+from marketplace.node.membership import RACES, move_on
 from marketplace.node.models import fetch_current
-from marketplace.node.peers import PeerBook
-from marketplace.node.project import ProjectContext
 from marketplace.node.stake import ensure_free_stake
 from marketplace.storage.cid import digest_of, from_digest
 from marketplace.updates.envelope import reseal
-from marketplace.updates.sealing import EncryptionKey
 from trainer_node.behaviour import Behaviour
 from trainer_node.prepared import SERVED, Prepared
 from trainer_node.work import prepare
@@ -32,36 +26,13 @@ MODEL_S = 15.0  # for one attempt at fetching the global model
 
 
 @dataclass
-class TrainerDaemon:
-    """`step` looks at the newest block, does what is due, and waits for the next; False when the project is over."""
+class TrainerDaemon(ProjectDaemon):
+    """A trainer at work in one project."""
 
-    context: ProjectContext
-    sender: TransactionSender
-    journal: Journal
-    clock: ChainClock
-    key: EncryptionKey
     dataset: Dataset
     seed: int
     device: str
     behaviour: Behaviour
-    peers: PeerBook
-    log: Logger
-
-    def step(self) -> bool:
-        """One look at the chain. Raises what `keep_going` sorts into passing and final."""
-        block = self.clock.wait_for_block()
-        if block is None:
-            return True
-        project = self.context.client.project(self.context.project, block=block.number)
-        if project.status is Status.OPEN:
-            self._open(project, block)
-        elif project.status is Status.ACTIVE:
-            self._active(project, block)
-        else:
-            collect_dues(self.context, self.sender, self.log)
-            self.log.info("project over", status=project.status.name.lower())
-            return False
-        return True
 
     def _open(self, project: Project, block: Block) -> None:
         if self._slot(block) is None:
