@@ -115,9 +115,9 @@ def _play(stage: _Stage) -> Story:
     cast, troupe = stage.plan.cast, stage.troupe
     parts = [Part(name, stage.record.accounts[name], cast.behaviour(name)) for name in cast.names]
     story = Story(parts)
-    _start_aggregator(stage, 0)
     console.note("the owner posts the project")
     _post(stage)
+    _start_aggregator(stage, 0)
     for i, behaviour in enumerate(cast.trainers):
         name = f"trainer-{i}"
         arguments = ["trainer", "run", str(PROJECT), "--data", str(stage.directory / "data" / f"{name}.npz")]
