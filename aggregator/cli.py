@@ -49,6 +49,7 @@ def run(
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.lifecycle import keep_going, stop_on_signals
+    from marketplace.storage.contact import encode_contact
 
     if dry_run:
         _preview(settings, project or [])
@@ -61,6 +62,7 @@ def run(
         for number in project or ():
             session.client.project(number)  # NOT_FOUND: better said than waited for
         reachable = contact or _own_address(session)
+        encode_contact(reachable)  # BAD_INPUT before a bond is put up
         with ChainClock(session.client, stop=stop) as clock:
             watch = Watch(
                 client=session.client,

@@ -49,7 +49,8 @@ def is_native(token: Address) -> bool:
 
 def balance(web3: Web3, token: Address, account: Address, *, block: BlockIdentifier = "latest") -> int:
     """What `account` holds, in the token's smallest unit."""
-    with translated_errors(f"read the balance of {account}"):
+    what = "balance" if is_native(token) else f"balance in token {token}"
+    with translated_errors(f"read the {what} of {account}"):
         if is_native(token):
             return int(web3.eth.get_balance(Web3.to_checksum_address(account), block))
         return int(_erc20(web3, token).functions.balanceOf(account).call(block_identifier=block))

@@ -20,7 +20,9 @@ from marketplace.node import console
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 
-ProjectId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The project's number.")]
+LAST_ID = 2**63 - 1  # that a journal can keep
+
+ProjectId = Annotated[int, typer.Argument(metavar="ID", min=1, max=LAST_ID, help="The project's number.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would cost and bring; sign nothing.")]
 OutputFile = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")]
 

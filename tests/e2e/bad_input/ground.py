@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from marketplace.chain import deployment
+from web3.types import RPCEndpoint
+
+from marketplace.chain import deployment, keystore
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.events import ProjectCreated, decode_log
 from marketplace.chain.sender import TransactionSender
@@ -31,7 +33,7 @@ from tests.support.circuits import circuit_cache
 from tests.support.live_market import SLOTS, iris, project_file
 
 UNBONDING_S = 600
-NAMES = ("owner", "stranger", "pauper")
+NAMES = ("owner", "stranger", "pauper", "spender")
 # What a command that starts and is refused may leave: an empty journal, keys of its own, the lock of its account.
 IDLE = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "encryption.key", "log.jsonl")
 
@@ -91,6 +93,12 @@ class Ground:
             document[section] = fields if isinstance(fields, str) else {**document[section], **fields}
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return text.encode()
+
+    def set_balance(self, name: str, amount: int) -> None:
+        """Gives an account exactly `amount` wei."""
+        holder = keystore.address_in(self.folder / "keys" / f"{name}.json")
+        request = self.owner.client.web3.manager.request_blocking
+        request(RPCEndpoint("anvil_setBalance"), [holder, hex(amount)])
 
     def transactions_since(self, block: int) -> int:
         """How many transactions blocks after `block` hold, and how many wait."""
@@ -187,7 +195,6 @@ def open_ground(folder: Path) -> Iterator[Ground]:
     with Anvil(block_time_s=1) as anvil, EmbeddedNode(folder / "storage") as storage:
         client = ChainClient(anvil.url).connect()
         accounts.create(client, folder / "keys", NAMES)
-        _set_balance(client, folder / "keys" / "pauper.json", 10**15)
         with (
             Journal(folder / "deploy.sqlite") as journal,
             TransactionSender(client, public_account(0), journal, lock_directory=folder) as sender,
@@ -204,13 +211,6 @@ def open_ground(folder: Path) -> Iterator[Ground]:
             cache_dir=circuit_cache(),
         )
         with open_session(settings, "owner") as owner:
-            yield Ground(folder, anvil.url, market, owner, storage.api)
-
-
-def _set_balance(client: ChainClient, keystore_path: Path, amount: int) -> None:
-    from web3.types import RPCEndpoint
-
-    from marketplace.chain import keystore
-
-    holder = keystore.address_in(keystore_path)
-    client.web3.manager.request_blocking(RPCEndpoint("anvil_setBalance"), [holder, hex(amount)])
+            ground = Ground(folder, anvil.url, market, owner, storage.api)
+            ground.set_balance("pauper", 10**15)
+            yield ground
