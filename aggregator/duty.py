@@ -36,11 +36,13 @@ class Duty(ProjectDaemon):
     _kept_round: int = -1
     _gave_up_round: int = 0
 
-    def _index(self) -> int | None:
+    def _place(self) -> int | None:
         return self.context.client.aggregator_index_of(self.context.project, self.sender.address)
 
     def _open(self, project: Project, block: Block) -> None:
-        if self._index() is None:
+        if self._place() is None:
+            if block.timestamp >= project.join_deadline:
+                raise FairshareError(Reason.DEADLINE_PASSED, "the time for joining this project is over")
             self._join()
         move_on(self.context, self.sender, project, block, self.log)
 
@@ -48,7 +50,12 @@ class Duty(ProjectDaemon):
         context, number = self.context, self.context.project
         intent = f"join-as-aggregator:{number}"
         ensure_free_stake(
-            context.client, self.sender, context.terms.token, context.terms.aggregator_bond, intent
+            context.client,
+            self.sender,
+            context.terms.token,
+            context.terms.aggregator_bond,
+            "joinAsAggregator",
+            intent,
         )
         self.sender.send(
             intent,
@@ -56,12 +63,12 @@ class Duty(ProjectDaemon):
                 number, self.key.public, encode_contact(self.contact)
             ),
         )
-        self.log.info("joined", index=self._index())
+        self.log.info("joined", index=self._place())
         keys.proving_key(context.circuit)  # while there is time, not in the first round's window
         self.log.info("proving key ready")
 
     def _active(self, project: Project, block: Block) -> None:
-        index = self._index()
+        index = self._place()
         if index is None:
             self._join()
             return

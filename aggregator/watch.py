@@ -66,8 +66,13 @@ class Watch:
             return project in self.policy.projects or bool(self.client.locked_of(project, self.address))
         if self.client.aggregator_index_of(project, self.address) is not None:
             return True
+        if status is Status.OPEN and not self.policy.projects and self._too_late(project):
+            return False
         terms = self.client.terms(project)
         return self.policy.accepts(project, terms.aggregator_fee, terms.aggregator_bond)
+
+    def _too_late(self, project: int) -> bool:
+        return self.client.latest_block().timestamp >= self.client.project(project).join_deadline
 
     def _start(self, project: int) -> threading.Thread:
         def duty() -> None:

@@ -47,7 +47,7 @@ class TrainerDaemon(ProjectDaemon):
             raise FairshareError(Reason.REFUSED, "every slot of this project is taken", "look for another")
         intent = f"join:{number}:{self.journal.get(number, 0, JOINS, 0)}"
         ensure_free_stake(
-            context.client, self.sender, context.terms.token, context.terms.trainer_stake, intent
+            context.client, self.sender, context.terms.token, context.terms.trainer_stake, "join", intent
         )
         self.sender.send(intent, context.client.market.functions.join(number, self.key.public))
         self.log.info("joined", slot=context.client.slot_of(number, self.sender.address))
@@ -72,6 +72,9 @@ class TrainerDaemon(ProjectDaemon):
             self._reseal(project, prepared)
         patience = PATIENCE_S + PATIENCE_PER_SLOT_S * slot
         move_on(self.context, self.sender, project, block, self.log, patience_s=patience)
+
+    def _place(self) -> int | None:
+        return self.context.client.slot_of(self.context.project, self.sender.address)
 
     def _slot(self, block: Block) -> int | None:
         return self.context.client.slot_of(self.context.project, self.sender.address, block=block.number)

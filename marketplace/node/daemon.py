@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Block, Project, Status
+from marketplace.errors import FairshareError, Reason
 from marketplace.node.clock import ChainClock
 from marketplace.node.journal import Journal
 from marketplace.node.logging import Logger
@@ -39,11 +40,21 @@ class ProjectDaemon(ABC):
         elif project.status is Status.ACTIVE:
             self._active(project, block)
         else:
+            if self._place() is None:
+                raise FairshareError(
+                    Reason.REFUSED,
+                    f"project {self.context.project} is {project.status.name.lower()}: nobody can join it any more",
+                    "look for another",
+                )
             self._over(project, block)
             collect_dues(self.context, self.sender, self.log)
             self.log.info("project over", status=project.status.name.lower())
             return False
         return True
+
+    @abstractmethod
+    def _place(self) -> int | None:
+        """Our slot, or our index in the list of aggregators; None for no member."""
 
     @abstractmethod
     def _open(self, project: Project, block: Block) -> None:
