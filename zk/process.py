@@ -113,4 +113,10 @@ def _failure(task: str, status: int, last_line: str, on_failure: Reason) -> Fair
             f"the proof worker was killed during {task} (signal {-status})",
             "check the memory that is free, then try again",
         )
+    if on_failure is Reason.INTEGRITY:  # of what was given to the worker
+        return FairshareError(
+            on_failure,
+            f"ezkl cannot use these circuit files ({task}): {last_line}",
+            "do not use a circuit whose files are not sound",
+        )
     return FairshareError(on_failure, f"the proof worker failed in {task}: {last_line}")

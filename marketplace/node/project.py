@@ -65,7 +65,14 @@ class ProjectContext:
     def fetch_model(self, cid: str, commitment: Point, timeout_s: float = FETCH_S) -> NDArray[np.int32]:
         """The model int32[d] named by `cid`; INTEGRITY unless it is the one behind `commitment`."""
         packed = self.store.fetch(cid, max_bytes=packed_model_bytes(self.length), timeout_s=timeout_s)
-        model = unpack_model(packed, self.length)
+        try:
+            model = unpack_model(packed, self.length)
+        except FairshareError as error:
+            raise FairshareError(
+                error.reason,
+                f"the model {cid} is {error.message}",
+                "whoever published it lies: do not use it",
+            ) from error
         if self.committer.commit(model) != commitment:
             raise FairshareError(
                 Reason.INTEGRITY,
