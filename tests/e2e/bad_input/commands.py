@@ -41,8 +41,6 @@ READING: tuple[Command, ...] = (
     AUDIT,
     ("serve", "--port", "1"),
 )
-# That start storage, or need it.
-STORING: tuple[Command, ...] = (*SIGNING, MODEL, AUDIT, READING[-1])
 ALL = (*SIGNING, *ADDRESSED, *READING)
 OF_A_PROJECT = tuple(command for command in ALL if "{project}" in command)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,14 @@ def test_settings_that_make_no_sense(visitor: Visitor) -> None:
     for content in cases:
         file.write_text(content, "latin-1")
         visitor.refused("project", "list", reason=Reason.BAD_INPUT, named=["fairshare.toml"])
+
+
+def test_an_address_that_cannot_be_had(visitor: Visitor) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for arguments in ((), ("--json",)):
+            visitor.refused("serve", "--port", port, *arguments, reason=Reason.BAD_INPUT, named=[port])
+    for arguments in (("--host", "no.such.host.invalid"), ("--port", "0"), ("--port", "65536")):
+        visitor.refused("serve", *arguments, reason=Reason.BAD_INPUT, named=[arguments[1]])
