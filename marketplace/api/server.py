@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,14 +15,22 @@ _STOP_S = 5
 
 
 def serve(
-    app: FastAPI, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, log_level: str = "warning"
+    app: FastAPI,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    *,
+    log_level: str = "warning",
+    on_listening: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves `app` until SIGINT or SIGTERM. Loopback unless told otherwise: there is no authentication.
+
+    `on_listening` is called once the address is ours.
 
     Raises BAD_INPUT where the address cannot be had.
     """
     config = uvicorn.Config(app, log_level=log_level, server_header=False, timeout_graceful_shutdown=_STOP_S)
     with _listening(host, port) as listener:
+        on_listening()
         uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -29,7 +29,6 @@ def serve(
     with open_store(settings, settings.state_dir / API) as store:
         api = create_app(client, store, settings.cache_dir, from_block=from_block)
         url = f"http://{host}:{port}"
-        console.result(
-            {"url": url, "market": str(client.address)}, f"serving at {url}, its pages at {url}/docs"
-        )
-        serve_app(api, host, port)
+        said = f"serving at {url}, its pages at {url}/docs"
+        document = {"url": url, "market": str(client.address)}
+        serve_app(api, host, port, on_listening=lambda: console.result(document, said))
