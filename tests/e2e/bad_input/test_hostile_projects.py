@@ -114,7 +114,7 @@ def test_a_commitment_to_another_model_is_seen(visitor: Visitor) -> None:
 def test_files_that_nobody_serves_are_waited_for_and_named(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process of its own waits the whole minute in test_processes.py."""
+    """For a minute; here for less."""
     assert load_project.__kwdefaults__ is not None
     monkeypatch.setitem(load_project.__kwdefaults__, "timeout_s", 1.0)
     from marketplace.storage.cid import cid_of

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +15,14 @@ import pytest
 
 from marketplace.chain.compile import project_root
 from marketplace.errors import EXIT_STATUS, Reason
-from tests.e2e.bad_input.command import in_a_process
+from tests.e2e.bad_input.command import Said, in_a_process, settings_of
 from tests.e2e.bad_input.commands import AUDIT, POST, TRAIN, filled
 from tests.e2e.bad_input.endpoints import closed_port
 from tests.e2e.bad_input.ground import Ground, Visitor
 from tests.e2e.bad_input.test_spec import with_change
 
 R = Reason
-BOUND_S = 110
+BOUND_S = 60
 
 Case = Callable[[Visitor], None]
 
@@ -108,11 +110,29 @@ def storage_unreachable(visitor: Visitor) -> None:
     )
 
 
+# The command line, but for the minute that a node waits for a project's files.
+HASTY = """
+from marketplace.cli.main import main
+from marketplace.node.project import load_project
+load_project.__kwdefaults__["timeout_s"] = 3.0
+main()
+"""
+
+
 def unavailable(visitor: Visitor) -> None:
     """With a node of its own that knows no peer: nobody serves the spec."""
-    visitor.refused_process(
-        *filled(visitor, TRAIN), storage="", reason=R.UNAVAILABLE, named=["nobody serves Qm"]
+    block = visitor.ground.owner.client.latest_block().number
+    done = subprocess.run(
+        [sys.executable, "-c", HASTY, *filled(visitor, TRAIN)],
+        env=settings_of(visitor.environment(storage=""), visitor.home),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
     )
+    Said(done.returncode, done.stdout, done.stderr).assert_refused(R.UNAVAILABLE, ["nobody serves Qm"])
+    assert visitor.ground.transactions_since(block) == 0
 
 
 def integrity(visitor: Visitor) -> None:
@@ -174,7 +194,7 @@ def test_every_reason_as_a_shell_sees_it(ground: Ground, tmp_path: Path) -> None
         home.mkdir()
         case(Visitor(ground, home))
 
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(4) as pool:
         results = {case.__name__: pool.submit(tried, case) for case in CASES}
     failures = {name: result.exception() for name, result in results.items() if result.exception()}
     assert not failures, "\n\n".join(f"{name}: {error}" for name, error in failures.items())

@@ -24,7 +24,7 @@ from tests.e2e.bad_input.ground import Visitor
 BOUND_S = 30
 
 
-@pytest.mark.parametrize("command", [POST, TRAIN, SERVE, MODEL], ids=name)
+@pytest.mark.parametrize("command", [POST, TRAIN], ids=name)
 def test_storage_that_is_down_is_said_after_a_while(visitor: Visitor, command: Command) -> None:
     storage = f"/ip4/127.0.0.1/tcp/{closed_port()}/http"
     began = time.monotonic()
