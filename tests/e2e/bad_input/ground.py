@@ -32,7 +32,8 @@ from tests.e2e.bad_input.command import Said, in_a_process, in_process
 from tests.support.circuits import circuit_cache
 from tests.support.live_market import SLOTS, iris, project_file
 
-UNBONDING_S = 600
+# Longer than any run of the suite: what is open stays open, however slow the machine.
+JOIN_WINDOW_S = UNBONDING_S = 86_400
 NAMES = ("owner", "stranger", "pauper", "spender")
 # What a command that starts and is refused may leave: an empty journal, keys of its own, the lock of its account.
 IDLE = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "encryption.key", "log.jsonl")
@@ -65,7 +66,7 @@ class Ground:
         """The project of that name, posted on the first call with `changes` to the usual file."""
         if name not in self.posted:
             folder = self.folder / name
-            write_project(folder, project_file(**changes))
+            write_project(folder, project_file(**{"rounds.join_window": JOIN_WINDOW_S, **changes}))
             done = post(self.owner, check_project(folder / "project.toml"), again=True, say=lambda _: None)
             self.posted[name] = done.project
         return self.posted[name]

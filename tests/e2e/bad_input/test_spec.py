@@ -7,7 +7,7 @@ import re
 import pytest
 
 from marketplace.errors import Reason
-from tests.e2e.bad_input.ground import Visitor, write_project
+from tests.e2e.bad_input.ground import UNBONDING_S, Visitor, write_project
 from tests.support.live_market import project_file
 
 BAD = Reason.BAD_SPEC
@@ -29,7 +29,7 @@ CHANGES: dict[str, tuple[str, str, str, Reason, tuple[str, ...]]] = {
         "result_window",
         "result_window = 100000",
         BAD,
-        ("rounds.result_window", "600"),
+        ("rounds.result_window", str(UNBONDING_S)),
     ),
     "too many trainers": ("cohort", "trainers", "trainers = 17", BAD, ("cohort.trainers",)),
     "too many faults": ("cohort", "faults", "faults = 2", BAD, ("cohort.faults", "7 trainers")),
