@@ -81,6 +81,7 @@ struct Project {
     uint40 resultDeadline;
     uint40 challengeDeadline; // of the previous round's results
     uint16 referenceRound; // the round that `reference` is for
+    uint16 outcomeRound; // the round that `outcome` is of
     uint96 escrow; // of the reward, not yet earned
     uint96 pot; // slashed in this round, not yet earned
     uint32 trainerCount; // those who have not left
@@ -88,7 +89,7 @@ struct Project {
     G1 model; // commitment of the current global model
     bytes32 seed; // before the draw: the number of the block whose hash it will be
     bytes32 reference; // digest of the owner's reference update
-    bytes32 outcome; // chain of hashes of the previous round's outcomes, while they can be challenged
+    bytes32 outcome; // chain of hashes of a round's outcomes, so that it can be undone
     uint96 ownerCredit; // what the owner may claim
     uint96 bonus; // of a forfeited reveal bond, for each trainer that has not left
 }
@@ -169,8 +170,9 @@ struct Challenge {
     ChallengeKind kind;
     address challenger;
     uint40 deadline; // for the answer
-    uint8 answered; // kinds that were answered in this round: 1 Model, 2 Proof of cohort 0, 4 of cohort 1, ..
+    uint8 accused; // index of the aggregator
     uint16 round; // that `answered` is about
+    uint16 answered; // in that round: bit 0 Model, bit 1 + c Proof of cohort c
     bytes32 statement; // that the proof must show
 }
 
@@ -268,8 +270,8 @@ interface ITrainingMarket {
         uint256 slot,
         uint256 paid
     );
-    /// @notice A cohort's result was accepted. Masks of slots; `amounts` by slot; (x, y) is the new model's
-    /// commitment, `model` its CID's digest.
+    /// @notice A cohort's result was accepted. Masks of slots; `escrow` and `pot` before it; `amounts` by slot; (x, y)
+    /// is the new model's commitment, `model` its CID's digest.
     event ResultPosted(
         uint256 indexed project,
         uint256 indexed round,
@@ -279,6 +281,8 @@ interface ITrainingMarket {
         uint256 merged,
         uint256 struck,
         uint256 fee,
+        uint256 escrow,
+        uint256 pot,
         bytes32 model,
         uint256 x,
         uint256 y,
