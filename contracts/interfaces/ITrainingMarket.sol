@@ -80,7 +80,7 @@ struct Project {
     uint40 answerDeadline; // of the open complaints; in the past: none is open
     uint40 resultDeadline;
     uint40 challengeDeadline; // of the previous round's results
-    uint16 referenceRound; // the round that `reference` is for
+    uint16 referenceRound; // the round that `referenceDigest` is for
     uint16 outcomeRound; // the round that `outcome` is of
     uint96 escrow; // of the reward, not yet earned
     uint96 pot; // slashed in this round, not yet earned
@@ -88,7 +88,7 @@ struct Project {
     uint32 drawnFrom; // trainers at the start; their numbers are below it
     G1 model; // commitment of the current global model
     bytes32 seed; // before the draw: the number of the block whose hash it will be
-    bytes32 reference; // digest of the owner's reference update
+    bytes32 referenceDigest; // digest of the owner's reference update
     bytes32 outcome; // chain of hashes of a round's outcomes, so that it can be undone
     uint96 ownerCredit; // what the owner may claim
     uint96 bonus; // of a forfeited reveal bond, for each trainer that has not left

@@ -148,12 +148,12 @@ library Arrival {
             (address signer, ECDSA.RecoverError error, ) = ECDSA.tryRecoverCalldata(hash, signature);
             return error == ECDSA.RecoverError.NoError && signer == holder;
         }
-        bytes memory call = abi.encodeCall(IERC1271.isValidSignature, (hash, signature));
+        bytes memory question = abi.encodeCall(IERC1271.isValidSignature, (hash, signature));
         bytes32 magic = bytes32(IERC1271.isValidSignature.selector);
         // At most one word of the answer is copied, whatever the wallet returns.
         assembly ("memory-safe") {
             mstore(0, 0)
-            let ok := staticcall(WALLET_GAS, holder, add(call, 32), mload(call), 0, 32)
+            let ok := staticcall(WALLET_GAS, holder, add(question, 32), mload(question), 0, 32)
             signed := and(and(ok, gt(returndatasize(), 31)), eq(mload(0), magic))
         }
     }

@@ -55,7 +55,7 @@ library Submissions {
         if (digest == 0) revert ITrainingMarket.InvalidDigest();
         if (p.referenceRound == round) revert ITrainingMarket.AlreadySubmitted(t.slots);
         p.referenceRound = uint16(round);
-        p.reference = digest;
+        p.referenceDigest = digest;
         emit ITrainingMarket.ReferenceSubmitted(project, round, digest, blob);
         Rounds.closeIfComplete(s, project);
     }
