@@ -82,6 +82,7 @@ struct Project {
     uint40 challengeDeadline; // of the previous round's results
     uint16 referenceRound; // the round that `referenceDigest` is for
     uint16 outcomeRound; // the round that `outcome` is of
+    uint8 outcomeIndex; // the aggregator of its last link
     uint96 escrow; // of the reward, not yet earned
     uint96 pot; // slashed in this round, not yet earned
     uint32 trainerCount; // those who have not left

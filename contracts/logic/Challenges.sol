@@ -47,14 +47,13 @@ library Challenges {
         if (kind == ChallengeKind.None || cohort >= p.cohorts || open.answered & mark != 0) {
             revert ITrainingMarket.CannotChallenge(project);
         }
-        open.accused = p.aggregatorIndex;
+        open.accused = p.outcomeIndex;
         if (kind == ChallengeKind.Proof) {
             if (t.settlement != Settlement.OnDemand) revert ITrainingMarket.CannotChallenge(project);
             Outcome calldata outcome = _outcomeOf(p, project, cohort, outcomes);
             open.statement = outcome.statement;
             open.accused = outcome.aggregatorIndex;
         }
-        // An aggregator that lost its bond has nothing left to answer for the model with; the next one has the round.
         open.kind = kind;
         open.challenger = msg.sender;
         open.deadline = uint40(block.timestamp + t.answerWindow);
@@ -115,10 +114,10 @@ library Challenges {
         if (open.kind == ChallengeKind.None) revert ITrainingMarket.NothingToAnswer(0);
         Rounds.requireFrom(open.deadline);
         _requireOutcomes(p, outcomes);
-        uint256 slashed = _revert(s, p, project, outcomes);
+        _revert(s, p, project, outcomes);
         address accused = s.aggregators[project][open.accused].holder;
         uint256 taken = _punish(s, parts, project, accused, open.challenger);
-        p.pot = uint96(uint256(outcomes[0].pot) + slashed + taken);
+        p.pot += uint96(taken);
         p.lastRound += p.status == Status.Active ? 2 : 1;
         p.outcome = 0;
         p.outcomeRound = 0;
@@ -174,16 +173,19 @@ library Challenges {
         Project storage p,
         uint256 project,
         Outcome[] calldata outcomes
-    ) private returns (uint256 slashed) {
+    ) private {
+        uint256 held = uint256(p.escrow) + p.pot;
         for (uint256 i = 0; i < outcomes.length; ++i) {
             Outcome calldata outcome = outcomes[i];
-            slashed += outcome.slashed;
             s.aggregators[project][outcome.aggregatorIndex].earned -= outcome.fee;
+            held += outcome.fee;
             for (uint256 j = 0; j < outcome.numbers.length; ++j) {
                 s.trainers[project][outcome.numbers[j]].earned -= outcome.amounts[j];
+                held += outcome.amounts[j];
             }
         }
         p.escrow = outcomes[0].escrow;
+        p.pot = uint96(held - outcomes[0].escrow); // what was in it, and what was slashed since
         p.model = outcomes[0].model;
     }
 

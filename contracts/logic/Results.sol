@@ -194,15 +194,15 @@ library Results {
         uint256[] memory positions,
         RoundResult calldata result
     ) private view returns (Krum.Verdict memory) {
-        bool reference = t.scoreRule == ScoreRule.Reference;
+        bool byOwner = t.scoreRule == ScoreRule.Reference;
         return
             RoundJudge(parts.judge).judge(
                 Krum.Rules({
                     slots: t.slots,
                     faults: t.faults,
                     maxNormSquared: t.maxNormSquared,
-                    rule: reference ? t.fallbackRule : t.scoreRule,
-                    reference: reference,
+                    rule: byOwner ? t.fallbackRule : t.scoreRule,
+                    hasReference: byOwner,
                     strikeFactor: t.strikeFactor,
                     duplicateCosine: t.duplicateCosine
                 }),
@@ -324,6 +324,7 @@ library Results {
         bytes32 before = p.outcomeRound == p.round ? p.outcome : bytes32(0);
         p.outcome = link(before, outcome);
         p.outcomeRound = p.round;
+        p.outcomeIndex = p.aggregatorIndex;
     }
 
     /// @notice The chain of a round's outcomes after one more.
