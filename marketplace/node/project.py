@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.chain.circuits import digest_of
+from marketplace.chain.circuits import circuit_of, digest_of
 from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
 from marketplace.chain.types import Terms
@@ -153,7 +153,7 @@ def fetch_circuit(
     files = keys.assemble(shape, cache, vk, srs, spec.circuit.srs_kind)
     keys.proving_key(files)  # made anew from our own circuit: INTEGRITY unless it gives this verifying key
     verifier = compile_source(CONTRACT, source(files))
-    digest = digest_of(verifier, shape.slots, shape.length, files.proof_length, files.zero)
+    digest = digest_of(verifier, circuit_of(files))
     if "0x" + digest.hex() != spec.circuit.digest or registered.zero != files.zero:
         raise FairshareError(
             Reason.INTEGRITY,
