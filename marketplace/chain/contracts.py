@@ -10,7 +10,7 @@ from web3 import Web3
 from web3.contract import Contract
 
 from marketplace.chain.compile import compile_contracts
-from marketplace.chain.types import Address
+from marketplace.chain.types import NATIVE_COIN, Address
 
 MARKET = "ITrainingMarket"
 VAULT = "IStakeVault"
@@ -26,6 +26,12 @@ def interface_abi(name: str) -> list[dict[str, Any]]:
 def contract_at(web3: Web3, name: str, address: Address) -> Contract:
     """Contract object for the interface `name` at `address`; nothing is sent."""
     return web3.eth.contract(address=Web3.to_checksum_address(address), abi=interface_abi(name))
+
+
+@functools.cache
+def codec(name: str) -> Contract:
+    """Encodes and decodes for the interface `name`; it talks to no chain."""
+    return contract_at(Web3(), name, NATIVE_COIN)
 
 
 @functools.cache
