@@ -1,4 +1,4 @@
-"""What a cohort's round received, rebuilt from events: the preimage of its hash on chain (docs/protocol.md, "Arrivals")."""
+"""What a cohort's round received, rebuilt from events: the preimage of its hash on chain (`Cohort.chain`)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ NOTHING = bytes(32)  # the hash of a round in which nothing has arrived
 
 @dataclass(frozen=True)
 class Received:
-    """What the arrivals say, by slot: digests (None: nothing valid) and positions in order of arrival, from 1 (0: none)."""
+    """What the arrivals say, by slot."""
 
-    digests: tuple[bytes | None, ...]
-    positions: tuple[int, ...]
+    digests: tuple[bytes | None, ...]  # None: nothing valid
+    positions: tuple[int, ...]  # in the order of arrival, from 1; 0: nothing valid
 
     @property
     def slots(self) -> tuple[int, ...]:

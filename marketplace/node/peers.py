@@ -27,10 +27,11 @@ class PeerBook:
             raise FairshareError(
                 Reason.NOT_FOUND, f"project {self.context.project} has no aggregator {index}", "wait for one"
             )
-        if listed[index] not in self.known:
+        holder = listed[index].holder
+        if holder not in self.known:
             for joined in fetch(self.context.client, [AggregatorJoined], self.context.project):
                 self.known[joined.aggregator] = joined
-        return self.known[listed[index]]
+        return self.known[holder]
 
     def connect_to(self, index: int) -> None:
         """Connect our storage node to an aggregator's; an aggregator that cannot be reached is only reported."""

@@ -52,11 +52,9 @@ class ProjectContext:
         """d."""
         return self.circuit.shape.length
 
-    def update_context(self, round_: int, trainer: str, commitment: Point) -> UpdateContext:
-        """What a sealed update of this project is bound to."""
-        return UpdateContext(
-            self.client.chain_id, self.client.address, self.project, round_, trainer, commitment
-        )
+    def update_context(self, round_: int, trainer: str) -> UpdateContext:
+        """What a sealed update of this project is bound to; for a reference update `trainer` is the owner."""
+        return UpdateContext(self.client.chain_id, self.client.address, self.project, round_, trainer)
 
     def weights(self, model: NDArray[np.int32]) -> NDArray[np.float64]:
         """The float weights of an integer model."""
@@ -153,8 +151,8 @@ def fetch_circuit(
     files = keys.assemble(shape, cache, vk, srs, spec.circuit.srs_kind)
     keys.proving_key(files)  # made anew from our own circuit: INTEGRITY unless it gives this verifying key
     verifier = compile_source(CONTRACT, source(files))
-    digest = digest_of(verifier, circuit_of(files))
-    if "0x" + digest.hex() != spec.circuit.digest or registered.zero != files.zero:
+    ours = circuit_of(files, registered.verifier)
+    if "0x" + digest_of(verifier, ours).hex() != spec.circuit.digest or registered != ours:
         raise FairshareError(
             Reason.INTEGRITY,
             "the circuit on chain is not the one that these files and our own source give",

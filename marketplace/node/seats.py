@@ -1,4 +1,4 @@
-"""Who sits where in a round: a trainer's number, drawn into a seat = cohort * K + slot (contracts/libraries/Rounds.sol)."""
+"""Who sits where in a round: trainers' numbers, drawn into seats, cohort * K + slot (contracts/libraries/Rounds.sol)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from marketplace.chain.client import MarketClient
-from marketplace.chain.types import Address, Project
+from marketplace.chain.types import NATIVE_COIN, Address, Project
 from marketplace.protocol.draw import permute, seat_of
 
 
@@ -37,7 +37,7 @@ def seat_in_round(state: Project, slots: int, round_: int, number: int) -> Seat 
 
 
 def number_in_seat(state: Project, round_: int, seat: int) -> int | None:
-    """The number of the trainer in a seat; None where it is empty. A trainer that left keeps its number."""
+    """The number of the trainer in a seat; None where it is empty. Who left leaves the seat empty on chain, too."""
     if seat >= state.drawn_from:
         return None
     return permute(round_seed(state.seed, round_), seat, state.drawn_from) if state.drawn else seat
@@ -51,8 +51,10 @@ def cohort_numbers(state: Project, slots: int, round_: int, cohort: int) -> tupl
 def cohort_trainers(
     client: MarketClient, project: int, state: Project, slots: int, round_: int, cohort: int
 ) -> tuple[Address | None, ...]:
-    """The trainers' addresses by slot of a cohort; `state`: the project's, once it is active."""
-    return tuple(
-        None if number is None else client.trainer(project, number).holder
-        for number in cohort_numbers(state, slots, round_, cohort)
-    )
+    """The trainers' addresses by slot of a cohort; None where nobody sits, or the trainer has left.
+
+    `state`: the project's, once it is active.
+    """
+    numbers = cohort_numbers(state, slots, round_, cohort)
+    holders = [None if number is None else client.trainer(project, number).holder for number in numbers]
+    return tuple(None if holder == NATIVE_COIN else holder for holder in holders)

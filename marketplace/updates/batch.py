@@ -1,4 +1,4 @@
-"""The list behind an aggregator's batch: signed digests by slot, published as a file (docs/protocol.md, "Files on IPFS").
+"""The list behind an aggregator's batch: signed digests by slot, published as a file.
 
 Canonical JSON: {"entries": [{"blob", "digest", "signature", "slot"}, ..], "version": 1}, slots ascending, bytes in hex.
 The chain holds the root over digests and signatures, and the file's CID.
