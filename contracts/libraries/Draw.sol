@@ -32,4 +32,21 @@ library Draw {
         }
         return index;
     }
+
+    /// @notice The index that `permute` takes to `value`.
+    function inverse(bytes32 seed, uint256 value, uint256 size) internal pure returns (uint256) {
+        if (value >= size) revert IndexOutOfRange(value, size);
+        uint256 side = Math.sqrt(size, Math.Rounding.Ceil);
+        unchecked {
+            do {
+                (uint256 left, uint256 right) = (value / side, value % side);
+                for (uint256 round = ROUNDS; round > 0; --round) {
+                    uint256 mix = uint256(Hashes.efficientKeccak256(seed, bytes32(left * ROUNDS + round - 1))) % side;
+                    (left, right) = ((right + side - mix) % side, left);
+                }
+                value = left * side + right;
+            } while (value >= size);
+        }
+        return value;
+    }
 }

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IReputationRegistry} from "../interfaces/IReputationRegistry.sol";
+import {IStakeVault} from "../interfaces/IStakeVault.sol";
+import {ITrainingMarket, Membership as Member, Project, Status, Terms} from "../interfaces/ITrainingMarket.sol";
+import {MarketState, Parts} from "../libraries/MarketState.sol";
+import {Payments} from "../libraries/Payments.sol";
+import {Rounds} from "../libraries/Rounds.sol";
+
+/// @title How a project is settled, and how what it owes is paid out
+/// @notice Called by TrainingMarket with its own storage.
+/// @dev The reveal bond stays out of escrow and credit. Once it is decided whose it is, it counts in `_owed`: the
+/// owner's where the validation set was revealed, or the project did not run to its end; else forfeited (`settle`).
+library Settling {
+    uint256 private constant WHOLE_ROUND = 1e6; // of a contribution in the registry
+
+    /// @notice ITrainingMarket.reveal.
+    function reveal(MarketState storage s, uint256 project, bytes32 validation, bytes32 salt) external {
+        Project storage p = Rounds.inStatus(s, project, Status.Closing);
+        if (msg.sender != p.owner) revert ITrainingMarket.NotOwner(project, msg.sender);
+        if (keccak256(abi.encode(validation, salt)) != s.terms[project].validation) {
+            revert ITrainingMarket.NotTheValidationSet();
+        }
+        p.revealed = true;
+        emit ITrainingMarket.ValidationRevealed(project, validation, salt);
+    }
+
+    /// @notice ITrainingMarket.settle.
+    /// @dev A project is Closing as well where its last aggregator failed in the midst of a round.
+    function settle(MarketState storage s, uint256 project) external {
+        Project storage p = Rounds.inStatus(s, project, Status.Closing);
+        Rounds.requireUnchallenged(s, project);
+        Rounds.requireFrom(p.challengeDeadline);
+        if (p.aggregatorIndex == p.aggregatorCount) {
+            Rounds.end(s, project, Status.Halted);
+        } else {
+            if (!p.revealed) _forfeit(p, s.terms[project].revealBond);
+            Rounds.end(s, project, Status.Settled);
+        }
+    }
+
+    /// @notice ITrainingMarket.release.
+    /// @dev Who has lost all of its stake has no record to be written.
+    function release(MarketState storage s, Parts calldata parts, uint256 project) external {
+        Status status = s.projects[project].status;
+        if (status != Status.Settled && status != Status.Cancelled && status != Status.Halted) {
+            revert ITrainingMarket.WrongStatus(project, status);
+        }
+        Member storage member = s.members[project][msg.sender];
+        uint256 amount = member.locked;
+        if (amount == 0) revert ITrainingMarket.NothingToRelease(project, msg.sender);
+        member.locked = 0;
+        emit ITrainingMarket.Released(project, msg.sender, amount);
+        IStakeVault(parts.vault).unlock(s.terms[project].token, msg.sender, amount);
+        _record(s, parts, project, member);
+    }
+
+    /// @notice ITrainingMarket.claim.
+    /// @dev Internal, for gas: it is called more often than anything else.
+    function claim(MarketState storage s, uint256 project, address account) internal returns (uint256 amount) {
+        Project storage p = s.projects[project];
+        if (Rounds.provisional(s, project)) {
+            Rounds.requireUnchallenged(s, project);
+            // Before the round is over nobody knows until when it can be challenged.
+            uint256 until = block.timestamp < p.challengeDeadline ? p.challengeDeadline : p.resultDeadline;
+            revert ITrainingMarket.TooEarly(until, block.timestamp);
+        }
+        amount = _owed(s, project, account);
+        s.members[project][account].claimed += uint96(amount); // fits: a project's amounts do together (TermsCheck)
+        if (account == p.owner) {
+            amount += p.ownerCredit;
+            p.ownerCredit = 0;
+        }
+        if (amount == 0) revert ITrainingMarket.NothingToClaim(project, account);
+        emit ITrainingMarket.Claimed(project, account, amount);
+        Payments.push(s.terms[project].token, account, amount);
+    }
+
+    /// @notice ITrainingMarket.claimable.
+    function claimable(MarketState storage s, uint256 project, address account) internal view returns (uint256 amount) {
+        Project storage p = s.projects[project];
+        amount = _owed(s, project, account);
+        if (account == p.owner) amount += p.ownerCredit;
+    }
+
+    /// @dev What an account has earned and not claimed; the owner's credit is apart.
+    function _owed(MarketState storage s, uint256 project, address account) private view returns (uint256 amount) {
+        Project storage p = s.projects[project];
+        Member memory member = s.members[project][account];
+        Status status = p.status;
+        bool revealed = p.revealed;
+        if (member.number != 0) {
+            amount = s.trainers[project][member.number - 1].earned;
+            if (!revealed && !member.left && status == Status.Settled) amount += p.bonus;
+        } else if (member.index != 0) {
+            amount = s.aggregators[project][member.index - 1].earned;
+        }
+        if (account == p.owner && (revealed || status == Status.Cancelled || status == Status.Halted)) {
+            amount += s.terms[project].revealBond;
+        }
+        amount -= member.claimed;
+    }
+
+    /// @dev In equal parts to the trainers that have not left, the rest to the owner. Where there is nothing to share,
+    /// the set counts as revealed: so no claim has to look for a bonus.
+    function _forfeit(Project storage p, uint256 bond) private {
+        uint256 trainers = p.trainerCount;
+        uint256 bonus = trainers == 0 ? 0 : bond / trainers;
+        if (bonus == 0) {
+            p.revealed = true;
+        } else {
+            p.bonus = uint96(bonus);
+            p.ownerCredit += uint96(bond - bonus * trainers);
+        }
+    }
+
+    /// @dev The registry counts in whole rounds: a trainer's share of the reward times T, an aggregator's results.
+    function _record(MarketState storage s, Parts calldata parts, uint256 project, Member storage member) private {
+        Terms storage t = s.terms[project];
+        IReputationRegistry registry = IReputationRegistry(parts.reputation);
+        if (member.number != 0) {
+            uint256 earned = s.trainers[project][member.number - 1].earned;
+            uint256 contribution = (earned * t.rounds * WHOLE_ROUND) / t.reward;
+            if (contribution != 0) registry.recordTrainer(project, msg.sender, contribution);
+        } else {
+            uint256 fee = t.aggregatorFee;
+            uint256 earned = s.aggregators[project][member.index - 1].earned;
+            if (fee != 0 && earned != 0) registry.recordAggregator(project, msg.sender, earned / fee);
+        }
+    }
+}
