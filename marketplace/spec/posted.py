@@ -60,7 +60,7 @@ class CircuitSection(Section):
     """
 
     digest: Digest
-    slots: Annotated[int, Field(ge=3, le=17)]
+    slots: Annotated[int, Field(ge=3, le=16)]
     length: Annotated[int, Field(ge=1)]
     srs_kind: Literal["test", "ceremony"]
     vk: Cid

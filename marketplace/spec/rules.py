@@ -17,6 +17,7 @@ from marketplace.spec.sections import (
     StakesSection,
     TrainingSection,
 )
+from zk.shape import MAX_SLOTS
 
 MAX_AGGREGATORS = 8  # of a project: contracts/libraries/TermsCheck.sol
 
@@ -52,6 +53,8 @@ def least_max_norm_squared(clip_norm: float, scale_bits: int, divisor: int, leng
 
 def check_sections(spec: Sections) -> None:
     """Raise BAD_SPEC, naming the field, where sections contradict one another."""
+    if inputs(spec) > MAX_SLOTS:
+        raise bad_field("cohort.slots", f"with the reference rule at most {MAX_SLOTS - 1} are possible")
     _check_cohort(spec.cohort)
     _check_windows(spec.rounds)
     _check_amounts(spec)
@@ -77,8 +80,6 @@ def _check_windows(rounds: RoundsSection) -> None:
         raise bad_field(
             "rounds.batch_window", "it must end before submit_window, for those who are not in the batch"
         )
-    if rounds.answer_window > rounds.result_window:
-        raise bad_field("rounds.answer_window", "it is longer than result_window, in which complaints come")
     if rounds.challenge_window > rounds.submit_window:
         raise bad_field(
             "rounds.challenge_window", "it is longer than submit_window: two rounds would be in doubt at once"
@@ -103,10 +104,10 @@ def _check_amounts(spec: Sections) -> None:
         raise bad_field(
             "stakes.complaint_deposit", "it is more than a trainer's stake, from which it is paid"
         )
-    if stakes.complaint_deposit * inputs(spec) > stakes.aggregator:
+    if stakes.complaint_deposit * (cohort.faults + 1) > stakes.aggregator:
         raise bad_field(
             "stakes.complaint_deposit",
-            f"an aggregator's bond must hold {inputs(spec)} of it, to complain about a whole cohort",
+            f"an aggregator's bond must hold {cohort.faults + 1} of it, to complain about as many as break a round",
         )
 
 
@@ -116,8 +117,10 @@ def _check_scoring(scoring: ScoringSection, stakes: StakesSection) -> None:
     if scoring.strike_slash and not stakes.trainer:
         raise bad_field("scoring.strike_slash", "there is no stake to slash: stakes.trainer is 0")
     if scoring.rule == "reference":
+        if not scoring.reference_share:
+            raise bad_field("scoring.reference_share", "at 0 the reference counts for nothing")
         return
-    if scoring.fallback_rule != scoring.rule:
+    if scoring.fallback_rule != "projection":
         raise bad_field("scoring.fallback_rule", "only the reference rule has one; leave it out")
     if scoring.reference_share:
         raise bad_field("scoring.reference_share", "only the reference rule has one; leave it out")

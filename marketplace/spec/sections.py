@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from marketplace.spec.amounts import Amount
 
 YEAR_S = 366 * 24 * 3600
-MAX_COHORTS = 15
+MAX_ROUNDS, MAX_COHORTS, MAX_TRAINERS = 65_000, 15, 1 << 24  # contracts/libraries/TermsCheck.sol
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{64}\z")]
 Address = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-fA-F]{40}\z"), AfterValidator(str.lower)]
@@ -81,7 +81,7 @@ class TrainingSection(Section):
 class RoundsSection(Section):
     """T and the windows, in seconds. `batch_window` 0: no batches."""
 
-    count: Annotated[int, Field(ge=1, le=65_535)]
+    count: Annotated[int, Field(ge=1, le=MAX_ROUNDS)]
     join_window: Window
     submit_window: Window  # from the round's opening
     batch_window: Annotated[int, Field(ge=0, le=YEAR_S)] = 0  # from the round's opening
@@ -98,7 +98,7 @@ class CohortSection(Section):
     slots: Annotated[int, Field(ge=3, le=16)]
     faults: Annotated[int, Field(ge=0)]
     cohorts: Annotated[int, Field(ge=1, le=MAX_COHORTS)] = 1
-    trainers: Annotated[int, Field(ge=1, lt=2**32)] = Field(
+    trainers: Annotated[int, Field(ge=1, le=MAX_TRAINERS)] = Field(
         default_factory=lambda fields: fields["slots"] * fields["cohorts"]
     )
 
@@ -126,7 +126,7 @@ class ScoringSection(Section):
     """How contributions are scored and faults punished (docs/protocol.md, "From G to pay")."""
 
     rule: Rule = "reference"
-    fallback_rule: FallbackRule = Field(default_factory=lambda fields: _fallback(fields["rule"]))
+    fallback_rule: FallbackRule = "projection"  # for the rest of a pot, and where no reference was posted
     reference_share: Annotated[int, Field(ge=0, le=10_000)] = Field(  # basis points of a pot
         default_factory=lambda fields: 8000 if fields["rule"] == "reference" else 0
     )
@@ -164,7 +164,3 @@ def _half(fields: dict[str, Any], *names: str) -> int:
     """Half of the shortest of these windows."""
     shortest: int = min(fields[name] for name in names)
     return max(1, shortest // 2)
-
-
-def _fallback(rule: Rule) -> FallbackRule:
-    return "projection" if rule == "reference" else rule
