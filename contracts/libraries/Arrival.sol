@@ -122,17 +122,26 @@ library Arrival {
         }
         bytes32 root = _root(arrivals);
         if (root != c.batchRoot) revert ITrainingMarket.WrongArrivals(root, c.batchRoot);
+        bytes32[] memory hashes = _signedHashes(project, p.round, arrivals.batch);
         uint256 i = 0;
         for (uint256 slot = 0; i < wanted; ++slot) {
             if (!batched.has(slot)) continue;
-            bytes32 digest = arrivals.batch[i];
-            bytes calldata signature = arrivals.signatures[i++];
+            uint256 entry = i++;
             if (uint256(c.submitted).has(slot)) continue;
-            if (!_isSigned(received.holders[slot], signedHash(project, p.round, digest), signature)) continue;
+            if (!_isSigned(received.holders[slot], hashes[entry], arrivals.signatures[entry])) continue;
             received.slots |= 1 << slot;
-            received.digests[slot] = digest;
+            received.digests[slot] = arrivals.batch[entry];
             received.positions[slot] = ++at.position;
         }
+    }
+
+    function _signedHashes(
+        uint256 project,
+        uint256 round,
+        bytes32[] calldata digests
+    ) private view returns (bytes32[] memory hashes) {
+        hashes = new bytes32[](digests.length);
+        for (uint256 i = 0; i < digests.length; ++i) hashes[i] = signedHash(project, round, digests[i]);
     }
 
     function _root(Arrivals calldata arrivals) private pure returns (bytes32) {

@@ -49,16 +49,28 @@ library Complaints {
         uint256 locked = s.members[project][msg.sender].locked;
         uint256 needed = uint256(t.complaintDeposit) * (slots | c.complained).count();
         if (locked < needed) revert ITrainingMarket.DepositTooSmall(locked, needed);
-        for (uint256 slot = 0; slot <= t.slots; ++slot) {
-            if (!slots.has(slot)) continue;
-            s.complaints[project][place(round, cohort, slot)] =
-                slot == t.slots ? p.referenceDigest : received.digests[slot];
-        }
         c.complained |= uint16(slots);
         p.answerDeadline = uint40(block.timestamp + t.answerWindow);
         // Set from the last complaint of a turn, of which the time is bounded: nobody can stall by complaining.
         p.resultDeadline = p.answerDeadline + t.resultWindow;
         emit ITrainingMarket.UpdatesComplained(project, round, cohort, slots, p.answerDeadline);
+        _keep(s, project, cohort, slots, received.digests);
+    }
+
+    /// @dev What an answer must open.
+    function _keep(
+        MarketState storage s,
+        uint256 project,
+        uint256 cohort,
+        uint256 slots,
+        bytes32[] memory digests
+    ) private {
+        Project storage p = s.projects[project];
+        for (uint256 slot = 0; slot <= digests.length; ++slot) {
+            if (!slots.has(slot)) continue;
+            s.complaints[project][place(p.round, cohort, slot)] =
+                slot == digests.length ? p.referenceDigest : digests[slot];
+        }
     }
 
     /// @notice ITrainingMarket.answer.
