@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eth_abi.abi import encode
+from eth_utils.abi import collapse_if_tuple
 from web3 import Web3
 from web3.contract import Contract
 
+from marketplace.chain.artifacts import Artifact
 from marketplace.chain.compile import compile_contracts
 from marketplace.chain.types import NATIVE_COIN, Address
 
@@ -38,3 +41,14 @@ def codec(name: str) -> Contract:
 def abi_entry(name: str, kind: str, member: str) -> Mapping[str, Any]:
     """The `kind` ("event", "function") called `member` in the ABI of `name`."""
     return next(entry for entry in interface_abi(name) if entry["type"] == kind and entry["name"] == member)
+
+
+def encoded_constructor(artifact: Artifact, arguments: Sequence[Any]) -> bytes:
+    """A constructor's arguments as they follow the creation code."""
+    kinds = [
+        collapse_if_tuple(parameter)
+        for entry in artifact.abi
+        if entry["type"] == "constructor"
+        for parameter in entry["inputs"]
+    ]
+    return bytes(encode(kinds, arguments))
