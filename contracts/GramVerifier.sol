@@ -130,33 +130,75 @@ contract GramVerifier is IGramVerifier {
         if (!merged.isWithin(present) || merged >> slots != 0) revert InvalidMerged(merged);
         _requireLength(gram.length, (slots * (slots + 1)) / 2);
         _requireFieldElements(gram);
-        moved = model;
         G1 memory minusZero = BN254.negate(zero);
+        uint256[4] memory terms = [model.x, model.y, 0, 0];
         for (uint256 i = 0; i < slots; ++i) {
             if (merged.has(i)) {
-                moved = BN254.add(BN254.add(moved, _point(commitments, i)), minusZero);
+                (terms[2], terms[3]) = _point(commitments, i);
+                BN254.accumulate(terms);
+                (terms[2], terms[3]) = (minusZero.x, minusZero.y);
+                BN254.accumulate(terms);
             } else if (!present.has(i)) {
-                G1 memory point = _point(commitments, i);
-                if (point.x != zero.x || point.y != zero.y) revert CommitmentMismatch(i);
+                (uint256 x, uint256 y) = _point(commitments, i);
+                if (x != zero.x || y != zero.y) revert CommitmentMismatch(i);
             }
         }
+        return G1(terms[0], terms[1]);
     }
 
     function _requireFieldElements(uint256[] calldata numbers) private pure {
-        for (uint256 i = 0; i < numbers.length; ++i) {
-            if (numbers[i] >= BN254.SCALAR_MODULUS) revert NotAFieldElement(i, numbers[i]);
+        uint256 order = BN254.SCALAR_MODULUS;
+        uint256 at;
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let end := add(numbers.offset, shl(5, numbers.length))
+            for {
+                at := numbers.offset
+            } lt(at, end) {
+                at := add(at, 0x20)
+            } {
+                if iszero(lt(calldataload(at), order)) {
+                    break
+                }
+            }
+            at := shr(5, sub(at, numbers.offset))
         }
+        if (at != numbers.length) revert NotAFieldElement(at, numbers[at]);
     }
 
+    /// @dev Any answer but a clean `true` ends in one error of ours.
     function _requireProof(address verifier, uint256[] calldata gram, bytes calldata proof) private view {
-        // Low level, so that any answer but a clean `true` ends in one error of ours.
-        // solhint-disable-next-line avoid-low-level-calls
-        (bool ok, bytes memory answer) = verifier.staticcall(abi.encodeCall(IEzklVerifier.verifyProof, (proof, gram)));
-        if (!ok || answer.length != 32 || abi.decode(answer, (uint256)) != 1) revert ProofRejected(verifier);
+        bytes4 selector = IEzklVerifier.verifyProof.selector;
+        bool accepted;
+        // The call is laid out by hand: the compiler would copy the numbers one by one.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            let padded := and(add(proof.length, 0x1f), not(0x1f))
+            let list := add(input, add(0x64, padded)) // of the numbers
+            mstore(input, selector)
+            mstore(add(input, 0x04), 0x40)
+            mstore(add(input, 0x24), add(0x60, padded))
+            mstore(add(input, 0x44), proof.length)
+            mstore(sub(list, 0x20), 0) // the padding, before the proof covers what it needs
+            calldatacopy(add(input, 0x64), proof.offset, proof.length)
+            mstore(list, gram.length)
+            calldatacopy(add(list, 0x20), gram.offset, shl(5, gram.length))
+            let size := add(sub(list, input), shl(5, add(gram.length, 1)))
+            accepted := staticcall(gas(), verifier, input, size, 0x00, 0x20)
+            accepted := and(accepted, and(eq(returndatasize(), 0x20), eq(mload(0x00), 1)))
+        }
+        if (!accepted) revert ProofRejected(verifier);
     }
 
-    function _point(bytes calldata commitments, uint256 slot) private pure returns (G1 memory) {
-        return abi.decode(commitments[slot * POINT_BYTES:(slot + 1) * POINT_BYTES], (G1));
+    /// @dev C_slot; the caller has checked the length.
+    function _point(bytes calldata commitments, uint256 slot) private pure returns (uint256 x, uint256 y) {
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let at := add(commitments.offset, shl(6, slot))
+            x := calldataload(at)
+            y := calldataload(add(at, 0x20))
+        }
     }
 
     function _requireLength(uint256 given, uint256 expected) private pure {

@@ -21,8 +21,8 @@ interface IGramVerifier {
 
     /// @notice The verifier's address has no code.
     error NoCode(address verifier);
-    /// @notice A number of the circuit is out of range: slots 1 to 16, logrows 1 to 28, length 1 to 2^logrows, room for a
-    /// point a slot.
+    /// @notice A number of the circuit is out of range: slots 1 to 16, logrows 1 to 28, length 1 to 2^logrows, room for
+    /// a point a slot.
     error InvalidCircuit(uint256 slots, uint256 logrows, uint256 length, uint256 proofLength);
     /// @notice The commitment of the zero vector is not on the curve.
     error InvalidZero(uint256 x, uint256 y);

@@ -58,6 +58,16 @@ library BN254 {
         if (!ok) revert CurveOperationFailed(address(uint160(EC_ADD)));
     }
 
+    /// @notice Adds in place, without new memory: the point in the first two words becomes its sum with the other one.
+    function accumulate(uint256[4] memory terms) internal view {
+        bool ok;
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            ok := staticcall(gas(), EC_ADD, terms, 0x80, terms, 0x40)
+        }
+        if (!ok) revert CurveOperationFailed(address(uint160(EC_ADD)));
+    }
+
     /// @notice factor * a.
     function mul(G1 memory a, uint256 factor) internal view returns (G1 memory product) {
         uint256[3] memory input = [a.x, a.y, factor];
