@@ -113,6 +113,7 @@ library Membership {
         if (msg.sender != p.owner && (block.timestamp < p.joinDeadline || startable)) {
             revert ITrainingMarket.CannotCancel(project, msg.sender);
         }
+        p.ownerCredit = s.terms[project].revealBond;
         Rounds.end(s, project, Status.Cancelled);
     }
 

@@ -10,19 +10,21 @@ import {Rounds} from "../libraries/Rounds.sol";
 
 /// @title How a project is settled, and how what it owes is paid out
 /// @notice Called by TrainingMarket with its own storage.
-/// @dev The reveal bond stays out of escrow and credit. Once it is decided whose it is, it counts in `_owed`: the
-/// owner's where the validation set was revealed, or the project did not run to its end; else forfeited (`settle`).
+/// @dev The reveal bond is never in escrow. It is the owner's again once the project is cancelled or halted, or the
+/// validation set revealed; else `settle` shares it out.
 library Settling {
     uint256 private constant WHOLE_ROUND = 1e6; // of a contribution in the registry
 
     /// @notice ITrainingMarket.reveal.
+    /// @dev Once; it stays revealed where the last round is undone after it.
     function reveal(MarketState storage s, uint256 project, bytes32 validation, bytes32 salt) external {
         Project storage p = Rounds.inStatus(s, project, Status.Closing);
+        Terms storage t = s.terms[project];
+        if (p.revealed) revert ITrainingMarket.WrongStatus(project, Status.Closing);
         if (msg.sender != p.owner) revert ITrainingMarket.NotOwner(project, msg.sender);
-        if (keccak256(abi.encode(validation, salt)) != s.terms[project].validation) {
-            revert ITrainingMarket.NotTheValidationSet();
-        }
+        if (keccak256(abi.encode(validation, salt)) != t.validation) revert ITrainingMarket.NotTheValidationSet();
         p.revealed = true;
+        p.ownerCredit += t.revealBond;
         emit ITrainingMarket.ValidationRevealed(project, validation, salt);
     }
 
@@ -96,23 +98,19 @@ library Settling {
         } else if (member.index != 0) {
             amount = s.aggregators[project][member.index - 1].earned;
         }
-        if (account == p.owner && (revealed || status == Status.Cancelled || status == Status.Halted)) {
-            amount += s.terms[project].revealBond;
-        }
+        // A halted project owes its reveal bond back; a cancelled one has credited it.
+        if (status == Status.Halted && !revealed && account == p.owner) amount += s.terms[project].revealBond;
         amount -= member.claimed;
     }
 
     /// @dev In equal parts to the trainers that have not left, the rest to the owner. Where there is nothing to share,
-    /// the set counts as revealed: so no claim has to look for a bonus.
+    /// the set counts as revealed: no claim has to look for a bonus then.
     function _forfeit(Project storage p, uint256 bond) private {
         uint256 trainers = p.trainerCount;
         uint256 bonus = trainers == 0 ? 0 : bond / trainers;
-        if (bonus == 0) {
-            p.revealed = true;
-        } else {
-            p.bonus = uint96(bonus);
-            p.ownerCredit += uint96(bond - bonus * trainers);
-        }
+        p.revealed = bonus == 0;
+        if (bonus != 0) p.bonus = uint96(bonus);
+        if (bond != 0) p.ownerCredit += uint96(bond - bonus * trainers);
     }
 
     /// @dev The registry counts in whole rounds: a trainer's share of the reward times T, an aggregator's results.
