@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from marketplace.chain.client import MarketClient
-from marketplace.chain.events import BatchPosted, UpdateSubmitted, fetch
+from marketplace.chain.events import BatchPosted, Event, UpdateSubmitted, fetch
 from marketplace.chain.types import Arrivals
 from marketplace.errors import FairshareError, Reason
 from marketplace.protocol.digests import chain_batch, chain_transaction
@@ -46,10 +46,11 @@ def arrivals(
     Raises INTEGRITY where the list is not the posted one, or the events are not those of the chain's hash.
     """
     at = client.latest_block().number if block is None else block
+    found: list[Event] = fetch(client, [UpdateSubmitted, BatchPosted], project, round, to_block=at)
     events = [
         event
-        for event in fetch(client, [UpdateSubmitted, BatchPosted], project, round, to_block=at)
-        if event.cohort == cohort
+        for event in found
+        if isinstance(event, UpdateSubmitted | BatchPosted) and event.cohort == cohort
     ]
     rebuilt, chain = rebuild(events, batch)
     held = client.cohort(project, cohort, block=at)

@@ -52,11 +52,15 @@ def standing_of(context: ProjectContext, project: Project, block: Block) -> Stan
         return Standing(block, context.terms, project, seeded_at=seeded)
     if project.status not in (Status.ACTIVE, Status.CLOSING):
         return Standing(block, context.terms, project)
+    closed = project.status is Status.ACTIVE and block.timestamp >= project.submit_deadline
     return Standing(
         block,
         context.terms,
         project,
-        tuple(client.cohort(number, index, block=block.number) for index in range(project.cohorts)),
+        tuple(
+            client.cohort(number, index, block=block.number)
+            for index in range(project.cohorts if closed else 0)
+        ),
         client.challenge(number, block=block.number),
     )
 

@@ -1,4 +1,4 @@
-"""Who sits where in a round: trainers' numbers, drawn into seats, cohort * K + slot (contracts/libraries/Rounds.sol)."""
+"""Who sits where in a round: trainers' numbers drawn into seats, cohort * K + slot (contracts/libraries/Rounds.sol)."""
 
 from __future__ import annotations
 
