@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {Record} from "../interfaces/IReputationRegistry.sol";
 
 /// @title The score's integers. Twin: marketplace/protocol/reputation.py
-/// @dev With H the half-life and g(t) = 2^n * (1 + r / H) at the time t = n * H + r, a record keeps in its field `score`
+/// @dev H: the half-life. g(t) = 2^n * (1 + r / H) at the time t = n * H + r. A record keeps in its field `score`
 /// a weight: the sum of the contributions times g of their times, divided by 2^n of its last write. The score at t is
 /// weight / g(t). As g depends on the clock alone (2^(t / H), linear between whole half-lives), nobody slows the decay
 /// by writing often.
