@@ -43,7 +43,7 @@ library KzgOpening {
         (numerator, denominator, normSquared) = _sum(packed, 8 * width, step, z - 1, R);
         uint256 power = z;
         for (uint256 k = 0; k < logrows; ++k) power = mulmod(power, power, R);
-        // For z = 0 and for roots of unity, which no keccak will ever give, there is no answer, rather than a wrong one.
+        // z = 0 and roots of unity, which no keccak will ever give, have no answer here, rather than a wrong one.
         uint256 inverse = BN254.invert(mulmod(denominator, 1 << logrows, R));
         assert(inverse != 0);
         value = mulmod(mulmod(numerator, inverse, R), addmod(power, R - 1, R), R);
@@ -62,7 +62,7 @@ library KzgOpening {
         return BN254.pairsToOne(BN254.add(left, BN254.mul(proof, z)), BN254.negate(proof), tau);
     }
 
-    /// @dev sum_j v_j / factor_j as numerator / denominator, where factor_j = z * step^j - 1; `factor` is the first one.
+    /// @dev sum_j v_j / factor_j as numerator / denominator, where factor_j = z * step^j - 1; `factor` is the first.
     /// `order`, which is R, lives on the stack: as a literal it would be copied from the code again and again.
     function _sum(
         bytes calldata packed,
