@@ -59,7 +59,7 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
     /// @inheritdoc IStakeVault
     function unbond(address token, uint256 amount) external override nonReentrant {
         if (amount == 0) revert ZeroAmount();
-        _takeFree(token, msg.sender, amount);
+        _stakes[token][msg.sender].free = _withFree(token, msg.sender, amount).free - uint128(amount);
         Unbonding storage unbonding = _unbonding[token][msg.sender];
         uint256 readyAt = block.timestamp + unbondingDelay;
         unbonding.amount += uint128(amount);
@@ -79,15 +79,15 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
 
     /// @inheritdoc IStakeVault
     function lock(address token, address account, uint256 amount) external override onlyMarket nonReentrant {
-        _takeFree(token, account, amount);
-        _stakes[token][account].locked += uint128(amount);
+        Stake memory stake = _withFree(token, account, amount);
+        _stakes[token][account] = Stake(stake.free - uint128(amount), stake.locked + uint128(amount));
         emit Locked(token, account, amount);
     }
 
     /// @inheritdoc IStakeVault
     function unlock(address token, address account, uint256 amount) external override onlyMarket nonReentrant {
-        _takeLocked(token, account, amount);
-        _stakes[token][account].free += uint128(amount);
+        Stake memory stake = _withLocked(token, account, amount);
+        _stakes[token][account] = Stake(stake.free + uint128(amount), stake.locked - uint128(amount));
         emit Unlocked(token, account, amount);
     }
 
@@ -98,7 +98,8 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         address to,
         uint256 amount
     ) external override onlyMarket nonReentrant {
-        _takeLocked(token, from, amount);
+        // Written before `to` is read: they may be one.
+        _stakes[token][from].locked = _withLocked(token, from, amount).locked - uint128(amount);
         _stakes[token][to].free += uint128(amount);
         emit Transferred(token, from, to, amount);
     }
@@ -109,7 +110,7 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         address account,
         uint256 amount
     ) external override onlyMarket nonReentrant returns (uint256 paid) {
-        _takeLocked(token, account, amount);
+        _stakes[token][account].locked = _withLocked(token, account, amount).locked - uint128(amount);
         emit Slashed(token, account, amount);
         return _pay(token, account, market, amount);
     }
@@ -158,16 +159,15 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         Payments.push(token, to, paid);
     }
 
-    /// @dev The amount fits 128 bits from here on, as in `_takeLocked`: the account has as much.
-    function _takeFree(address token, address account, uint256 amount) private {
-        uint128 free = _stakes[token][account].free;
-        if (free < amount) revert InsufficientFree(token, account, free, amount);
-        _stakes[token][account].free = free - uint128(amount);
+    /// @dev An account's stake, of which at least `amount` is free: it fits 128 bits from here on.
+    function _withFree(address token, address account, uint256 amount) private view returns (Stake memory stake) {
+        stake = _stakes[token][account];
+        if (stake.free < amount) revert InsufficientFree(token, account, stake.free, amount);
     }
 
-    function _takeLocked(address token, address account, uint256 amount) private {
-        uint128 locked = _stakes[token][account].locked;
-        if (locked < amount) revert InsufficientLocked(token, account, locked, amount);
-        _stakes[token][account].locked = locked - uint128(amount);
+    /// @dev Likewise, of which at least `amount` is locked.
+    function _withLocked(address token, address account, uint256 amount) private view returns (Stake memory stake) {
+        stake = _stakes[token][account];
+        if (stake.locked < amount) revert InsufficientLocked(token, account, stake.locked, amount);
     }
 }
