@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {ScoreRule} from "../interfaces/ITrainingMarket.sol";
 import {BN254} from "./BN254.sol";
 import {BitMask} from "./BitMask.sol";
 
@@ -23,15 +24,17 @@ library Krum {
         uint256 slots;
         uint256 faults;
         uint256 maxNormSquared;
-        bool cosine; // the score rule: cosine, else projection
+        ScoreRule rule; // Projection or Cosine: the project's, or its fallback
+        bool hasReference; // the project's rule is Reference: G has a row more, the owner's
         uint256 strikeFactor;
         uint256 duplicateCosine;
     }
 
-    /// @notice The round: masks of slots, the order of submission by slot (from 1), G's upper triangle.
+    /// @notice The round: mask of slots with an update in the proof, the order of submission by slot (from 1), G's upper
+    /// triangle.
     struct Input {
         uint256 submitted;
-        uint256 omitted;
+        bool referencePresent;
         uint256[] positions;
         uint256[] gram;
     }
@@ -51,6 +54,9 @@ library Krum {
         uint256[] scores;
         uint256[] contributions;
         uint256 total;
+        uint256[] referenceContributions;
+        uint256 referenceTotal;
+        bool byReference; // the reference counts
     }
 
     /// @dev What is computed once over the pairs of present slots.
@@ -84,8 +90,9 @@ library Krum {
         Input memory input,
         Claims memory claims
     ) internal pure returns (Verdict memory verdict) {
-        if (input.gram.length != (rules.slots * (rules.slots + 1)) / 2) {
-            revert WrongLength(input.gram.length, (rules.slots * (rules.slots + 1)) / 2);
+        uint256 inputs = rules.slots + (rules.hasReference ? 1 : 0);
+        if (input.gram.length != (inputs * (inputs + 1)) / 2) {
+            revert WrongLength(input.gram.length, (inputs * (inputs + 1)) / 2);
         }
         if (claims.neighbours.length != rules.slots) revert WrongLength(claims.neighbours.length, rules.slots);
         Pairs memory pairs;
@@ -93,6 +100,7 @@ library Krum {
         (verdict.present, oversized, pairs.normsSquared) = _sizes(rules, input);
         verdict.scores = new uint256[](rules.slots);
         verdict.contributions = new uint256[](rules.slots);
+        verdict.referenceContributions = new uint256[](rules.slots);
         verdict.struck = oversized;
         pairs.count = verdict.present.count();
         if (pairs.count < quorum(rules.slots, rules.faults)) {
@@ -107,7 +115,7 @@ library Krum {
             revert WrongMedianScore(claims.medianScoreSlot);
         }
         verdict.struck |= _strikes(rules, verdict, verdict.scores[claims.medianScoreSlot]);
-        _contribute(rules, claims, verdict, pairs);
+        _contribute(rules, input, claims, verdict, pairs);
     }
 
     /// @dev Step 1: present and oversized slots, and G's diagonal.
@@ -116,7 +124,7 @@ library Krum {
         Input memory input
     ) private pure returns (uint256 present, uint256 oversized, uint256[] memory normsSquared) {
         normsSquared = new uint256[](rules.slots);
-        uint256 judged = input.submitted & ~input.omitted;
+        uint256 judged = input.submitted;
         uint256 cell = 0;
         for (uint256 i = 0; i < rules.slots; ++i) {
             if (judged.has(i)) {
@@ -124,7 +132,7 @@ library Krum {
                 if (input.gram[cell] > rules.maxNormSquared) oversized |= 1 << i;
                 else present |= 1 << i;
             }
-            cell += rules.slots - i;
+            cell += rules.slots - i + (rules.hasReference ? 1 : 0);
         }
     }
 
@@ -151,7 +159,7 @@ library Krum {
         unchecked {
             for (uint256 i = 0; i < slots; ++i) {
                 if ((present >> i) & 1 == 0) continue;
-                uint256 cell = i * slots - (i * (i + 1)) / 2; // of G_ij: cell + j
+                uint256 cell = _row(rules, i); // of G_ij: cell + j
                 if ((merged >> i) & 1 == 1) pairs.dots[i] += int256(pairs.normsSquared[i]);
                 for (uint256 j = i + 1; j < slots; ++j) {
                     if ((present >> j) & 1 == 0) continue;
@@ -286,9 +294,29 @@ library Krum {
         }
     }
 
+    /// @dev Where row i of the upper triangle starts, less i: G_ij is at _row(i) + j.
+    function _row(Rules memory rules, uint256 i) private pure returns (uint256) {
+        uint256 inputs = rules.slots + (rules.hasReference ? 1 : 0);
+        return i * inputs - (i * (i + 1)) / 2;
+    }
+
+    /// @dev Step 8b: <q_i, q_ref> where it is positive and possible for vectors in range, else 0.
+    function _alongReference(
+        Rules memory rules,
+        Input memory input,
+        uint256 i,
+        uint256 normSquared,
+        uint256 reference_
+    ) private pure returns (uint256) {
+        uint256 inner = input.gram[_row(rules, i) + rules.slots];
+        if (inner > rules.maxNormSquared || inner * inner > normSquared * reference_) return 0;
+        return inner;
+    }
+
     /// @dev Steps 7 to 9.
     function _contribute(
         Rules memory rules,
+        Input memory input,
         Claims memory claims,
         Verdict memory verdict,
         Pairs memory pairs
@@ -303,13 +331,24 @@ library Krum {
         }
         uint256 median = norms[claims.medianNormSlot];
         uint256 paid = claims.merged & ~pairs.copies;
+        // An owner's update beyond the bound, or of nothing, is no reference.
+        uint256 ownSquare = input.referencePresent ? input.gram[input.gram.length - 1] : 0;
+        verdict.byReference = rules.hasReference && ownSquare != 0 && ownSquare <= rules.maxNormSquared;
         for (uint256 i = 0; i < rules.slots; ++i) {
-            if (!paid.has(i) || norms[i] == 0 || pairs.dots[i] <= 0) continue;
-            uint256 dot = uint256(pairs.dots[i]); // positive, below 2^67
-            uint256 contribution =
-                rules.cosine ? (dot << COSINE_SHIFT) / norms[i] : (dot * Math.min(norms[i], median)) / norms[i];
-            verdict.contributions[i] = contribution;
-            verdict.total += contribution;
+            if (!paid.has(i) || norms[i] == 0) continue;
+            uint256 capped = Math.min(norms[i], median);
+            if (pairs.dots[i] > 0) {
+                uint256 dot = uint256(pairs.dots[i]); // below 2^67
+                bool cosine = rules.rule == ScoreRule.Cosine;
+                uint256 contribution = cosine ? (dot << COSINE_SHIFT) / norms[i] : (dot * capped) / norms[i];
+                verdict.contributions[i] = contribution;
+                verdict.total += contribution;
+            }
+            if (verdict.byReference) {
+                uint256 along = _alongReference(rules, input, i, pairs.normsSquared[i], ownSquare);
+                verdict.referenceContributions[i] = (along * capped) / norms[i];
+                verdict.referenceTotal += verdict.referenceContributions[i];
+            }
         }
     }
 }
