@@ -6,6 +6,7 @@ import math
 from typing import Protocol
 
 from marketplace.protocol.fixed_point import MODEL_LIMIT, UPDATE_LIMIT
+from marketplace.protocol.shares import divisor, round_budget
 from marketplace.spec.amounts import MAX_AMOUNT
 from marketplace.spec.problems import bad_field
 from marketplace.spec.sections import (
@@ -90,7 +91,7 @@ def _check_amounts(spec: Sections) -> None:
     cohort, reward, stakes = spec.cohort, spec.reward, spec.stakes
     if reward.amount == 0:
         raise bad_field("reward.amount", "the reward is nothing")
-    if reward.amount // spec.rounds.count // cohort.cohorts <= reward.aggregator_fee:
+    if round_budget(reward.amount, spec.rounds.count, cohort.cohorts, reward.aggregator_fee) <= 0:
         raise bad_field(
             "reward.aggregator_fee", "the fees of all rounds leave nothing of the reward for the trainers"
         )
@@ -156,4 +157,4 @@ def inputs(spec: Sections) -> int:
 
 def divisor_of(spec: Sections) -> int:
     """m: how many updates a round merges at most."""
-    return spec.cohort.cohorts * (spec.cohort.slots - spec.cohort.faults)
+    return divisor(spec.cohort.cohorts, spec.cohort.slots, spec.cohort.faults)

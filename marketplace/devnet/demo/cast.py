@@ -10,11 +10,11 @@ from marketplace.owner.draft import faults_of
 
 HONEST = "honest"
 NO_ATTACK = "none"
-TRAINER_ATTACKS = ("sign-flip", "scale", "random", "zero", "label-flip", "copy", "absent")
+TRAINER_ATTACKS = ("sign-flip", "scale", "random", "zero", "label-flip", "copy", "absent", "withhold-update")
 AGGREGATOR_ATTACKS = ("tamper-aggregate", "withhold")
 DEFAULT_ATTACKS = ("sign-flip", "copy", "label-flip")
 AGGREGATORS = 2  # one in reserve
-FEWEST_TRAINERS, MOST_TRAINERS = 3, 16
+FEWEST_TRAINERS, MOST_TRAINERS = 3, 15  # and the reference: 16 inputs are what a circuit takes
 
 
 @dataclass(frozen=True)

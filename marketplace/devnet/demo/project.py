@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from marketplace.devnet.data import Parts
 from marketplace.devnet.demo.cast import Cast
 from marketplace.errors import FairshareError, Reason
 from marketplace.spec import ProjectFile, template
@@ -14,6 +14,8 @@ SUBMIT_S = 120  # a round goes on as soon as everybody has submitted
 SUBMIT_S_WITH_ABSENT = 25  # every round waits this long for those who never submit
 RESULT_S = 180
 RESULT_S_WITH_BAD_AGGREGATOR = 45  # until the one in reserve takes over
+ANSWER_S = 12  # shorter than a proof takes: a complaint that nobody answers costs no time
+CHALLENGE_S = 6  # shorter than a round's training
 
 _MODELS = {
     "digits": {"kind": "softmax", "features": 64, "classes": 10},
@@ -48,7 +50,7 @@ def check_dataset(name: str) -> str:
     return name
 
 
-def project_file(plan: Plan, evaluation: Path) -> ProjectFile:
+def project_file(plan: Plan, parts: Parts) -> ProjectFile:
     """The project of a plan. Raises BAD_SPEC, TOO_LARGE."""
     model = _MODELS[plan.dataset]
     document = ProjectFile.from_toml(template(str(model["kind"]))).model_dump(exclude_none=True)
@@ -62,7 +64,10 @@ def project_file(plan: Plan, evaluation: Path) -> ProjectFile:
         "join_window": JOIN_S,
         "submit_window": SUBMIT_S_WITH_ABSENT if absent else SUBMIT_S,
         "result_window": RESULT_S_WITH_BAD_AGGREGATOR if bad_aggregator else RESULT_S,
+        "answer_window": ANSWER_S,
+        "challenge_window": CHALLENGE_S,
     }
-    document["cohort"] = {"trainers": len(plan.cast.trainers), "faults": plan.cast.faults}
-    document["evaluation"] = {"file": str(evaluation)}
+    document["cohort"] = {"slots": len(plan.cast.trainers), "faults": plan.cast.faults}
+    document["evaluation"] = {"file": str(parts.evaluation)}
+    document["validation"] = {"file": str(parts.validation)}
     return ProjectFile.model_validate(document)
