@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from web3.types import BlockIdentifier
+
 from marketplace.chain.types import Block, Cohort, Membership, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
@@ -60,7 +62,7 @@ class TrainerDaemon(ProjectDaemon):
         return self._membership().trainer_number
 
     def _membership(self, block: Block | None = None) -> Membership:
-        at = "latest" if block is None else block.number
+        at: BlockIdentifier = "latest" if block is None else block.number
         return self.context.client.membership(self.context.project, self.sender.address, block=at)
 
     def _member(self, block: Block) -> int:

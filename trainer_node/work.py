@@ -54,7 +54,7 @@ def prepare(
     sealed = seal(pack_update(update), commitment, aggregator_key, context.update_context(round_, trainer))
     return Prepared.of(
         round_,
-        update_digest(commitment, trainer),
+        update_digest(*commitment, trainer),
         aggregator_index,
         Own(update, commitment, sealed.blob, sealed.content_key),
     )

@@ -9,12 +9,9 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.events import BatchPosted, Event, UpdateSubmitted, fetch
 from marketplace.chain.types import Arrivals
 from marketplace.errors import FairshareError, Reason
-from marketplace.protocol.digests import chain_batch, chain_transaction
+from marketplace.protocol.digests import BATCH, EMPTY_CHAIN, chain_batch, chain_transaction
 from marketplace.protocol.krum import mask, members
 from marketplace.updates.batch import Batch
-
-BATCH = 0xFF  # in `Arrivals.order`, where the batch arrived
-NOTHING = bytes(32)  # the hash of a round in which nothing has arrived
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def arrivals(
     ]
     rebuilt, chain = rebuild(events, batch)
     held = client.cohort(project, cohort, block=at)
-    if (held.chain if held.round == round else NOTHING) != chain:
+    if (held.chain if held.round == round else EMPTY_CHAIN) != chain:
         raise FairshareError(
             Reason.INTEGRITY,
             f"the submissions that the endpoint serves for round {round} are not those that the chain holds",
@@ -65,7 +62,7 @@ def arrivals(
 
 def rebuild(events: Iterable[UpdateSubmitted | BatchPosted], batch: Batch | None) -> tuple[Arrivals, bytes]:
     """The arrivals of one cohort's events, in the chain's order, and their hash."""
-    chain, order, digests, posted = NOTHING, bytearray(), [], False
+    chain, order, digests, posted = EMPTY_CHAIN, bytearray(), [], False
     for event in events:
         if isinstance(event, BatchPosted):
             if batch is not None and (batch.root, batch.slots) != (event.root, event.slots):

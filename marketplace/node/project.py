@@ -102,13 +102,16 @@ def load_project(
 
 def rules_of(terms: Terms) -> Rules:
     """What the terms say about judging a round."""
+    by_owner = terms.score_rule is ScoreRule.REFERENCE
     return Rules(
-        terms.slots,
-        terms.faults,
-        terms.max_norm_squared,
-        ScoreRule(terms.score_rule),
-        terms.strike_factor,
-        terms.duplicate_cosine,
+        slots=terms.slots,
+        faults=terms.faults,
+        max_norm_squared=terms.max_norm_squared,
+        score_rule=terms.fallback_rule if by_owner else terms.score_rule,
+        reference=by_owner,
+        reference_share=terms.reference_share,
+        strike_factor=terms.strike_factor,
+        duplicate_cosine=terms.duplicate_cosine,
     )
 
 

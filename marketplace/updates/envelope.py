@@ -162,7 +162,7 @@ def open_update(
             Reason.INTEGRITY, f"the sealed update has {len(blob)} bytes where {wanted} are due"
         )
     commitment = commitment_of(blob)
-    if update_digest(commitment, context.trainer) != digest:
+    if update_digest(*commitment, context.trainer) != digest:
         raise FairshareError(Reason.INTEGRITY, "the sealed update's commitment is not the one submitted")
     content_key = key.open_box(blob[_KEY_AT:_NONCE_AT] if sealed_key is None else sealed_key)
     if len(content_key) != KEY_BYTES:
