@@ -38,7 +38,7 @@ Stay = Annotated[bool, typer.Option("--serve", help="Then stay and serve it, as 
 def new(
     directory: Annotated[Path, typer.Argument(metavar="DIR")],
     kind: Annotated[str, typer.Option("--task", help="softmax or mlp.")] = "softmax",
-    trainers: Annotated[int, typer.Option("--trainers", min=3, max=16, help="K, all in every round.")] = 10,
+    trainers: Annotated[int, typer.Option("--trainers", min=3, max=15, help="K, all in every round.")] = 10,
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=65_535, help="T.")] = 5,
 ) -> None:
     """Write a project.toml to fill in."""

@@ -78,7 +78,8 @@ def load_evaluation(path: Path, sha256: str, task: Task) -> Dataset:
 
 def load_validation(path: Path, task: Task) -> ValidationSet:
     """The validation set in an .npz. Raises BAD_DATA."""
-    return ValidationSet(path, digest_of(cid_of(path.read_bytes())), load_npz(path, task))
+    dataset = load_npz(path, task)  # first: it says what is wrong with the file
+    return ValidationSet(path, digest_of(cid_of(path.read_bytes())), dataset)
 
 
 def _evaluation(file: ProjectFile, folder: Path, task: Task) -> tuple[Path | None, str]:

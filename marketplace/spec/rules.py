@@ -20,6 +20,7 @@ from marketplace.spec.sections import (
 )
 from zk.shape import MAX_SLOTS
 
+SATURATION = 16  # by how much an honest update's length may exceed what one int16 entry holds
 MAX_AGGREGATORS = 8  # of a project: contracts/libraries/TermsCheck.sol
 
 
@@ -133,8 +134,7 @@ def check_arithmetic(spec: Sections, scale_bits: int, max_norm_squared: int, len
     """Raise BAD_SPEC where the fixed point cannot hold what training may give."""
     m = divisor_of(spec)
     least = least_max_norm_squared(spec.training.clip_norm, scale_bits, m, length)
-    # At least this many entries of an update as long as clip_norm would have to be at the limit.
-    if math.ldexp(spec.training.clip_norm, scale_bits) / m > UPDATE_LIMIT * max(4.0, math.sqrt(length) / 2):
+    if math.ldexp(spec.training.clip_norm, scale_bits) / m > SATURATION * UPDATE_LIMIT:
         raise bad_field(
             "arithmetic.scale_bits",
             "updates as long as training.clip_norm would be cut off at int16: use fewer",

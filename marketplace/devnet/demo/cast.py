@@ -11,6 +11,7 @@ from marketplace.owner.draft import faults_of
 HONEST = "honest"
 NO_ATTACK = "none"
 TRAINER_ATTACKS = ("sign-flip", "scale", "random", "zero", "label-flip", "copy", "absent", "withhold-update")
+ROLE_NAMES = {"withhold-update": "withhold"}  # of a trainer's attack where it is not ours
 AGGREGATOR_ATTACKS = ("tamper-aggregate", "withhold")
 DEFAULT_ATTACKS = ("sign-flip", "copy", "label-flip")
 AGGREGATORS = 2  # one in reserve

@@ -16,7 +16,7 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_contracts
 from marketplace.devnet.data import write_parts
 from marketplace.devnet.demo import outcome
-from marketplace.devnet.demo.cast import HONEST
+from marketplace.devnet.demo.cast import HONEST, ROLE_NAMES
 from marketplace.devnet.demo.project import Plan, project_file
 from marketplace.devnet.demo.screen import Screen, screen
 from marketplace.devnet.demo.story import LogReader, Part, Story
@@ -36,7 +36,6 @@ from zk import keys
 
 PROJECT = 1  # the first of a new market
 OWNER = "owner"
-_ATTACK_OPTIONS = {"withhold-update": "withhold"}  # where role and demo name an attack differently
 _POST_S = 120.0
 _AUDIT_S = 300.0
 _CLAIM_S = 60.0  # for everybody to collect what is theirs after the end
@@ -181,7 +180,7 @@ def _start_aggregator(stage: _Stage, index: int) -> None:
 
 
 def _attack(behaviour: str) -> list[str]:
-    return [] if behaviour == HONEST else ["--attack", _ATTACK_OPTIONS.get(behaviour, behaviour)]
+    return [] if behaviour == HONEST else ["--attack", ROLE_NAMES.get(behaviour, behaviour)]
 
 
 def _post(stage: _Stage) -> None:
