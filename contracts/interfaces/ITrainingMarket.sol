@@ -502,12 +502,7 @@ interface ITrainingMarket {
 
     /// @notice Challenges the previous round: its model cannot be had, or (`kind` Proof, OnDemand projects) its result
     /// of `cohort` is to be proved. Locks `complaintDeposit` of the caller's free stake.
-    function challenge(
-        uint256 project,
-        ChallengeKind kind,
-        uint256 cohort,
-        Outcome[] calldata outcomes
-    ) external;
+    function challenge(uint256 project, ChallengeKind kind, uint256 cohort, Outcome[] calldata outcomes) external;
 
     /// @notice Answers a challenge of the model with the model.
     function answerModel(uint256 project, Opening calldata opening) external;

@@ -28,8 +28,9 @@ library Arrival {
         uint256 next; // of `Arrivals.digests`
     }
 
-    bytes32 private constant DOMAIN =
-        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+    bytes32 private constant DOMAIN = keccak256(
+        "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+    );
     bytes32 private constant NAME = keccak256("Fairshare");
     bytes32 private constant VERSION = keccak256("1");
     bytes32 private constant SUBMISSION = keccak256("Submission(uint256 project,uint16 round,bytes32 digest)");
@@ -55,7 +56,8 @@ library Arrival {
     /// @notice EIP-712 hash of a submission that is handed to the aggregator.
     function signedHash(uint256 project, uint256 round, bytes32 digest) internal view returns (bytes32) {
         bytes32 domain = keccak256(abi.encode(DOMAIN, NAME, VERSION, block.chainid, address(this)));
-        return keccak256(abi.encodePacked("\x19\x01", domain, keccak256(abi.encode(SUBMISSION, project, round, digest))));
+        return
+            keccak256(abi.encodePacked("\x19\x01", domain, keccak256(abi.encode(SUBMISSION, project, round, digest))));
     }
 
     /// @notice Reads the preimage of a cohort's chain; reverts where it is none.

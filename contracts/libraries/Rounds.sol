@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {ChallengeKind, Cohort, ITrainingMarket, Project, ScoreRule, Status, Terms} from "../interfaces/ITrainingMarket.sol";
+import {
+    ChallengeKind,
+    Cohort,
+    ITrainingMarket,
+    Project,
+    ScoreRule,
+    Status,
+    Terms
+} from "../interfaces/ITrainingMarket.sol";
 import {BitMask} from "./BitMask.sol";
 import {Draw} from "./Draw.sol";
 import {Krum} from "./Krum.sol";
@@ -123,11 +131,7 @@ library Rounds {
     }
 
     /// @notice The project, which must be in this status.
-    function inStatus(
-        MarketState storage s,
-        uint256 project,
-        Status status
-    ) internal view returns (Project storage p) {
+    function inStatus(MarketState storage s, uint256 project, Status status) internal view returns (Project storage p) {
         p = s.projects[project];
         if (p.status != status) revert ITrainingMarket.WrongStatus(project, p.status);
     }

@@ -168,12 +168,7 @@ library Challenges {
         return Results.slash(s, parts, project, accused, type(uint96).max);
     }
 
-    function _revert(
-        MarketState storage s,
-        Project storage p,
-        uint256 project,
-        Outcome[] calldata outcomes
-    ) private {
+    function _revert(MarketState storage s, Project storage p, uint256 project, Outcome[] calldata outcomes) private {
         uint256 held = uint256(p.escrow) + p.pot;
         for (uint256 i = 0; i < outcomes.length; ++i) {
             Outcome calldata outcome = outcomes[i];

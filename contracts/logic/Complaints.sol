@@ -88,10 +88,8 @@ library Complaints {
         if (!uint256(c.complained).has(at[2])) revert ITrainingMarket.NothingToAnswer(at[2]);
         address holder = _holder(s, p, project, at);
         if (!BN254.isOnCurve(commitment)) revert ITrainingMarket.NotOnCurve(commitment.x, commitment.y);
-        if (
-            Arrival.digestOf(commitment.x, commitment.y, holder) !=
-            s.complaints[project][place(at[0], at[1], at[2])]
-        ) revert ITrainingMarket.DigestMismatch(at[2]);
+        if (Arrival.digestOf(commitment.x, commitment.y, holder) != s.complaints[project][place(at[0], at[1], at[2])])
+            revert ITrainingMarket.DigestMismatch(at[2]);
         uint256 norm = IGramVerifier(parts.gramVerifier).open(
             s.terms[project].circuit,
             commitment,
@@ -102,15 +100,7 @@ library Complaints {
         if (norm > s.terms[project].maxNormSquared) revert ITrainingMarket.OpeningRejected();
         c.complained &= ~uint16(1 << at[2]);
         c.answered |= uint16(1 << at[2]);
-        emit ITrainingMarket.UpdateAnswered(
-            project,
-            at[0],
-            at[1],
-            at[2],
-            commitment.x,
-            commitment.y,
-            opening.packed
-        );
+        emit ITrainingMarket.UpdateAnswered(project, at[0], at[1], at[2], commitment.x, commitment.y, opening.packed);
         _pay(s, parts, project, s.aggregators[project][p.aggregatorIndex].holder, holder);
     }
 

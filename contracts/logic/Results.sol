@@ -83,13 +83,7 @@ library Results {
 
     /// @notice ITrainingMarket.skip.
     /// @dev A batch that a stand-in cannot open does not keep it from skipping.
-    function skip(
-        MarketState storage s,
-        Parts memory parts,
-        uint256 project,
-        uint256 round,
-        uint256 cohort
-    ) external {
+    function skip(MarketState storage s, Parts memory parts, uint256 project, uint256 round, uint256 cohort) external {
         Project storage p = Rounds.inRound(s, project, round);
         Rounds.requireUnchallenged(s, project);
         Rounds.requireFrom(p.submitDeadline);
