@@ -129,6 +129,20 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ITrainingMarket
+    function submitSigned(
+        uint256 project,
+        uint256 round,
+        uint256 seat,
+        address trainer,
+        bytes32 digest,
+        bytes32 blob,
+        bytes calldata signature
+    ) external override nonReentrant {
+        Submissions.Submission memory submission = Submissions.Submission(trainer, digest, blob);
+        Submissions.submitSigned(_state, project, round, seat, submission, signature);
+    }
+
+    /// @inheritdoc ITrainingMarket
     function submitReference(
         uint256 project,
         uint256 round,

@@ -369,6 +369,8 @@ interface ITrainingMarket {
     error NotSubmitted(uint256 slot);
     /// @notice A digest of 0 names nothing.
     error InvalidDigest();
+    /// @notice The signature is not the trainer's, for this round.
+    error NotSigned(address trainer);
     /// @notice The project takes no batches, or one is posted, or its mask is empty or out of range.
     error InvalidBatch(uint256 slots);
     /// @notice The arrivals are not those of this cohort's round.
@@ -450,6 +452,18 @@ interface ITrainingMarket {
     /// window has closed, so that nobody can copy it.
     /// @param blob sha2-256 digest of the sealed update's CIDv0.
     function submit(uint256 project, uint256 round, uint256 seat, bytes32 digest, bytes32 blob) external;
+
+    /// @notice `submit` of a trainer that has signed `signedHash`, sent by anybody: for wallets that are contracts
+    /// (ERC-1271), and for trainers whose gas somebody else pays.
+    function submitSigned(
+        uint256 project,
+        uint256 round,
+        uint256 seat,
+        address trainer,
+        bytes32 digest,
+        bytes32 blob,
+        bytes calldata signature
+    ) external;
 
     /// @notice The owner's reference update of a round, likewise; before the submit deadline.
     function submitReference(uint256 project, uint256 round, bytes32 digest, bytes32 blob) external;
@@ -564,7 +578,7 @@ interface ITrainingMarket {
         uint256 slot
     ) external view returns (bytes32 digest);
 
-    /// @notice The EIP-712 hash that a trainer signs for a batch.
+    /// @notice The EIP-712 hash that a trainer signs for a batch, or for `submitSigned`.
     function signedHash(uint256 project, uint256 round, bytes32 digest) external view returns (bytes32);
 
     /// @notice The stake vault.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {Arrivals, Cohort, ITrainingMarket, Project} from "../interfaces/ITrainingMarket.sol";
 import {BitMask} from "./BitMask.sol";
@@ -35,8 +34,6 @@ library Arrival {
     bytes32 private constant VERSION = keccak256("1");
     bytes32 private constant SUBMISSION = keccak256("Submission(uint256 project,uint16 round,bytes32 digest)");
     uint8 private constant BATCH = 0xff;
-    /// @dev A wallet that needs more has no valid signature: none can make a result too dear.
-    uint256 private constant WALLET_GAS = 60_000;
 
     /// @notice The chain after a submission by transaction.
     function afterTransaction(bytes32 chain, uint256 slot, bytes32 digest) internal pure returns (bytes32) {
@@ -152,20 +149,10 @@ library Arrival {
         return keccak256(abi.encode(arrivals.batch, signatures));
     }
 
-    /// @dev An account's key, or a wallet's word by ERC-1271 within bounds of gas and answer.
-    function _isSigned(address holder, bytes32 hash, bytes calldata signature) private view returns (bool signed) {
-        if (holder == address(0)) return false;
-        if (holder.code.length == 0) {
-            (address signer, ECDSA.RecoverError error, ) = ECDSA.tryRecoverCalldata(hash, signature);
-            return error == ECDSA.RecoverError.NoError && signer == holder;
-        }
-        bytes memory question = abi.encodeCall(IERC1271.isValidSignature, (hash, signature));
-        bytes32 magic = bytes32(IERC1271.isValidSignature.selector);
-        // At most one word of the answer is copied, whatever the wallet returns.
-        assembly ("memory-safe") {
-            mstore(0, 0)
-            let ok := staticcall(WALLET_GAS, holder, add(question, 32), mload(question), 0, 32)
-            signed := and(and(ok, gt(returndatasize(), 31)), eq(mload(0), magic))
-        }
+    /// @dev By an account's key only, whatever code the account has: a wallet could change its word between the batch
+    /// and the result, and so keep a round from its result. Wallets' signatures are relayed (`submitSigned`).
+    function _isSigned(address holder, bytes32 hash, bytes calldata signature) private pure returns (bool) {
+        (address signer, ECDSA.RecoverError error, ) = ECDSA.tryRecoverCalldata(hash, signature);
+        return error == ECDSA.RecoverError.NoError && signer == holder;
     }
 }

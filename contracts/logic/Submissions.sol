@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Cohort, ITrainingMarket, Membership, Project, ScoreRule, Terms} from "../interfaces/ITrainingMarket.sol";
 import {Arrival} from "../libraries/Arrival.sol";
 import {BitMask} from "../libraries/BitMask.sol";
@@ -14,6 +15,13 @@ library Submissions {
 
     uint256 private constant SEALED_KEY_BYTES = 80;
 
+    /// @notice Whose submission, its digest, and the sealed update's CIDv0 digest.
+    struct Submission {
+        address trainer;
+        bytes32 digest;
+        bytes32 blob;
+    }
+
     /// @notice ITrainingMarket.submit.
     function submit(
         MarketState storage s,
@@ -23,19 +31,23 @@ library Submissions {
         bytes32 digest,
         bytes32 blob
     ) external {
-        Project storage p = Rounds.inRound(s, project, round);
-        Rounds.requireBefore(p.submitDeadline);
-        if (digest == 0) revert ITrainingMarket.InvalidDigest();
-        uint256 slots = s.terms[project].slots;
-        uint256 slot = seat % slots;
-        Cohort storage c = Rounds.cohort(s, project, seat / slots);
-        _requireSeat(s, p, project, round, seat);
-        if (uint256(c.submitted).has(slot)) revert ITrainingMarket.AlreadySubmitted(slot);
-        c.submitted |= uint16(1 << slot);
-        c.chain = Arrival.afterTransaction(c.chain, slot, digest);
-        emit ITrainingMarket.UpdateSubmitted(project, round, msg.sender, seat / slots, slot, digest, blob);
-        // Only the last seat of a cohort can be the last awaited one.
-        if (uint256(c.submitted).count() >= slots || p.trainerCount < slots) Rounds.closeIfComplete(s, project);
+        _submit(s, project, round, seat, Submission(msg.sender, digest, blob));
+    }
+
+    /// @notice ITrainingMarket.submitSigned.
+    function submitSigned(
+        MarketState storage s,
+        uint256 project,
+        uint256 round,
+        uint256 seat,
+        Submission memory submission,
+        bytes memory signature
+    ) external {
+        bytes32 hash = Arrival.signedHash(project, round, submission.digest);
+        if (!SignatureChecker.isValidSignatureNow(submission.trainer, hash, signature)) {
+            revert ITrainingMarket.NotSigned(submission.trainer);
+        }
+        _submit(s, project, round, seat, submission);
     }
 
     /// @notice ITrainingMarket.submitReference.
@@ -97,17 +109,48 @@ library Submissions {
         emit ITrainingMarket.KeyResealed(project, round, msg.sender, p.aggregatorIndex, sealedKey);
     }
 
+    function _submit(
+        MarketState storage s,
+        uint256 project,
+        uint256 round,
+        uint256 seat,
+        Submission memory submission
+    ) private {
+        Project storage p = Rounds.inRound(s, project, round);
+        Rounds.requireBefore(p.submitDeadline);
+        if (submission.digest == 0) revert ITrainingMarket.InvalidDigest();
+        uint256 slots = s.terms[project].slots;
+        uint256 slot = seat % slots;
+        Cohort storage c = Rounds.cohort(s, project, seat / slots);
+        _requireSeat(s, p, project, round, seat, submission.trainer);
+        if (uint256(c.submitted).has(slot)) revert ITrainingMarket.AlreadySubmitted(slot);
+        c.submitted |= uint16(1 << slot);
+        c.chain = Arrival.afterTransaction(c.chain, slot, submission.digest);
+        emit ITrainingMarket.UpdateSubmitted(
+            project,
+            round,
+            submission.trainer,
+            seat / slots,
+            slot,
+            submission.digest,
+            submission.blob
+        );
+        // Only the last seat of a cohort can be the last awaited one.
+        if (uint256(c.submitted).count() >= slots || p.trainerCount < slots) Rounds.closeIfComplete(s, project);
+    }
+
     function _requireSeat(
         MarketState storage s,
         Project storage p,
         uint256 project,
         uint256 round,
-        uint256 seat
+        uint256 seat,
+        address trainer
     ) private view {
-        Membership storage m = s.members[project][msg.sender];
+        Membership storage m = s.members[project][trainer];
         uint256 number = Rounds.number(p, round, seat);
         if (number == Rounds.NONE || m.left || m.number != number + 1) {
-            revert ITrainingMarket.NotYourSeat(seat, msg.sender);
+            revert ITrainingMarket.NotYourSeat(seat, trainer);
         }
     }
 }

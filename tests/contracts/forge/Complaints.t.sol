@@ -2,7 +2,14 @@
 pragma solidity 0.8.30;
 
 import {IGramVerifier} from "../../../contracts/interfaces/IGramVerifier.sol";
-import {Arrivals, ITrainingMarket, Opening, Project, Status, Terms} from "../../../contracts/interfaces/ITrainingMarket.sol";
+import {
+    Arrivals,
+    ITrainingMarket,
+    Opening,
+    Project,
+    Status,
+    Terms
+} from "../../../contracts/interfaces/ITrainingMarket.sol";
 import {G1} from "../../../contracts/libraries/BN254.sol";
 import {MarketFixture} from "./support/MarketFixture.sol";
 

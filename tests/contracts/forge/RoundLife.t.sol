@@ -134,11 +134,7 @@ contract RoundLifeTest is MarketFixture {
         _close(project);
         vm.prank(aggregators[1]);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                ITrainingMarket.NotCurrentAggregator.selector,
-                aggregators[1],
-                aggregators[0]
-            )
+            abi.encodeWithSelector(ITrainingMarket.NotCurrentAggregator.selector, aggregators[1], aggregators[0])
         );
         market.postResult(project, result);
         uint256 deadline = market.projectOf(project).resultDeadline;

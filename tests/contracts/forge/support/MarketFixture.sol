@@ -222,7 +222,7 @@ abstract contract MarketFixture is TestBase {
         if (slot != 0xff) digests[project][cohort].push(digest);
     }
 
-    function _arrivals(uint256 project, uint256 cohort) internal view returns (Arrivals memory arrivals) {
+    function _arrivals(uint256 project, uint256 cohort) internal view virtual returns (Arrivals memory arrivals) {
         if (roundOfArrivals[project] != market.projectOf(project).round) return arrivals;
         arrivals.order = orders[project][cohort];
         arrivals.digests = digests[project][cohort];
@@ -300,7 +300,7 @@ abstract contract MarketFixture is TestBase {
         uint256 project,
         uint256 cohort,
         uint256[] memory gram
-    ) internal view returns (Krum.Input memory input) {
+    ) internal view virtual returns (Krum.Input memory input) {
         Project memory p = market.projectOf(project);
         Cohort memory c = market.cohortOf(project, cohort);
         input.submitted = uint256(c.submitted & ~c.complained);
@@ -430,10 +430,8 @@ abstract contract MarketFixture is TestBase {
         Project memory p = market.projectOf(project);
         Terms memory t = market.termsOf(project);
         owed = uint256(p.escrow) + p.pot + p.ownerCredit;
-        bool bondHeld = !p.revealed &&
-            p.status != Status.Settled &&
-            p.status != Status.Halted &&
-            p.status != Status.Cancelled;
+        bool bondHeld =
+            !p.revealed && p.status != Status.Settled && p.status != Status.Halted && p.status != Status.Cancelled;
         if (bondHeld) owed += t.revealBond;
         for (uint256 i = 0; i < t.trainers; ++i) {
             Account memory account = market.trainerOf(project, i);
