@@ -208,17 +208,6 @@ contract SettlingTest is MarketFixture {
         vm.assertEq(address(market).balance, 0, "nothing is kept");
     }
 
-    function testGasOfAClaim() external {
-        uint256 project = _active(address(0));
-        _playOut(project);
-        vm.deal(trainers[1], 1); // an account that exists
-        vm.prank(trainers[1]);
-        uint256 before = gasleft();
-        market.claim(project, trainers[1]);
-        // With the transaction's own cost (21,000 and 600 of calldata); the accounts here are warm or cold as they come.
-        vm.assertLe(before - gasleft() + 21_600, 50_000, "gas");
-    }
-
     // reveal
 
     function testTheRevealBondComesBack() external {
