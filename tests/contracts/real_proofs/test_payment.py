@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from marketplace.chain.events import TrainerPaid, TrainerStruck, fetch
 from marketplace.chain.types import NATIVE_COIN, ScoreRule
-from marketplace.devnet.anvil import public_account
+from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.protocol import shares
-from tests.contracts.real_proofs.statements import CLASSES, FEATURES, SLOTS, Verifier
 from tests.support import market_run as run
+from tests.support.circuits import circuit_cache
 from zk.commit import Committer
+
+SLOTS, FEATURES, CLASSES = 5, 3, 2
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[run.Stage]:
+    with Anvil(accounts=20) as anvil:
+        yield run.set_stage(anvil.url, circuit_cache(), slots=SLOTS, length=(FEATURES + 1) * CLASSES)
 
 
 @pytest.mark.parametrize("rule", list(ScoreRule), ids=lambda rule: rule.name.lower())
-def test_two_rounds_are_settled_as_python_says(chain: Verifier, rule: ScoreRule) -> None:
+def test_two_rounds_are_settled_as_python_says(stage: run.Stage, rule: ScoreRule) -> None:
     """Slot 0 is struck in both rounds, and in the second one slot 3 copies slot 1."""
     spec = run.spec_for(
-        chain.stage,
+        stage,
         task={"features": FEATURES, "classes": CLASSES},
         rounds={"count": 2},
         scoring={"rule": rule.name.lower()},
     )
-    play = run.post(chain.stage, public_account(0), spec)
+    play = run.post(stage, public_account(0), spec)
     run.gather(play, trainers=SLOTS, aggregators=1)
     run.start(play)
     client, trainers = play.client, [run.address_of(account) for account in play.trainers]
@@ -70,4 +80,4 @@ def test_two_rounds_are_settled_as_python_says(chain: Verifier, rule: ScoreRule)
     assert [client.trainer_record(trainer).contribution for trainer in trainers] == [
         a + b for a, b in zip(before, earned, strict=True)
     ]
-    assert client.project(play.project).model == Committer(chain.files).commit(play.model)
+    assert client.project(play.project).model == Committer(stage.files).commit(play.model)
