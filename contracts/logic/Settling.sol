@@ -68,13 +68,17 @@ library Settling {
             uint256 until = block.timestamp < p.challengeDeadline ? p.challengeDeadline : p.resultDeadline;
             revert ITrainingMarket.TooEarly(until, block.timestamp);
         }
-        amount = _owed(s, project, account);
-        s.members[project][account].claimed += uint96(amount); // fits: a project's amounts do together (TermsCheck)
+        Member storage member = s.members[project][account];
+        uint256 earned = _earned(s, p, project, member);
+        uint256 credit = 0;
         if (account == p.owner) {
-            amount += p.ownerCredit;
+            earned += _bondBack(s, p, project);
+            credit = p.ownerCredit;
             p.ownerCredit = 0;
         }
+        amount = earned + credit - member.claimed;
         if (amount == 0) revert ITrainingMarket.NothingToClaim(project, account);
+        member.claimed = uint96(earned); // fits: all amounts of a project do together (TermsCheck)
         emit ITrainingMarket.Claimed(project, account, amount);
         Payments.push(s.terms[project].token, account, amount);
     }
@@ -82,25 +86,31 @@ library Settling {
     /// @notice ITrainingMarket.claimable.
     function claimable(MarketState storage s, uint256 project, address account) internal view returns (uint256 amount) {
         Project storage p = s.projects[project];
-        amount = _owed(s, project, account);
-        if (account == p.owner) amount += p.ownerCredit;
+        Member storage member = s.members[project][account];
+        amount = _earned(s, p, project, member);
+        if (account == p.owner) amount += _bondBack(s, p, project) + p.ownerCredit;
+        amount -= member.claimed;
     }
 
-    /// @dev What an account has earned and not claimed; the owner's credit is apart.
-    function _owed(MarketState storage s, uint256 project, address account) private view returns (uint256 amount) {
-        Project storage p = s.projects[project];
-        Member memory member = s.members[project][account];
-        Status status = p.status;
-        bool revealed = p.revealed;
-        if (member.number != 0) {
-            amount = s.trainers[project][member.number - 1].earned;
-            if (!revealed && !member.left && status == Status.Settled) amount += p.bonus;
+    /// @dev In all, the bonus included.
+    function _earned(
+        MarketState storage s,
+        Project storage p,
+        uint256 project,
+        Member storage member
+    ) private view returns (uint256 earned) {
+        uint256 number = member.number;
+        if (number != 0) {
+            earned = s.trainers[project][number - 1].earned;
+            if (!p.revealed && p.status == Status.Settled && !member.left) earned += p.bonus;
         } else if (member.index != 0) {
-            amount = s.aggregators[project][member.index - 1].earned;
+            earned = s.aggregators[project][member.index - 1].earned;
         }
-        // A halted project owes its reveal bond back; a cancelled one has credited it.
-        if (status == Status.Halted && !revealed && account == p.owner) amount += s.terms[project].revealBond;
-        amount -= member.claimed;
+    }
+
+    /// @dev The reveal bond of a halted project, of which nothing was revealed.
+    function _bondBack(MarketState storage s, Project storage p, uint256 project) private view returns (uint256) {
+        return p.status == Status.Halted && !p.revealed ? s.terms[project].revealBond : 0;
     }
 
     /// @dev In equal parts to the trainers that have not left, the rest to the owner. Where there is nothing to share,
