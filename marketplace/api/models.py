@@ -328,7 +328,7 @@ class Payouts(Answer):
 
 
 class AccountShown(Part):
-    """An account's part in a project. `claimed`: of what it earned as a member; `claimable`: with the owner's refund."""
+    """An account's part in a project. `claimable`: with the owner's refund."""
 
     account: Address
     claimed: Amount
