@@ -8,6 +8,12 @@ contract Drawer {
     function permute(bytes32 seed, uint256 index, uint256 size) external pure returns (uint256) {
         return Draw.permute(seed, index, size);
     }
+
+    function gasOf(bytes32 seed, uint256 index, uint256 size) external view returns (uint256 used) {
+        used = gasleft();
+        Draw.permute(seed, index, size);
+        used -= gasleft();
+    }
 }
 
 /// @notice The draw of seats. tests/unit/protocol/test_draw.py reads the table of this file for its twin.
@@ -148,10 +154,7 @@ contract DrawTest is TestBase {
     function _meanGas(uint256 size, uint256 count) private view returns (uint256) {
         uint256 used = 0;
         for (uint256 index = 0; index < count; ++index) {
-            bytes32 seed = keccak256(abi.encode(size, index));
-            uint256 before = gasleft();
-            Draw.permute(seed, (index * 7919) % size, size);
-            used += before - gasleft();
+            used += _drawer.gasOf(keccak256(abi.encode(size, index)), (index * 7919) % size, size);
         }
         return used / count;
     }
