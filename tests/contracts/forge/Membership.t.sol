@@ -6,13 +6,14 @@ import {
     ITrainingMarket,
     Membership as Member,
     Project,
+    RoundResult,
     Status,
     Terms
 } from "../../../contracts/interfaces/ITrainingMarket.sol";
 import {IStakeVault} from "../../../contracts/interfaces/IStakeVault.sol";
 import {Payments, Permit} from "../../../contracts/libraries/Payments.sol";
 import {MarketFixture} from "./support/MarketFixture.sol";
-import {PlainToken} from "./support/Tokens.sol";
+import {PermitToken, PlainToken} from "./support/Tokens.sol";
 
 /// @notice Who takes part: places, stakes, lists, leaving in every state.
 contract MembershipTest is MarketFixture {
@@ -52,6 +53,37 @@ contract MembershipTest is MarketFixture {
         vm.expectRevert(); // neither tokens nor an allowance
         vm.prank(owner);
         market.create(t, none);
+    }
+
+    /// The approval comes with the call, and it does not matter if somebody else hands it in first.
+    function testCreateByPermit() external {
+        uint256 key = 77;
+        owner = vm.addr(key);
+        PermitToken token = new PermitToken();
+        token.mint(owner, 2 * uint256(REWARD));
+        Terms memory t = _terms(address(token));
+        for (uint256 nonce = 0; nonce < 2; ++nonce) {
+            Permit memory permit;
+            permit.deadline = block.timestamp;
+            bytes32 asked = keccak256(
+                abi.encode(
+                    keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"),
+                    owner,
+                    address(market),
+                    REWARD,
+                    nonce,
+                    permit.deadline
+                )
+            );
+            bytes32 hash = keccak256(abi.encodePacked("\x19\x01", token.DOMAIN_SEPARATOR(), asked));
+            (permit.v, permit.r, permit.s) = vm.sign(key, hash);
+            if (nonce == 1) {
+                token.permit(owner, address(market), REWARD, permit.deadline, permit.v, permit.r, permit.s);
+            }
+            vm.prank(owner);
+            market.create(t, permit);
+        }
+        vm.assertEq(token.balanceOf(address(market)), 2 * uint256(REWARD), "both");
     }
 
     // join
@@ -320,6 +352,34 @@ contract MembershipTest is MarketFixture {
         vm.assertEq(market.trainerOf(project, 3).holder, address(0), "the seat is empty");
         vm.assertEq(market.projectOf(project).trainerCount, 5, "one less");
         vm.assertEq(market.membershipOf(project, trainers[4]).number, 5, "nobody moves");
+    }
+
+    /// A digest that was signed before leaving, and posted after it by an aggregator in league: it counts as nothing.
+    function testASignatureOfOneThatLeftDoesNotCount() external {
+        uint256 key = 55;
+        trainers[5] = vm.addr(key);
+        Terms memory t = _terms(address(0));
+        t.batchWindow = 5 minutes;
+        uint256 project = _activeWith(t);
+        bytes32[] memory batch = new bytes32[](1);
+        bytes[] memory signatures = new bytes[](1);
+        bytes32[] memory hashes = new bytes32[](1);
+        batch[0] = _digest(_commitment(5), trainers[5]);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, market.signedHash(project, 1, batch[0]));
+        signatures[0] = abi.encodePacked(r, s, v);
+        hashes[0] = keccak256(signatures[0]);
+        vm.prank(trainers[5]);
+        market.leave(project, 5);
+        vm.prank(aggregators[0]);
+        market.postBatch(project, 1, 0, 1 << 5, keccak256(abi.encode(batch, hashes)), 0);
+        _note(project, 0, 0xff, 0);
+        _submitFirst(project, 5);
+        RoundResult memory result = _result(project, 0, _honestGram());
+        result.arrivals.batch = batch;
+        result.arrivals.signatures = signatures;
+        vm.assertEq((result.merged >> 5) & 1, 0, "without it");
+        _postResult(project, result);
+        vm.assertEq(market.trainerOf(project, 5).earned, 0, "and without pay");
     }
 
     function testNobodyIsWaitedForWhoLeft() external {

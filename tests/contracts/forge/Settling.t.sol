@@ -230,6 +230,7 @@ contract SettlingTest is MarketFixture {
         vm.prank(owner);
         market.reveal(project, VALIDATION, SALT);
         vm.assertEq(market.claimable(project, owner), before + REVEAL_BOND, "the bond");
+        _assertConserved(address(0));
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongStatus.selector, project, Status.Closing));
         vm.prank(owner);
         market.reveal(project, VALIDATION, SALT); // not twice
@@ -248,6 +249,7 @@ contract SettlingTest is MarketFixture {
         vm.prank(trainers[2]);
         market.leave(project, 2);
         uint256 gone = market.claimable(project, trainers[2]);
+        _assertConserved(address(0));
         for (uint256 round = 2; round <= 3; ++round) {
             for (uint256 i = 0; i < SLOTS; ++i) if (i != 2) _submit(project, i);
             _submitReference(project);
@@ -347,6 +349,7 @@ contract SettlingTest is MarketFixture {
             market.timeout(project, 2);
         }
         _assertStatus(project, Status.Halted);
+        _assertConserved(address(0));
         uint256 due = market.claimable(project, owner);
         vm.assertEq(market.claim(project, owner), due, "what was said");
         _nothingToClaim(project, owner);

@@ -7,7 +7,6 @@ import {RoundJudge} from "../../../../contracts/RoundJudge.sol";
 import {StakeVault} from "../../../../contracts/StakeVault.sol";
 import {TrainingMarket} from "../../../../contracts/TrainingMarket.sol";
 import {
-    Account,
     Arrivals,
     Cohort,
     Outcome,
@@ -425,25 +424,13 @@ abstract contract MarketFixture is TestBase {
         vm.assertEq(_balance(token, address(market)), owed, "market balance = what it owes");
     }
 
-    /// What the market holds for a project. A reveal bond is owed to the owner until it is revealed, forfeited or back.
+    /// What the market holds for a project. A reveal bond is nobody's until the project ends or its set is revealed.
     function _owed(uint256 project) internal view returns (uint256 owed) {
         Project memory p = market.projectOf(project);
-        Terms memory t = market.termsOf(project);
-        owed = uint256(p.escrow) + p.pot + p.ownerCredit;
-        bool bondHeld =
-            !p.revealed && p.status != Status.Settled && p.status != Status.Halted && p.status != Status.Cancelled;
-        if (bondHeld) owed += t.revealBond;
-        for (uint256 i = 0; i < t.trainers; ++i) {
-            Account memory account = market.trainerOf(project, i);
-            if (account.holder == address(0)) continue;
-            owed += account.earned;
-            owed -= market.membershipOf(project, account.holder).claimed;
-            if (p.bonus != 0 && !market.membershipOf(project, account.holder).left) owed += p.bonus;
-        }
-        Account[] memory list = market.aggregatorsOf(project);
-        for (uint256 i = 0; i < list.length; ++i) {
-            owed += list[i].earned;
-            owed -= market.membershipOf(project, list[i].holder).claimed;
-        }
+        owed = uint256(p.escrow) + p.pot;
+        bool ended = p.status == Status.Settled || p.status == Status.Halted || p.status == Status.Cancelled;
+        if (!p.revealed && !ended) owed += market.termsOf(project).revealBond;
+        address[] memory all = _everybody();
+        for (uint256 i = 0; i < all.length; ++i) owed += market.claimable(project, all[i]);
     }
 }
