@@ -115,12 +115,14 @@ def _content_key(sources: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def standard_input(sources: Mapping[str, str]) -> dict[str, Any]:
-    """solc's standard JSON input for source texts by path, with the project's settings."""
+def standard_input(sources: Mapping[str, str], path: str = "*", name: str = "*") -> dict[str, Any]:
+    """solc's standard JSON input for source texts by path, with the project's settings: for all contracts, or for
+    the one called `name` in `path`.
+    """
     return {
         "language": "Solidity",
         "sources": {path: {"content": text} for path, text in sources.items()},
-        "settings": compiler_settings()["settings"] | {"outputSelection": {"*": {"*": _OUTPUTS}}},
+        "settings": compiler_settings()["settings"] | {"outputSelection": {path: {name: _OUTPUTS}}},
     }
 
 

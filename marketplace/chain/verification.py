@@ -83,5 +83,7 @@ def _proof(
         compiler=artifact.compiler,
         constructor_arguments=encoded_constructor(artifact, arguments).hex(),
         libraries={key: places[key] for key in artifact.links},
-        standard_json_input=standard_input({path: source_text(path) for path in artifact.sources}),
+        standard_json_input=standard_input(
+            {path: source_text(path) for path in artifact.sources}, artifact.source, artifact.name
+        ),
     )
