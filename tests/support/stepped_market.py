@@ -28,7 +28,9 @@ from marketplace.node.journal import Journal
 from marketplace.node.models import fetch_current
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext, load_project
+from marketplace.node.seats import cohort_trainers
 from marketplace.node.session import Session
+from marketplace.node.signatures import signed_by
 from marketplace.owner.checked import check_project
 from marketplace.owner.post import post
 from marketplace.protocol.field import to_felt
@@ -38,6 +40,7 @@ from marketplace.protocol.krum import judge, mask
 from marketplace.spec import ProjectFile
 from marketplace.spec.template import template
 from marketplace.storage.cid import digest_of, from_digest
+from marketplace.updates.batch import Batch
 from marketplace.updates.codec import pack_model
 from marketplace.updates.envelope import OpenedUpdate, open_update
 from marketplace.updates.sealing import EncryptionKey
@@ -170,37 +173,50 @@ class Aggregator:
         call = getattr(self.client.market.functions, name)(*arguments)
         self.sender.send(f"{name}:{self.context.project}:{self._sent}", call)
 
-    def join(self) -> None:
+    def join(self, contact: bytes = CONTACT) -> None:
+        """With the bond that the terms ask for."""
         terms = self.context.terms
         deposit = self.client.vault.contract.functions.deposit(terms.token, terms.aggregator_bond)
         self.sender.send(f"deposit:{self.context.project}", deposit, terms.aggregator_bond)
-        self.send("joinAsAggregator", self.context.project, self.key.public, CONTACT, [])
+        self.send("joinAsAggregator", self.context.project, self.key.public, contact, [])
 
-    def arrivals(self, cohort: int = 0) -> Arrivals:
-        return arrivals(self.client, self.context.project, self.state.round, cohort, SLOTS)
+    def arrivals(self, batch: Batch | None = None) -> Arrivals:
+        return arrivals(self.client, self.context.project, self.state.round, 0, SLOTS, batch=batch)
 
     def complain(self, slots: int) -> None:
         self.send("complain", self.context.project, self.state.round, 0, slots, self.arrivals().to_abi())
 
-    def opened(self) -> dict[int, OpenedUpdate]:
+    def opened(self, batch: Batch | None = None) -> dict[int, OpenedUpdate]:
         """Updates that are served, by slot."""
         found = {}
         context, round_ = self.context, self.state.round
+        blobs = {e.slot: (e.digest, e.blob) for e in batch.entries} if batch else {}
         for event in fetch(self.client, [UpdateSubmitted], context.project, round_):
-            bound_to = context.update_context(round_, event.trainer)
+            blobs[event.slot] = (event.digest, event.blob)
+        for slot, (digest, cid) in blobs.items():
+            bound_to = context.update_context(round_, trainer_address(slot))
             try:
-                blob = context.store.fetch(from_digest(event.blob), max_bytes=10**6, timeout_s=1)
+                blob = context.store.fetch(from_digest(cid), max_bytes=10**6, timeout_s=1)
             except FairshareError:
                 continue
-            found[event.slot] = open_update(blob, self.key, bound_to, event.digest, context.length)
+            found[slot] = open_update(blob, self.key, bound_to, digest, context.length)
         return found
 
-    def result(self, updates: Mapping[int, OpenedUpdate], lie: int = 0) -> RoundResult:
+    def result(
+        self, updates: Mapping[int, OpenedUpdate], lie: int = 0, batch: Batch | None = None
+    ) -> RoundResult:
         """The result that follows; `lie` is added to the first update's square."""
         context, state = self.context, self.state
-        known = self.arrivals()
+        known = self.arrivals(batch)
         matrix = gram([updates[s].update if s in updates else None for s in range(SLOTS)])
-        judged = judge(context.rules, matrix, updates, positions(known, SLOTS, 0, lambda *_: True))
+        trainers = cohort_trainers(self.client, context.project, state, SLOTS, state.round, 0)
+        signed = signed_by(self.client, context.project, state.round, trainers)
+        judged = judge(
+            context.rules,
+            matrix,
+            updates,
+            positions(known, SLOTS, batch.slots if batch else 0, signed),
+        )
         model = fetch_current(context, state, self.client.latest_block().number, 1)
         merged = apply_updates(model, [updates[slot].update for slot in judged.merged])
         self.model = merged
@@ -289,10 +305,10 @@ class Play:
                 if error.reason is not Reason.UNAVAILABLE:
                     raise
 
-    def start(self) -> None:
+    def start(self, contact: bytes = CONTACT) -> None:
         """Everybody joins, and round 1 opens."""
         for aggregator in self.aggregators:
-            aggregator.join()
+            aggregator.join(contact)
         self.step()
         if self.state.status is Status.OPEN:
             self.aggregators[0].send("start", self.project)
