@@ -9,6 +9,10 @@ contract Drawer {
         return Draw.permute(seed, index, size);
     }
 
+    function inverse(bytes32 seed, uint256 value, uint256 size) external pure returns (uint256) {
+        return Draw.inverse(seed, value, size);
+    }
+
     function gasOf(bytes32 seed, uint256 index, uint256 size) external view returns (uint256 used) {
         used = gasleft();
         Draw.permute(seed, index, size);
@@ -38,13 +42,21 @@ contract DrawTest is TestBase {
         vm.assume(a != b);
         (uint256 x, uint256 y) = (_drawer.permute(seed, a, size), _drawer.permute(seed, b, size));
         vm.assertTrue(x != y && x < size && y < size, "distinct, in range");
+        vm.assertEq(_drawer.inverse(seed, x, size), a, "and back");
+        vm.assertEq(_drawer.permute(seed, _drawer.inverse(seed, a, size), size), a, "the other way round");
+    }
+
+    function testFuzzEachNumberOfASmallDrawIsFound(bytes32 seed, uint256 size) external view {
+        size = bound(size, 1, 60);
+        for (uint256 seat = 0; seat < size; ++seat)
+            vm.assertEq(_drawer.inverse(seed, _drawer.permute(seed, seat, size), size), seat, "its seat");
     }
 
     function testFuzzSeatsBeyondTheSizeAreRefused(bytes32 seed, uint256 size, uint256 index) external {
         size = bound(size, 0, 1 << 32);
         vm.assume(index >= size);
-        vm.expectRevert(abi.encodeWithSelector(Draw.IndexOutOfRange.selector, index, size));
-        _drawer.permute(seed, index, size);
+        _refuses(seed, index, size);
+        _refuses(seed, size, size);
     }
 
     /// @notice A trainer that picks its number when it joins gains nothing: over the seeds each number is seated alike.
@@ -145,6 +157,14 @@ contract DrawTest is TestBase {
         _same(25, 999983, 0, 434455);
         _same(25, 999983, 23406, 560888);
         _same(25, 999983, 999982, 670062);
+    }
+
+    function _refuses(bytes32 seed, uint256 index, uint256 size) private {
+        bytes memory refused = abi.encodeWithSelector(Draw.IndexOutOfRange.selector, index, size);
+        vm.expectRevert(refused);
+        _drawer.permute(seed, index, size);
+        vm.expectRevert(refused);
+        _drawer.inverse(seed, index, size);
     }
 
     function _same(uint256 seed, uint256 size, uint256 index, uint256 value) private view {
