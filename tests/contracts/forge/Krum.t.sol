@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {RoundJudge} from "../../../contracts/RoundJudge.sol";
+import {ScoreRule} from "../../../contracts/interfaces/ITrainingMarket.sol";
 import {Krum} from "../../../contracts/libraries/Krum.sol";
 import {SlowKrum} from "./support/SlowKrum.sol";
 import {TestBase} from "./support/TestBase.sol";
@@ -256,7 +257,8 @@ contract KrumTest is TestBase {
         rules.slots = bound(random(seed, 1, 0), 3, 16);
         rules.faults = bound(random(seed, 2, 0), 0, (rules.slots - 3) / 2);
         rules.maxNormSquared = maxNormSquared;
-        rules.cosine = random(seed, 3, 0) % 2 == 0;
+        rules.rule = random(seed, 3, 0) % 2 == 0 ? ScoreRule.Cosine : ScoreRule.Projection;
+        rules.hasReference = rules.slots < 16 && random(seed, 13, 0) % 2 == 0;
         rules.strikeFactor = random(seed, 4, 0) % 3 == 0 ? 0 : bound(random(seed, 5, 0), 100, 400);
         rules.duplicateCosine = random(seed, 6, 0) % 3 == 0 ? 0 : bound(random(seed, 7, 0), 5000, 10_000);
     }
@@ -272,15 +274,16 @@ contract KrumTest is TestBase {
         input.submitted = (1 << K) - 1;
         if (absences) {
             for (uint256 a = random(seed, 8, 0) % 3; a > 0; --a) input.submitted &= ~(1 << (random(seed, 9, a) % K));
-            if (rules.faults > 0) input.omitted = input.submitted & (1 << (random(seed, 10, 0) % K));
         }
         input.positions = new uint256[](K);
         uint256 shift = random(seed, 11, 0) % K;
         for (uint256 i = 0; i < K; ++i) input.positions[i] = ((i + shift) % K) + 1;
-        input.gram = new uint256[]((K * (K + 1)) / 2);
+        input.referencePresent = random(seed, 10, 0) % 3 != 0;
+        uint256 inputs = rules.hasReference ? K + 1 : K;
+        input.gram = new uint256[]((inputs * (inputs + 1)) / 2);
         uint256 at = 0;
-        for (uint256 i = 0; i < K; ++i) {
-            for (uint256 j = i; j < K; ++j) input.gram[at++] = _entry(rules, seed, kind, i, j);
+        for (uint256 i = 0; i < inputs; ++i) {
+            for (uint256 j = i; j < inputs; ++j) input.gram[at++] = _entry(rules, seed, kind, i, j);
         }
     }
 
@@ -319,7 +322,7 @@ contract KrumTest is TestBase {
         uint256 slots,
         uint256 faults
     ) private pure returns (Krum.Rules memory rules, Krum.Input memory input) {
-        rules = Krum.Rules(slots, faults, 1 << 40, false, 200, 0);
+        rules = Krum.Rules(slots, faults, 1 << 40, ScoreRule.Projection, false, 200, 0);
         input.submitted = (1 << slots) - 1;
         input.positions = new uint256[](slots);
         for (uint256 i = 0; i < slots; ++i) input.positions[i] = i + 1;
@@ -331,7 +334,8 @@ contract KrumTest is TestBase {
     }
 
     function _norm(Krum.Rules memory rules, Krum.Input memory input, uint256 slot) private pure returns (uint256 root) {
-        uint256 square = input.gram[slot * rules.slots - (slot * (slot + 1)) / 2 + slot];
+        uint256 inputs = rules.hasReference ? rules.slots + 1 : rules.slots;
+        uint256 square = input.gram[slot * inputs - (slot * (slot + 1)) / 2 + slot];
         while ((root + 1) ** 2 <= square) ++root;
     }
 
