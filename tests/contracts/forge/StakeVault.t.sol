@@ -8,8 +8,17 @@ import {TestBase} from "./support/TestBase.sol";
 import {FalseToken, FeeToken, NoReturnToken, PermitToken, PlainToken} from "./support/Tokens.sol";
 import {RebasingToken, ReentrantToken} from "./support/Tokens.sol";
 
+/// @notice What forge recorded of an event.
+struct Log {
+    bytes32[] topics;
+    bytes data;
+    address emitter;
+}
+
 /// @notice More of forge's cheatcodes.
 interface Cheats {
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory);
     function addr(uint256 key) external pure returns (address account);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function record() external;
@@ -401,6 +410,15 @@ contract StakeVaultTest is TestBase {
         _vault.unlock(address(0), _alice, 4);
         (, writes) = _cheats.accesses(address(_vault));
         vm.assertEq(writes.length, 1, "unlock");
+    }
+
+    function testAWholeTokenIsNotReportedShort() external {
+        _deposit(address(_token), 10);
+        _vault.lock(address(_token), _alice, 4);
+        _cheats.recordLogs();
+        _vault.slash(address(_token), _alice, 4);
+        // Slashed, and the token's Transfer.
+        vm.assertEq(_cheats.getRecordedLogs().length, 2, "no PaidShort");
     }
 
     /// @dev Calls that cannot work are refused, and change nothing: that is part of the test.
