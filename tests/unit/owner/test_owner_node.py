@@ -21,8 +21,8 @@ from marketplace.owner.node import secret_of
 from marketplace.owner.reference import reference_update
 from marketplace.protocol.shares import amounts, round_budget
 from marketplace.storage.cid import cid_of, from_digest
+from tests.support.reference_game import ReferenceGround, started
 from tests.support.stepped_market import OWNER, SLOTS, iris_part
-from tests.unit.owner.conftest import ReferenceGround, started
 
 
 def test_a_project_from_its_first_reference_to_the_refund(ground: ReferenceGround) -> None:
