@@ -53,7 +53,7 @@ def challengeable(project: Project, now: int) -> bool:
 
 def watch_results(node: ProjectDaemon, project: Project, number: int, doubt: Doubt, block: Block) -> None:
     """Look at the round that has just closed, and challenge it where something is wrong. `number`: ours."""
-    if not challengeable(project, block.timestamp):
+    if not challengeable(project, block.timestamp) or _seen(node, project):
         return
     challenge = node.context.client.challenge(node.context.project, block=block.number)
     if challenge.kind is not ChallengeKind.NONE:
@@ -63,30 +63,54 @@ def watch_results(node: ProjectDaemon, project: Project, number: int, doubt: Dou
         _watch_own_result(node, project, challenge, number, doubt, block)
 
 
+def _seen(node: ProjectDaemon, project: Project) -> bool:
+    """Whether nothing is left to look at in the closed round."""
+    wanted = [MODEL_SEEN]
+    if node.context.terms.settlement is Settlement.ON_DEMAND:
+        wanted.append(RESULT_SEEN)
+    return all(node.journal.get(node.context.project, project.outcome_round, name, False) for name in wanted)
+
+
 def _watch_model(
     node: ProjectDaemon, project: Project, challenge: Challenge, number: int, block: Block
 ) -> None:
-    round_, project_number = project.outcome_round, node.context.project
-    if node.journal.get(project_number, round_, MODEL_SEEN, False) or _answered(challenge, round_, 1):
+    round_ = project.outcome_round
+    if node.journal.get(node.context.project, round_, MODEL_SEEN, False):
         return
-    window = node.context.terms.challenge_window
-    left = project.challenge_deadline - block.timestamp
+    if not _answered(challenge, round_, 1):
+        problem = _model_problem(node, project, block)
+        if problem is not None and _is_patient(node, project, number, block, problem):
+            node.log.info("model awaited", round=round_, problem=problem.message)
+            return
+        if problem is not None:
+            node.log.error("model challenged", round=round_, problem=problem.message)
+            _challenge(node, round_, ChallengeKind.MODEL, 0)
+            return
+    node.journal.put(node.context.project, round_, MODEL_SEEN, True)
+
+
+def _model_problem(node: ProjectDaemon, project: Project, block: Block) -> FairshareError | None:
+    """Why the closed round's model cannot be had; None where it can, or where the round made none."""
     node.peers.connect_to(project.outcome_index)
+    left = project.challenge_deadline - block.timestamp
     try:
-        if current_model(node.context, project, block.number).round == round_:
+        if current_model(node.context, project, block.number).round == project.outcome_round:
             fetch_current(node.context, project, block.number, min(FETCH_S, max(1.0, left / 4)))
     except FairshareError as error:
         if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
             raise
-        waited = window - left
-        patience = PATIENCE + STAGGER * min(number, STAGGERED)
-        if error.reason is Reason.UNAVAILABLE and waited < patience * window:
-            node.log.info("model awaited", round=round_, problem=error.message)
-            return
-        node.log.error("model challenged", round=round_, problem=error.message)
-        _challenge(node, round_, ChallengeKind.MODEL, 0)
-        return
-    node.journal.put(project_number, round_, MODEL_SEEN, True)
+        return error
+    return None
+
+
+def _is_patient(
+    node: ProjectDaemon, project: Project, number: int, block: Block, problem: FairshareError
+) -> bool:
+    """Whether a model that nobody serves may still come; what is false is challenged at once."""
+    window = node.context.terms.challenge_window
+    waited = window - (project.challenge_deadline - block.timestamp)
+    patience = PATIENCE + STAGGER * min(number, STAGGERED)
+    return problem.reason is Reason.UNAVAILABLE and waited < patience * window
 
 
 def _watch_own_result(

@@ -18,6 +18,8 @@ from trainer_node.behaviour import Attack, Behaviour
 
 app = typer.Typer(help="Train for a project and be paid for it.", no_args_is_help=True)
 
+ANY_SEAT = 0  # of `leave`: one that the trainer has in the round, or has not
+
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="Your data: .npz with X and y.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 LogFile = Annotated[
@@ -109,9 +111,12 @@ def status(settings: Settings, project: ProjectId) -> None:
     terms, state = client.terms(project), client.project(project)
     member, record = client.membership(project, address), client.trainer_record(address)
     number = member.trainer_number
-    seat = None
+    seat, submitted = None, False
     if number is not None and state.status is Status.ACTIVE:
         seat = seat_in_round(state, terms.slots, state.round, number)
+    if seat is not None:
+        cohort = client.cohort(project, seat.cohort)
+        submitted = bool((cohort.submitted | cohort.batched) >> seat.slot & 1)
     document = {
         "project": project,
         "status": state.status.name.lower(),
@@ -119,8 +124,7 @@ def status(settings: Settings, project: ProjectId) -> None:
         "number": number,
         "cohort": None if seat is None else seat.cohort,
         "slot": None if seat is None else seat.slot,
-        "submitted": seat is not None
-        and bool(client.cohort(project, seat.cohort).submitted >> seat.slot & 1),
+        "submitted": submitted,
         "stake_locked": str(member.locked),
         "claimable": str(client.claimable(project, address)),
         "record": {
@@ -155,6 +159,8 @@ def leave(settings: Settings, project: ProjectId) -> None:
                 Reason.REFUSED, f"project {project} is over", f"run `fairshare trainer claim {project}`"
             )
         times = session.journal.get(project, 0, JOINS, 0)
-        session.sender.send(f"leave:{project}:{times}", session.client.market.functions.leave(project))
+        session.sender.send(
+            f"leave:{project}:{times}", session.client.market.functions.leave(project, ANY_SEAT)
+        )
         session.journal.put(project, 0, JOINS, times + 1)
     console.result({"project": project, "left": True}, f"left project {project}; your stake is free again")

@@ -351,6 +351,7 @@ def play(
 ) -> Iterator[Play]:
     """A posted project with its members ready to join."""
     project = ground.post(cohort__trainers=trainers, **changes)
+    ground.store.hidden.clear()  # projects on the same data make the same models
     with ExitStack() as stack:
         aggregators = []
         for account in AGGREGATORS:

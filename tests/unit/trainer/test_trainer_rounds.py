@@ -13,8 +13,9 @@ from marketplace.chain.events import (
 )
 from marketplace.chain.types import Status
 from marketplace.node.seats import seat_in_round
+from marketplace.node.withdrawal import collect_all
 from marketplace.storage.cid import from_digest
-from tests.support.stepped_market import SLOTS, WINDOWS, Ground, play, trainer_address
+from tests.support.stepped_market import FIRST_TRAINER, SLOTS, WINDOWS, Ground, play, trainer_address
 from trainer_node.behaviour import Attack
 
 
@@ -126,3 +127,25 @@ def test_after_a_take_over_keys_are_sealed_anew(ground: Ground) -> None:
         assert {event.sender for event in resealed} == {  # type: ignore[attr-defined]
             trainer_address(index) for index in range(SLOTS)
         }
+
+
+def test_what_can_still_be_undone_is_not_claimed(ground: Ground) -> None:
+    with play(ground, rounds__count=1) as game:
+        game.start()
+        game.submit()
+        boss = game.aggregators[0]
+        boss.post(boss.result(boss.opened()))
+        (posted,) = game.events(ResultPosted)
+        best = max(range(SLOTS), key=lambda slot: posted.amounts[slot])  # type: ignore[attr-defined]
+        game.stop_trainer(best)
+        with ground.session(FIRST_TRAINER + best) as session:
+            done = collect_all(session, game.project)
+            assert done["claimable_later"] == str(posted.amounts[best])  # type: ignore[attr-defined]
+            assert "claimed" not in done
+        game.step(game.state.challenge_deadline + 60)
+        assert game.state.status is Status.SETTLED
+        with ground.session(FIRST_TRAINER + best) as session:
+            done = collect_all(session, game.project)
+            assert done["claimed"] == str(posted.amounts[best])  # type: ignore[attr-defined]
+            assert int(done["released"]) > 0
+            assert "claimed" not in collect_all(session, game.project)
