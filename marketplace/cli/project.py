@@ -39,12 +39,18 @@ def new(
     directory: Annotated[Path, typer.Argument(metavar="DIR")],
     kind: Annotated[str, typer.Option("--task", help="softmax or mlp.")] = "softmax",
     trainers: Annotated[int, typer.Option("--trainers", min=3, max=15, help="K, all in every round.")] = 10,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, max=65_535, help="T.")] = 5,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=65_000, help="T.")] = 5,
+    challenge_window: Annotated[
+        int | None,
+        typer.Option(
+            "--challenge-window", min=1, max=3600, metavar="S", help="A round takes at least as long."
+        ),
+    ] = None,
 ) -> None:
     """Write a project.toml to fill in."""
     from marketplace.owner.draft import draft
 
-    text = draft(kind, trainers, rounds)
+    text = draft(kind, trainers, rounds, challenge_window)
     path = directory / "project.toml"
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,11 @@ def faults_of(slots: int) -> int:
     return min((slots - 3) // 2, max(1, slots // 5))
 
 
-def draft(kind: str, trainers: int, rounds: int) -> str:
+def draft(kind: str, trainers: int, rounds: int, challenge_window: int | None = None) -> str:
     """The template for a task of `kind`, for so many trainers, all of them in every round. BAD_INPUT: unknown kind."""
     wanted = {"count": rounds, "slots": trainers, "trainers": trainers, "faults": faults_of(trainers)}
+    if challenge_window is not None:
+        wanted["challenge_window"] = challenge_window
     return "\n".join(_with(line, wanted) for line in template(kind).split("\n"))
 
 
