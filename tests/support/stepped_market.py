@@ -17,7 +17,7 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.deployment import Deployment
 from marketplace.chain.events import Event, UpdateSubmitted, fetch
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import Arrivals, Block, Project, RoundResult, Status, address
+from marketplace.chain.types import Address, Arrivals, Block, Project, RoundResult, Status, address
 from marketplace.devnet.anvil import public_account
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
@@ -180,21 +180,27 @@ class Aggregator:
         self.sender.send(f"deposit:{self.context.project}", deposit, terms.aggregator_bond)
         self.send("joinAsAggregator", self.context.project, self.key.public, contact, [])
 
-    def arrivals(self, batch: Batch | None = None) -> Arrivals:
-        return arrivals(self.client, self.context.project, self.state.round, 0, SLOTS, batch=batch)
+    def arrivals(self, batch: Batch | None = None, cohort: int = 0) -> Arrivals:
+        return arrivals(self.client, self.context.project, self.state.round, cohort, SLOTS, batch=batch)
+
+    def trainers(self, cohort: int = 0) -> tuple[Address | None, ...]:
+        """By slot."""
+        state = self.state
+        return cohort_trainers(self.client, self.context.project, state, SLOTS, state.round, cohort)
 
     def complain(self, slots: int) -> None:
         self.send("complain", self.context.project, self.state.round, 0, slots, self.arrivals().to_abi())
 
-    def opened(self, batch: Batch | None = None) -> dict[int, OpenedUpdate]:
+    def opened(self, batch: Batch | None = None, cohort: int = 0) -> dict[int, OpenedUpdate]:
         """Updates that are served, by slot."""
-        found = {}
+        found, trainers = {}, self.trainers(cohort)
         context, round_ = self.context, self.state.round
         blobs = {e.slot: (e.digest, e.blob) for e in batch.entries} if batch else {}
         for event in fetch(self.client, [UpdateSubmitted], context.project, round_):
-            blobs[event.slot] = (event.digest, event.blob)
+            if event.cohort == cohort:
+                blobs[event.slot] = (event.digest, event.blob)
         for slot, (digest, cid) in blobs.items():
-            bound_to = context.update_context(round_, trainer_address(slot))
+            bound_to = context.update_context(round_, trainers[slot] or "")
             try:
                 blob = context.store.fetch(from_digest(cid), max_bytes=10**6, timeout_s=1)
             except FairshareError:
@@ -203,14 +209,13 @@ class Aggregator:
         return found
 
     def result(
-        self, updates: Mapping[int, OpenedUpdate], lie: int = 0, batch: Batch | None = None
+        self, updates: Mapping[int, OpenedUpdate], lie: int = 0, batch: Batch | None = None, cohort: int = 0
     ) -> RoundResult:
         """The result that follows; `lie` is added to the first update's square."""
         context, state = self.context, self.state
-        known = self.arrivals(batch)
+        known = self.arrivals(batch, cohort)
         matrix = gram([updates[s].update if s in updates else None for s in range(SLOTS)])
-        trainers = cohort_trainers(self.client, context.project, state, SLOTS, state.round, 0)
-        signed = signed_by(self.client, context.project, state.round, trainers)
+        signed = signed_by(self.client, context.project, state.round, self.trainers(cohort))
         judged = judge(
             context.rules,
             matrix,
@@ -226,7 +231,7 @@ class Aggregator:
         points = [updates[s].commitment if s in updates else zero for s in range(SLOTS)]
         return RoundResult(
             round=state.round,
-            cohort=0,
+            cohort=cohort,
             merged=mask(judged.merged),
             median_score_slot=judged.median_score_slot,
             median_norm_slot=judged.median_norm_slot,

@@ -17,7 +17,7 @@ from tests.support.stepped_market import Ground
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("ground")
     logging.configure(file=folder / "log.jsonl")
-    with Anvil(accounts=14) as chain:
+    with Anvil(accounts=16) as chain:
         with (
             Journal(folder / "deployer.sqlite") as journal,
             TransactionSender(

@@ -149,3 +149,28 @@ def test_another_model_under_its_name_is_challenged_at_once(ground: Ground) -> N
         game.step()
         (challenged,) = game.events(Challenged)
         assert challenged.kind is ChallengeKind.MODEL  # type: ignore[attr-defined]
+
+
+def test_a_round_of_two_cohorts_is_undone_as_a_whole(ground: Ground) -> None:
+    with play(ground, trainers=2 * SLOTS, cohort__cohorts=2, rounds__count=1) as game:
+        game.start()
+        game.submit()
+        boss, before = game.aggregators[0], game.state
+        assert before.cohorts == 2
+        for cohort in range(2):
+            updates = boss.opened(cohort=cohort)
+            assert sorted(updates) == list(range(SLOTS))
+            result = boss.result(updates, cohort=cohort)
+            boss.post(result)
+        first, second = outcomes(game.client, game.project)
+        assert (first.cohort, second.cohort, first.model) == (0, 1, before.model)
+        assert (
+            fetch_current(boss.context, game.state, game.client.latest_block().number, 1) == boss.model
+        ).all()
+        game.ground.store.hidden.add(from_digest(result.model))
+        game.step(game.state.challenge_deadline - HALF)
+        (challenged,) = game.events(Challenged)
+        game.step(challenged.deadline + 60)  # type: ignore[attr-defined]
+        after = game.state
+        assert (after.model, after.escrow) == (before.model, before.escrow)
+        assert after.status is Status.ACTIVE
