@@ -17,7 +17,7 @@ from aggregator.behaviour import Attack as AggregatorAttack
 from aggregator.duty import Duty
 from marketplace.chain import deployment
 from marketplace.chain.chain_client import ChainClient
-from marketplace.chain.events import AggregatorTimedOut, ResultPosted, TrainerPaid, TrainerStruck, fetch
+from marketplace.chain.events import AggregatorTimedOut, ResultPosted, TrainerStruck, fetch
 from marketplace.chain.sender import TransactionSender
 from marketplace.devnet import accounts
 from marketplace.devnet.anvil import Anvil
@@ -32,18 +32,23 @@ from marketplace.node.peers import PeerBook
 from marketplace.node.project import load_project
 from marketplace.node.session import Session, open_session
 from marketplace.owner.checked import check_project
+from marketplace.owner.node import OwnerNode, secret_of
 from marketplace.owner.post import post
+from marketplace.owner.reference_duty import ReferenceDuty
+from marketplace.owner.watch import Watch
 from marketplace.spec import ProjectFile
 from marketplace.spec.template import template
 from trainer_node.behaviour import Attack, Behaviour
+from trainer_node.challenging import Doubt
 from trainer_node.daemon import TrainerDaemon
+from trainer_node.submitting import Worker
 
 SLOTS, FAULTS, ROUNDS = 6, 1, 2
 UNBONDING_S = 600
 
 
 def iris(parts: int) -> tuple[list[Dataset], Dataset]:
-    """scikit-learn's iris, standardised: a part for each trainer, and an evaluation set."""
+    """scikit-learn's iris, standardised: a part for each trainer, and one for the owner's two sets."""
     from sklearn.datasets import load_iris
 
     data = load_iris()
@@ -54,25 +59,37 @@ def iris(parts: int) -> tuple[list[Dataset], Dataset]:
     return [whole.rows(np.arange(30 + i, 150, parts)) for i in range(parts)], held_out
 
 
+PROJECTION: dict[str, object] = {  # a project without an owner's reference
+    "scoring.rule": "projection",
+    "scoring.reference_share": 0,
+    "stakes.reveal": "0",
+}
+
+
 def project_file(**changes: object) -> ProjectFile:
-    """A small project on iris; `changes` by "section.field"."""
+    """A small project on iris; `changes` by "section.field" (`PROJECTION`: without the reference rule)."""
     document = ProjectFile.from_toml(template("softmax")).model_dump(exclude_none=True)
     defaults: dict[str, object] = {
         "task.features": 4,
         "task.classes": 3,
+        "cohort.slots": SLOTS,
         "cohort.trainers": SLOTS,
         "cohort.faults": FAULTS,
         "rounds.count": ROUNDS,
         "rounds.join_window": 300,
         "rounds.submit_window": 12,
+        "rounds.answer_window": 8,
         "rounds.result_window": 30,
+        "rounds.challenge_window": 4,
         "training.epochs": 3,
         "training.clip_norm": 8.0,
     }
     for name, value in {**defaults, **changes}.items():
         section, field_name = name.split(".")
-        document[section][field_name] = value
+        document.setdefault(section, {})[field_name] = value
     document["reward"]["amount"] = str(document["reward"]["amount"])
+    if document["scoring"]["rule"] != "reference":
+        del document["validation"]
     return ProjectFile.model_validate(document, strict=False)
 
 
@@ -126,10 +143,12 @@ class LiveMarket:
         }
 
     def post(self, file: ProjectFile) -> int:
-        """Post a project with iris' evaluation set."""
+        """Post a project with iris' evaluation and validation set."""
         folder = self.folder / f"project-{self.owner.client.project_count()}"
         folder.mkdir()
-        save_npz(folder / "evaluation.npz", iris(SLOTS)[1])
+        held_out = iris(SLOTS)[1]
+        save_npz(folder / "evaluation.npz", held_out.rows(np.arange(0, 30, 2)))
+        save_npz(folder / "validation.npz", held_out.rows(np.arange(1, 30, 2)))
         (folder / "project.toml").write_text(file.to_toml())
         posted = post(self.owner, check_project(folder / "project.toml"), again=True, say=lambda _: None)
         return posted.project
@@ -141,7 +160,7 @@ class LiveMarket:
         aggregator_attacks: Mapping[int, AggregatorAttack] | None = None,
         timeout_s: float = 240.0,
     ) -> Outcome:
-        """Run every role until the project is over. Trainers join in order, so trainer i has slot i."""
+        """Run every role until the project is over. Trainers join in order, so trainer i has number i."""
         stop, failures = threading.Event(), []
 
         def role(step_of: object, session: Session) -> None:
@@ -152,7 +171,8 @@ class LiveMarket:
                     failures.append(error)
                     raise
 
-        threads = []
+        threads = [threading.Thread(target=role, args=(self._owner(project), self.owner))]
+        threads[0].start()
         for index, session in enumerate(self.aggregators):
             attack = (aggregator_attacks or {}).get(index)
             duty = self._duty(session, project, attack)
@@ -176,12 +196,12 @@ class LiveMarket:
         """What the chain says of a project."""
         client = self.owner.client
         trainers = list(client.trainers(project))
-        paid = fetch(client, [TrainerPaid], project)
+        results = fetch(client, [ResultPosted], project)
         struck = fetch(client, [TrainerStruck], project)
-        rounds = client.terms(project).rounds
+        none = [0] * len(trainers)  # as many seats as trainers: nothing is drawn
         by_round = [
-            [sum(e.amount for e in paid if e.trainer == t and e.round == r) for t in trainers]
-            for r in range(1, rounds + 1)
+            next((list(posted.amounts) for posted in results if posted.round == number), none)
+            for number in range(1, client.terms(project).rounds + 1)
         ]
         return Outcome(
             project,
@@ -189,7 +209,7 @@ class LiveMarket:
             [sum(column) for column in zip(*by_round, strict=True)],
             by_round,
             [sum(e.slashed for e in struck if e.trainer == t) for t in trainers],
-            fetch(client, [ResultPosted], project),
+            results,
             fetch(client, [AggregatorTimedOut], project),
         )
 
@@ -198,6 +218,21 @@ class LiveMarket:
 
     def _aggregators(self, project: int) -> int:
         return self.owner.client.project(project).aggregator_count
+
+    def _owner(self, project: int) -> object:
+        session, log = self.owner, logging.logger(project=project, role="owner")
+        context = load_project(session.client, session.store, project, session.cache)
+        secret = secret_of(context, session.journal, None)
+
+        def step_of(clock: ChainClock) -> object:
+            peers = PeerBook(context, log)
+            duty = secret and ReferenceDuty(
+                context, session.sender, session.journal, peers, log, secret.validation.dataset
+            )
+            watch = Watch(context, clock, peers, None, lambda event: None, lambda model: None)
+            return OwnerNode(watch, session.sender, log, duty or None, secret).step
+
+        return step_of
 
     def _daemon(self, session: Session, project: int, slot: int, attack: Attack | None) -> object:
         log = logging.logger(project=project, role=f"trainer-{slot}")
@@ -210,10 +245,8 @@ class LiveMarket:
                 journal=session.journal,
                 clock=clock,
                 key=encryption_key(session.home),
-                dataset=self.parts[slot],
-                seed=slot,
-                device="cpu",
-                behaviour=Behaviour(attack),
+                worker=Worker(self.parts[slot], slot, "cpu", Behaviour(attack)),
+                doubt=Doubt(0.0, slot),
                 peers=PeerBook(context, log),
                 log=log,
             ).step

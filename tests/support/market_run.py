@@ -149,7 +149,7 @@ def spec_for(stage: Stage, **changes: Mapping[str, Any]) -> ProjectSpec:
         "task": {"kind": "softmax", "features": FEATURES, "classes": CLASSES},
         "training": {"epochs": 1, "batch_size": 8, "learning_rate": 0.1, "clip_norm": 2.0},
         "rounds": {"count": 5} | dict.fromkeys(("join_window", "submit_window", "result_window"), WINDOW_S),
-        "cohort": {"trainers": files.shape.slots, "faults": FAULTS},
+        "cohort": {"slots": files.shape.slots, "faults": FAULTS},
         "reward": {"token": "native", "amount": str(10**18), "aggregator_fee": str(10**15)},
         "stakes": {"trainer": str(STAKE), "aggregator": str(BOND)},
         "scoring": {
@@ -158,8 +158,12 @@ def spec_for(stage: Stage, **changes: Mapping[str, Any]) -> ProjectSpec:
             "strike_slash": 2000,
             "duplicate_cosine": 9990,
         },
+        "settlement": {},
+        "aggregators": {},
+        "reputation": {},
         "arithmetic": {"scale_bits": 8, "max_norm_squared": 40_000},
         "evaluation": {"sha256": "ab" * 32},
+        "validation": None,
         "storage": {"peers": []},
         "circuit": {
             "digest": "0x" + stage.circuit.hex(),

@@ -140,6 +140,18 @@ def test_a_project_is_posted_once_however_often_it_is_asked_for(owner: Owner) ->
     assert nothing["claimed"] == "0"
 
 
+def test_the_owners_node_gets_its_money_back_where_nobody_joins(owner: Owner) -> None:
+    file = owner.project("lonely", join_window="5")
+    _, posted = owner.run("project", "post", file)
+    before = tokens.balance(owner.client.web3, NATIVE_COIN, owner.address)
+    status, said = owner.run("project", "serve", str(posted["project"]))
+    assert status == 0, said
+    assert said == {"project": posted["project"], "rounds": []}
+    assert owner.client.project(int(str(posted["project"]))).status is Status.CANCELLED
+    gained = tokens.balance(owner.client.web3, NATIVE_COIN, owner.address) - before
+    assert REWARD + REVEAL - 10**17 < gained <= REWARD + REVEAL
+
+
 def test_kills_while_posting_neither_lose_nor_repeat_it(owner: Owner) -> None:
     file, before = owner.project("killed"), owner.client.project_count()
     chance = random.Random(5)
