@@ -13,12 +13,12 @@ from marketplace.owner.checked import CheckedProject
 from marketplace.protocol.shares import round_budget
 
 # Gas measured at K = 10, d = 650, rounded up (benchmarks/gas.py): these calls need a circuit that may not be there yet.
-DEPLOY_VERIFIER_GAS = 3_300_000
-REGISTER_GAS = 100_000
-CREATE_GAS = 350_000
+DEPLOY_VERIFIER_GAS = 3_400_000
+REGISTER_GAS = 310_000
+CREATE_GAS = 460_000
 APPROVE_GAS = 50_000
-REFERENCE_GAS = 70_000  # each round, by `project serve`
-REVEAL_GAS = 60_000
+REFERENCE_GAS = 60_000  # each round, by `project serve`
+REVEAL_GAS = 65_000
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,22 @@ contract Coin {
         balanceOf[to] += amount;
         return true;
     }
+}
+contract PermitCoin is Coin {
+    string public constant name = "Permit Coin";
+    mapping(address => uint256) public nonces;
+    constructor(address holder) Coin(holder) {}
+    function DOMAIN_SEPARATOR() public view returns (bytes32) {
+        bytes32 kind = keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+        return keccak256(abi.encode(kind, keccak256(bytes(name)), keccak256("1"), block.chainid, address(this)));
+    }
+    function permit(address owner, address to, uint256 value, uint256 end, uint8 v, bytes32 r, bytes32 s) external {
+        require(block.timestamp <= end);
+        bytes32 kind = keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+        bytes32 said = keccak256(abi.encode(kind, owner, to, value, nonces[owner]++, end));
+        require(ecrecover(keccak256(abi.encodePacked("\\x19\\x01", DOMAIN_SEPARATOR(), said)), v, r, s) == owner);
+        allowance[owner][to] = value;
+    }
 }"""
 
 
@@ -166,10 +182,15 @@ def test_kills_while_posting_neither_lose_nor_repeat_it(owner: Owner) -> None:
     assert owner.client.project_count() == before + 1
 
 
-def test_a_reward_in_a_token_is_approved_and_taken(owner: Owner, tmp_path: Path) -> None:
-    coin = _deploy_coin(owner, tmp_path)
+@pytest.mark.parametrize(("kind", "transactions"), [("Coin", 2), ("PermitCoin", 1)])
+def test_a_reward_in_a_token_is_approved_and_taken(
+    owner: Owner, tmp_path: Path, kind: str, transactions: int
+) -> None:
+    owner.run("project", "post", owner.project(f"first-{kind}"))  # the circuit is there
+    nonce = owner.client.web3.eth.get_transaction_count(public_checksum(owner.address))
+    coin = _deploy_coin(owner, tmp_path, kind)
     file = owner.project(
-        "token",
+        f"token-{kind}",
         token=f'"{coin}"',
         amount='"5000"',
         aggregator_fee='"10"',
@@ -181,10 +202,12 @@ def test_a_reward_in_a_token_is_approved_and_taken(owner: Owner, tmp_path: Path)
     status, posted = owner.run("project", "post", file)
     assert status == 0, posted
     assert tokens.balance(owner.client.web3, coin, owner.client.address) == 5007
+    sent = owner.client.web3.eth.get_transaction_count(public_checksum(owner.address)) - nonce
+    assert sent == transactions
     _, posted_again = owner.run("project", "post", file)
     assert posted_again["already"] is True
 
-    poor = owner.project("poor-token", token=f'"{coin}"', amount=f'"{10**19}"', aggregator_fee='"10"')
+    poor = owner.project(f"poor-{kind}", token=f'"{coin}"', amount=f'"{10**19}"', aggregator_fee='"10"')
     (owner.directory / poor).write_text(
         (owner.directory / poor)
         .read_text()
@@ -254,8 +277,8 @@ def public_checksum(account: Address) -> str:
     return str(account)
 
 
-def _deploy_coin(owner: Owner, folder: Path) -> Address:
-    artifact = compile_source("Coin", TOKEN)
+def _deploy_coin(owner: Owner, folder: Path, kind: str) -> Address:
+    artifact = compile_source(kind, TOKEN)
     factory = owner.client.web3.eth.contract(abi=list(artifact.abi), bytecode=artifact.bytecode)
     deployer = public_account(3)
     accounts.fund(owner.client, address(deployer.address))
