@@ -163,6 +163,13 @@ def test_reputation(api: TestClient, told: Told) -> None:
     assert late["faults"] == 1
 
 
+def test_the_audit(api: TestClient) -> None:
+    shown = get(api, "/projects/1/audit")
+    assert shown["ok"] is True, shown["first"]
+    assert shown["first"] is None
+    assert get(api, "/projects/1/audit") == shown
+
+
 def test_health_tells_of_the_storage(api: TestClient) -> None:
     health = get(api, "/health")
     assert (health["status"], health["chain"], health["storage"]) == ("ok", True, True)
