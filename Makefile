@@ -13,6 +13,8 @@ STAMPS := build/stamps
 ENVIRONMENT := $(STAMPS)/python
 PACKAGES := $(STAMPS)/npm
 CONTRACTS := $(STAMPS)/contracts
+# npm's `forge` command loses the exit status of the program that it wraps: call that program.
+FORGE = $(firstword $(wildcard node_modules/@foundry-rs/forge-*/bin/forge))
 SOLIDITY := $(shell find contracts -name '*.sol')
 DEMO ?=
 
@@ -58,14 +60,14 @@ test-python: setup
 	$(BIN)/python -m pytest -m 'not deep' -n 2 --dist loadfile --ignore tests/contracts/brownie
 
 test-contracts: setup
-	node_modules/.bin/forge test
+	$(FORGE) test
 	node_modules/.bin/hardhat compile
 	$(BIN)/python tools/install_solc.py
 	$(BIN)/brownie test --network development
 
 test-deep: setup
 	$(BIN)/python -m pytest -m deep --ignore tests/contracts/brownie
-	FOUNDRY_PROFILE=deep node_modules/.bin/forge test
+	FOUNDRY_PROFILE=deep $(FORGE) test
 
 bench: setup
 	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
