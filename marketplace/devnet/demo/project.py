@@ -16,6 +16,7 @@ RESULT_S = 180
 RESULT_S_WITH_BAD_AGGREGATOR = 45  # until the one in reserve takes over
 ANSWER_S = 12  # shorter than a proof takes: a complaint that nobody answers costs no time
 CHALLENGE_S = 6  # shorter than a round's training
+CHALLENGE_S_WITH_BAD_AGGREGATOR = 45  # for trainers to notice that a model cannot be had
 
 _MODELS = {
     "digits": {"kind": "softmax", "features": 64, "classes": 10},
@@ -59,14 +60,17 @@ def project_file(plan: Plan, parts: Parts) -> ProjectFile:
     document["project"]["name"] = f"Demo: {plan.dataset}"
     document["task"] = model
     document["training"]["seed"] = plan.seed
+    submit = SUBMIT_S_WITH_ABSENT if absent else SUBMIT_S
     document["rounds"] = {
         "count": plan.rounds,
         "join_window": JOIN_S,
-        "submit_window": SUBMIT_S_WITH_ABSENT if absent else SUBMIT_S,
+        "submit_window": submit,
         "result_window": RESULT_S_WITH_BAD_AGGREGATOR if bad_aggregator else RESULT_S,
         "answer_window": ANSWER_S,
-        "challenge_window": CHALLENGE_S,
+        "challenge_window": min(submit, CHALLENGE_S_WITH_BAD_AGGREGATOR) if bad_aggregator else CHALLENGE_S,
     }
+    if "false-gram" in plan.cast.aggregators:  # only where nothing is proved at once is there room for it
+        document["settlement"] = {"mode": "on-demand"}
     document["cohort"] = {"slots": len(plan.cast.trainers), "faults": plan.cast.faults}
     document["evaluation"] = {"file": str(parts.evaluation)}
     document["validation"] = {"file": str(parts.validation)}
