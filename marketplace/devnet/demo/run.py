@@ -126,6 +126,8 @@ def _play(stage: _Stage) -> Story:
         name = f"trainer-{i}"
         arguments = ["trainer", "run", str(PROJECT), "--data", str(stage.directory / "data" / f"{name}.npz")]
         arguments += ["--device", "cpu", "--seed", str(stage.plan.seed + i)]
+        if "false-gram" in cast.aggregators:
+            arguments += ["--demand-rate", "1"]
         troupe.start(name, stage.keystore(name), arguments + _attack(behaviour))
     readers = {name: LogReader(party.log) for name, party in troupe.parties.items()}
     with screen(story, stage.plan.rounds) as shown, _watching(stage, story) as watch:
