@@ -131,7 +131,7 @@ library Membership {
         if (cohorts == 0) cohorts = 1;
         p.cohorts = uint8(cohorts);
         p.drawnFrom = uint32(trainers);
-        p.drawn = cohorts > 1 || trainers > t.slots;
+        p.drawn = trainers > t.slots; // as where there are several cohorts
         if (p.drawn) _scheduleDraw(p, project);
         else _activate(s, p, project);
     }
@@ -201,9 +201,8 @@ library Membership {
     function _leaveActive(MarketState storage s, Project storage p, uint256 project, uint256 number) private {
         uint256 seat = p.drawn ? Draw.inverse(keccak256(abi.encode(p.seed, p.round)), number, p.drawnFrom) : number;
         uint256 slots = s.terms[project].slots;
-        if (seat < p.cohorts * slots && Rounds.hasSubmitted(s, project, seat)) {
-            revert ITrainingMarket.AlreadySubmitted(seat % slots);
-        }
+        // Beyond the seats there are no cohorts, and no submissions.
+        if (Rounds.hasSubmitted(s, project, seat)) revert ITrainingMarket.AlreadySubmitted(seat % slots);
         Member storage member = s.members[project][msg.sender];
         member.left = true;
         member.locked = 0;

@@ -191,17 +191,22 @@ contract MembershipTest is MarketFixture {
     }
 
     function testReputationFloor() external {
-        Terms memory t = _terms(address(0));
-        t.minReputation = 2e6;
-        uint256 project = _create(t);
-        _deposit(address(0), trainers[0], STAKE);
-        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.ReputationTooLow.selector, trainers[0], 0, 2e6));
-        vm.prank(trainers[0]);
-        market.join(project, KEY);
         vm.prank(address(market));
         registry.recordTrainer(7, trainers[0], 3e6);
+        uint256 score = registry.scoreOf(trainers[0]);
+        Terms memory t = _terms(address(0));
+        t.minReputation = uint32(score + 1);
+        uint256 project = _create(t);
+        t.minReputation = uint32(score);
+        uint256 easier = _create(t);
+        _deposit(address(0), trainers[0], 2 * STAKE);
+        vm.expectRevert(
+            abi.encodeWithSelector(ITrainingMarket.ReputationTooLow.selector, trainers[0], score, score + 1)
+        );
         vm.prank(trainers[0]);
         market.join(project, KEY);
+        vm.prank(trainers[0]);
+        market.join(easier, KEY);
         // The floor is the trainers'; and nobody writes a record for itself.
         _joinAsAggregator(project, aggregators[0]);
         vm.expectRevert();
@@ -390,6 +395,20 @@ contract MembershipTest is MarketFixture {
         market.leave(project, 5);
         vm.assertEq(market.projectOf(project).submitDeadline, block.timestamp, "nobody is");
         _post(project, 0, _honestGram());
+    }
+
+    /// Leaving once the window is closed gives nobody more time.
+    function testLeavingLateMovesNoDeadline() external {
+        uint256 project = _active(address(0));
+        for (uint256 i = 0; i < 5; ++i) _submit(project, i);
+        Project memory before = market.projectOf(project);
+        vm.warp(before.submitDeadline + 1 minutes);
+        vm.prank(trainers[5]);
+        market.leave(project, 5);
+        Project memory p = market.projectOf(project);
+        vm.assertEq(p.submitDeadline, before.submitDeadline, "submissions");
+        vm.assertEq(p.turnStart, before.turnStart, "complaints");
+        vm.assertEq(p.resultDeadline, before.resultDeadline, "result");
     }
 
     /// Between its round's result and its next submission a trainer may go; what it earned stays its own.
