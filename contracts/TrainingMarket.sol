@@ -96,8 +96,8 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ITrainingMarket
-    function leave(uint256 project, uint256 seat) external override nonReentrant {
-        Membership.leave(_state, _parts(), project, seat);
+    function leave(uint256 project) external override nonReentrant {
+        Membership.leave(_state, _parts(), project);
     }
 
     /// @inheritdoc ITrainingMarket
@@ -328,6 +328,16 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
     /// @inheritdoc ITrainingMarket
     function signedHash(uint256 project, uint256 round, bytes32 digest) external view override returns (bytes32) {
         return Arrival.signedHash(project, round, digest);
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function relayedHash(
+        uint256 project,
+        uint256 round,
+        bytes32 digest,
+        bytes32 blob
+    ) external view override returns (bytes32) {
+        return Arrival.relayedHash(project, round, digest, blob);
     }
 
     function _parts() private view returns (Parts memory) {

@@ -18,7 +18,6 @@ from trainer_node.behaviour import Attack, Behaviour
 
 app = typer.Typer(help="Train for a project and be paid for it.", no_args_is_help=True)
 
-ANY_SEAT = 0  # of `leave`: one that the trainer has in the round, or has not
 
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="Your data: .npz with X and y.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
@@ -160,7 +159,7 @@ def leave(settings: Settings, project: ProjectId) -> None:
             )
         times = session.journal.get(project, 0, JOINS, 0)
         session.sender.send(
-            f"leave:{project}:{times}", session.client.market.functions.leave(project, ANY_SEAT)
+            f"leave:{project}:{times}", session.client.market.functions.leave(project)
         )
         session.journal.put(project, 0, JOINS, times + 1)
     console.result({"project": project, "left": True}, f"left project {project}; your stake is free again")

@@ -433,8 +433,8 @@ interface ITrainingMarket {
     ) external;
 
     /// @notice Leaves with the whole stake or bond: anyone while Open; while Active a trainer without a submission in
-    /// this round (`seat`: any seat it does not have in the round, or the one it has) and a reserve aggregator.
-    function leave(uint256 project, uint256 seat) external;
+    /// this round, and a reserve aggregator.
+    function leave(uint256 project) external;
 
     /// @notice Ends an Open project with a full refund: its owner at any time, anyone once it can no longer start.
     function cancel(uint256 project) external;
@@ -453,7 +453,7 @@ interface ITrainingMarket {
     /// @param blob sha2-256 digest of the sealed update's CIDv0.
     function submit(uint256 project, uint256 round, uint256 seat, bytes32 digest, bytes32 blob) external;
 
-    /// @notice `submit` of a trainer that has signed `signedHash`, sent by anybody: for wallets that are contracts
+    /// @notice `submit` of a trainer that has signed `relayedHash`, sent by anybody: for wallets that are contracts
     /// (ERC-1271), and for trainers whose gas somebody else pays.
     function submitSigned(
         uint256 project,
@@ -578,8 +578,11 @@ interface ITrainingMarket {
         uint256 slot
     ) external view returns (bytes32 digest);
 
-    /// @notice The EIP-712 hash that a trainer signs for a batch, or for `submitSigned`.
+    /// @notice The EIP-712 hash that a trainer signs for a batch.
     function signedHash(uint256 project, uint256 round, bytes32 digest) external view returns (bytes32);
+
+    /// @notice The EIP-712 hash that a trainer signs for `submitSigned`.
+    function relayedHash(uint256 project, uint256 round, bytes32 digest, bytes32 blob) external view returns (bytes32);
 
     /// @notice The stake vault.
     function vault() external view returns (address);

@@ -33,6 +33,9 @@ library Arrival {
     bytes32 private constant NAME = keccak256("Fairshare");
     bytes32 private constant VERSION = keccak256("1");
     bytes32 private constant SUBMISSION = keccak256("Submission(uint256 project,uint16 round,bytes32 digest)");
+    bytes32 private constant RELAYED = keccak256(
+        "RelayedSubmission(uint256 project,uint16 round,bytes32 digest,bytes32 blob)"
+    );
     uint8 private constant BATCH = 0xff;
 
     /// @notice The chain after a submission by transaction.
@@ -52,9 +55,12 @@ library Arrival {
 
     /// @notice EIP-712 hash of a submission that is handed to the aggregator.
     function signedHash(uint256 project, uint256 round, bytes32 digest) internal view returns (bytes32) {
-        bytes32 domain = keccak256(abi.encode(DOMAIN, NAME, VERSION, block.chainid, address(this)));
-        return
-            keccak256(abi.encodePacked("\x19\x01", domain, keccak256(abi.encode(SUBMISSION, project, round, digest))));
+        return _typed(keccak256(abi.encode(SUBMISSION, project, round, digest)));
+    }
+
+    /// @notice EIP-712 hash of a submission that anybody may send; it covers the blob, which nobody else may choose.
+    function relayedHash(uint256 project, uint256 round, bytes32 digest, bytes32 blob) internal view returns (bytes32) {
+        return _typed(keccak256(abi.encode(RELAYED, project, round, digest, blob)));
     }
 
     /// @notice Reads the preimage of a cohort's chain; reverts where it is none.
@@ -77,7 +83,8 @@ library Arrival {
                 _readBatch(s, project, c, arrivals, received, at);
                 continue;
             }
-            bytes32 digest = arrivals.digests[at.next++];
+            bytes32 digest = arrivals.digests[at.next];
+            ++at.next;
             at.chain = afterTransaction(at.chain, slot, digest);
             received.slots |= 1 << slot;
             received.digests[slot] = digest;
@@ -125,7 +132,8 @@ library Arrival {
         uint256 i = 0;
         for (uint256 slot = 0; i < wanted; ++slot) {
             if (!batched.has(slot)) continue;
-            uint256 entry = i++;
+            uint256 entry = i;
+            ++i;
             if (uint256(c.submitted).has(slot)) continue;
             if (!_isSigned(received.holders[slot], hashes[entry], arrivals.signatures[entry])) continue;
             received.slots |= 1 << slot;
@@ -147,6 +155,11 @@ library Arrival {
         bytes32[] memory signatures = new bytes32[](arrivals.signatures.length);
         for (uint256 i = 0; i < signatures.length; ++i) signatures[i] = keccak256(arrivals.signatures[i]);
         return keccak256(abi.encode(arrivals.batch, signatures));
+    }
+
+    function _typed(bytes32 structHash) private view returns (bytes32) {
+        bytes32 domain = keccak256(abi.encode(DOMAIN, NAME, VERSION, block.chainid, address(this)));
+        return keccak256(abi.encodePacked("\x19\x01", domain, structHash));
     }
 
     /// @dev By an account's key only, whatever code the account has: a wallet could change its word between the batch

@@ -30,8 +30,8 @@ library Krum {
         uint256 duplicateCosine;
     }
 
-    /// @notice The round: mask of slots with an update in the proof, the order of submission by slot (from 1), G's upper
-    /// triangle.
+    /// @notice The round: mask of slots with an update in the proof, the order of submission by slot (from 1), G's
+    /// upper triangle.
     struct Input {
         uint256 submitted;
         bool referencePresent;

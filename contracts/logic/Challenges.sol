@@ -30,7 +30,7 @@ library Challenges {
     /// @notice ITrainingMarket.challenge.
     function challenge(
         MarketState storage s,
-        Parts memory parts,
+        Parts calldata parts,
         uint256 project,
         ChallengeKind kind,
         uint256 cohort,
@@ -66,7 +66,7 @@ library Challenges {
     /// @notice ITrainingMarket.answerModel.
     function answerModel(
         MarketState storage s,
-        Parts memory parts,
+        Parts calldata parts,
         uint256 project,
         Opening calldata opening
     ) external {
@@ -86,7 +86,7 @@ library Challenges {
     /// @notice ITrainingMarket.answerProof.
     function answerProof(
         MarketState storage s,
-        Parts memory parts,
+        Parts calldata parts,
         uint256 project,
         uint256[] calldata gram,
         bytes calldata proof
@@ -108,7 +108,7 @@ library Challenges {
     /// @dev Nothing of the round has been paid out, and nothing else moved escrow or pot since (Rounds.provisional). A
     /// round under way that built on it is void as well; both are made up for. Strikes stand: they were proved, or the
     /// struck could have demanded it.
-    function undo(MarketState storage s, Parts memory parts, uint256 project, Outcome[] calldata outcomes) external {
+    function undo(MarketState storage s, Parts calldata parts, uint256 project, Outcome[] calldata outcomes) external {
         Project storage p = s.projects[project];
         Challenge storage open = s.challenges[project];
         if (open.kind == ChallengeKind.None) revert ITrainingMarket.NothingToAnswer(0);

@@ -76,9 +76,9 @@ library Complaints {
     /// @notice ITrainingMarket.answer.
     function answer(
         MarketState storage s,
-        Parts memory parts,
+        Parts calldata parts,
         uint256 project,
-        uint256[3] memory at, // round, cohort, slot
+        uint256[3] calldata at, // round, cohort, slot
         G1 calldata commitment,
         Opening calldata opening
     ) external {
@@ -108,7 +108,7 @@ library Complaints {
     /// @dev Nothing here can fail for one of them: nobody pays more than is locked.
     function withheld(
         MarketState storage s,
-        Parts memory parts,
+        Parts calldata parts,
         uint256 project,
         uint256 cohort,
         uint256 silent

@@ -92,7 +92,7 @@ library Membership {
     }
 
     /// @notice ITrainingMarket.leave.
-    function leave(MarketState storage s, Parts calldata parts, uint256 project, uint256) external {
+    function leave(MarketState storage s, Parts calldata parts, uint256 project) external {
         Project storage p = s.projects[project];
         Status status = p.status;
         if (status != Status.Open && status != Status.Active) revert ITrainingMarket.WrongStatus(project, status);

@@ -6,7 +6,6 @@ import {IGramVerifier} from "../interfaces/IGramVerifier.sol";
 import {IReputationRegistry} from "../interfaces/IReputationRegistry.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {
-    Account,
     Cohort,
     ITrainingMarket,
     Membership,
@@ -49,7 +48,7 @@ library Results {
     /// @notice ITrainingMarket.postResult.
     function postResult(
         MarketState storage s,
-        Parts memory parts,
+        Parts calldata parts,
         uint256 project,
         RoundResult calldata result
     ) external {
@@ -83,7 +82,13 @@ library Results {
 
     /// @notice ITrainingMarket.skip.
     /// @dev A batch that a stand-in cannot open does not keep it from skipping.
-    function skip(MarketState storage s, Parts memory parts, uint256 project, uint256 round, uint256 cohort) external {
+    function skip(
+        MarketState storage s,
+        Parts calldata parts,
+        uint256 project,
+        uint256 round,
+        uint256 cohort
+    ) external {
         Project storage p = Rounds.inRound(s, project, round);
         Rounds.requireUnchallenged(s, project);
         Rounds.requireFrom(p.submitDeadline);
@@ -106,7 +111,7 @@ library Results {
     /// @notice ITrainingMarket.timeout.
     /// @dev Where only cohorts without a quorum are open, the aggregator is not to blame: anyone can skip them. Results
     /// that can still be challenged keep the project Closing until they cannot.
-    function timeout(MarketState storage s, Parts memory parts, uint256 project, uint256 round) external {
+    function timeout(MarketState storage s, Parts calldata parts, uint256 project, uint256 round) external {
         Project storage p = Rounds.inRound(s, project, round);
         Terms storage t = s.terms[project];
         Rounds.requireUnchallenged(s, project);
@@ -296,7 +301,8 @@ library Results {
             uint96 amount = work.amounts[slot];
             if (amount == 0) continue;
             outcome.numbers[next] = uint32(numbers[slot]);
-            outcome.amounts[next++] = amount;
+            outcome.amounts[next] = amount;
+            ++next;
             s.trainers[work.project][numbers[slot]].earned += amount;
         }
         if (merged) {

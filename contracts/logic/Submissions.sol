@@ -40,10 +40,10 @@ library Submissions {
         uint256 project,
         uint256 round,
         uint256 seat,
-        Submission memory submission,
-        bytes memory signature
+        Submission calldata submission,
+        bytes calldata signature
     ) external {
-        bytes32 hash = Arrival.signedHash(project, round, submission.digest);
+        bytes32 hash = Arrival.relayedHash(project, round, submission.digest, submission.blob);
         if (!SignatureChecker.isValidSignatureNow(submission.trainer, hash, signature)) {
             revert ITrainingMarket.NotSigned(submission.trainer);
         }

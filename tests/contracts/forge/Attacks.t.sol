@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {ChallengeKind, Outcome, Project, RoundResult, Status, Terms} from "../../../contracts/interfaces/ITrainingMarket.sol";
+import {
+    ChallengeKind,
+    Outcome,
+    Project,
+    RoundResult,
+    Status,
+    Terms
+} from "../../../contracts/interfaces/ITrainingMarket.sol";
 import {MarketFixture} from "./support/MarketFixture.sol";
 
 contract AttacksTest is MarketFixture {

@@ -187,7 +187,7 @@ contract BatchesTest is MarketFixture {
         bytes32 digest = _digest(_commitment(0), trainers[0]);
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotSigned.selector, trainers[0]));
         market.submitSigned(project, 1, 0, trainers[0], digest, 0, "not approved");
-        wallet.approve(market.signedHash(project, 1, digest));
+        wallet.approve(market.relayedHash(project, 1, digest, 0));
         for (uint256 mood = 1; mood < 4; ++mood) {
             wallet.turn(Wallet.Mood(mood));
             vm.expectRevert();
@@ -208,7 +208,7 @@ contract BatchesTest is MarketFixture {
     function testARelayedSubmissionIsForItsSeatAndRoundOnly() public {
         uint256 project = _started();
         bytes32 digest = _digest(_commitment(0), trainers[0]);
-        bytes memory signature = _signature(project, 0, digest);
+        bytes memory signature = _relayable(project, 0, digest, 0);
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotYourSeat.selector, 1, trainers[0]));
         market.submitSigned(project, 1, 1, trainers[0], digest, 0, signature);
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotSigned.selector, trainers[1]));
@@ -216,6 +216,15 @@ contract BatchesTest is MarketFixture {
         market.submitSigned(project, 1, 0, trainers[0], digest, 0, signature);
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.AlreadySubmitted.selector, 0));
         market.submitSigned(project, 1, 0, trainers[0], digest, 0, signature);
+    }
+
+    /// The batch's list is public: nobody may send its signatures with a blob of its own choosing.
+    function testABatchSignatureCannotBeRelayed() public {
+        uint256 project = _started();
+        bytes32 digest = _digest(_commitment(0), trainers[0]);
+        bytes memory signature = _signature(project, 0, digest);
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotSigned.selector, trainers[0]));
+        market.submitSigned(project, 1, 0, trainers[0], digest, keccak256("rubbish"), signature);
     }
 
     /// A wallet whose word counted in the batch could change it before every result, until the aggregator is late.
@@ -282,6 +291,16 @@ contract BatchesTest is MarketFixture {
     function _signature(uint256 project, uint256 slot, bytes32 digest) private view returns (bytes memory) {
         bytes32 hash = market.signedHash(project, market.projectOf(project).round, digest);
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(_keys[slot], hash);
+        return abi.encodePacked(r, s, v);
+    }
+
+    function _relayable(
+        uint256 project,
+        uint256 slot,
+        bytes32 digest,
+        bytes32 blob
+    ) private view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(_keys[slot], market.relayedHash(project, 1, digest, blob));
         return abi.encodePacked(r, s, v);
     }
 

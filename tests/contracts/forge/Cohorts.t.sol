@@ -83,7 +83,7 @@ contract CohortsTest is MarketFixture {
         market.draw(project); // not in the block of the start, nor the next
         vm.expectRevert();
         vm.prank(trainers[0]);
-        market.leave(project, 0); // and nobody who sees the seed can leave before it counts
+        market.leave(project); // and nobody who sees the seed can leave before it counts
         vm.roll(block.number + 2);
         market.draw(project);
         _assertStatus(project, Status.Active);

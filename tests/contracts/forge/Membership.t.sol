@@ -252,7 +252,7 @@ contract MembershipTest is MarketFixture {
     function testTheLastTrainerMovesIntoTheHole() external {
         uint256 project = _open(address(0));
         vm.prank(trainers[1]);
-        market.leave(project, 0);
+        market.leave(project);
         vm.assertEq(market.trainerOf(project, 1).holder, trainers[5], "moved");
         vm.assertEq(market.membershipOf(project, trainers[5]).number, 2, "and knows it");
         vm.assertEq(market.trainerOf(project, 5).holder, address(0), "from there");
@@ -260,7 +260,7 @@ contract MembershipTest is MarketFixture {
         vm.assertEq(vault.lockedOf(address(0), trainers[1]), 0, "and not locked");
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotMember.selector, project, trainers[1]));
         vm.prank(trainers[1]);
-        market.leave(project, 0);
+        market.leave(project);
         vm.prank(trainers[1]); // comes back, to the end
         market.join(project, KEY);
         vm.assertEq(market.membershipOf(project, trainers[1]).number, 6, "number");
@@ -275,7 +275,7 @@ contract MembershipTest is MarketFixture {
             uint256 i = random(seed, step, 0) % SLOTS;
             vm.prank(trainers[i]);
             if ((members >> i) & 1 == 0) market.join(project, KEY);
-            else market.leave(project, random(seed, step, 1));
+            else market.leave(project);
             members ^= 1 << i;
             uint256 count = 0;
             for (uint256 j = 0; j < SLOTS; ++j) {
@@ -298,7 +298,7 @@ contract MembershipTest is MarketFixture {
         uint256 project = _create(_terms(address(0)));
         for (uint256 i = 0; i < 4; ++i) _joinAsAggregator(project, trainers[i]);
         vm.prank(trainers[1]);
-        market.leave(project, 0);
+        market.leave(project);
         Account[] memory list = market.aggregatorsOf(project);
         vm.assertEq(list.length, 3, "without a hole");
         address[3] memory expected = [trainers[0], trainers[2], trainers[3]];
@@ -321,10 +321,10 @@ contract MembershipTest is MarketFixture {
             // Whichever seat it names: the contract knows its own.
             vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.AlreadySubmitted.selector, 0));
             vm.prank(trainers[0]);
-            market.leave(project, seat);
+            market.leave(project);
         }
         vm.prank(trainers[1]); // has not, and goes
-        market.leave(project, 0);
+        market.leave(project);
         vm.assertEq(vault.freeOf(address(0), trainers[1]), STAKE, "stake is free");
     }
 
@@ -336,18 +336,18 @@ contract MembershipTest is MarketFixture {
         market.postBatch(project, 1, 0, 1 << 2, keccak256("root"), 0);
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.AlreadySubmitted.selector, 2));
         vm.prank(trainers[2]);
-        market.leave(project, 2);
+        market.leave(project);
     }
 
     /// The stake is out: no way back in, no second stake, no seat, no place for a signature that it gave before.
     function testWhoLeftIsOut() external {
         uint256 project = _active(address(0));
         vm.prank(trainers[3]);
-        market.leave(project, 3);
+        market.leave(project);
         _deposit(address(0), trainers[3], 10 ether);
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotMember.selector, project, trainers[3]));
         vm.prank(trainers[3]);
-        market.leave(project, 3);
+        market.leave(project);
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotYourSeat.selector, 3, trainers[3]));
         vm.prank(trainers[3]);
         market.submit(project, 1, 3, keccak256("d"), 0);
@@ -374,7 +374,7 @@ contract MembershipTest is MarketFixture {
         signatures[0] = abi.encodePacked(r, s, v);
         hashes[0] = keccak256(signatures[0]);
         vm.prank(trainers[5]);
-        market.leave(project, 5);
+        market.leave(project);
         vm.prank(aggregators[0]);
         market.postBatch(project, 1, 0, 1 << 5, keccak256(abi.encode(batch, hashes)), 0);
         _note(project, 0, 0xff, 0);
@@ -392,7 +392,7 @@ contract MembershipTest is MarketFixture {
         for (uint256 i = 0; i < 5; ++i) _submit(project, i);
         vm.assertTrue(market.projectOf(project).submitDeadline > block.timestamp, "one is awaited");
         vm.prank(trainers[5]);
-        market.leave(project, 5);
+        market.leave(project);
         vm.assertEq(market.projectOf(project).submitDeadline, block.timestamp, "nobody is");
         _post(project, 0, _honestGram());
     }
@@ -404,7 +404,7 @@ contract MembershipTest is MarketFixture {
         Project memory before = market.projectOf(project);
         vm.warp(before.submitDeadline + 1 minutes);
         vm.prank(trainers[5]);
-        market.leave(project, 5);
+        market.leave(project);
         Project memory p = market.projectOf(project);
         vm.assertEq(p.submitDeadline, before.submitDeadline, "submissions");
         vm.assertEq(p.turnStart, before.turnStart, "complaints");
@@ -418,7 +418,7 @@ contract MembershipTest is MarketFixture {
         uint256 earned = market.claimable(project, trainers[0]);
         vm.assertTrue(earned != 0, "paid");
         vm.prank(trainers[0]);
-        market.leave(project, 0);
+        market.leave(project);
         vm.assertEq(market.claimable(project, trainers[0]), earned, "still");
         vm.warp(market.projectOf(project).challengeDeadline);
         market.claim(project, trainers[0]);
@@ -431,7 +431,7 @@ contract MembershipTest is MarketFixture {
         uint256 project = _active(address(0));
         for (uint256 i = 0; i < SLOTS; ++i) {
             vm.prank(trainers[i]);
-            market.leave(project, i);
+            market.leave(project);
         }
         vm.warp(market.projectOf(project).submitDeadline);
         market.skip(project, 1, 0);
@@ -445,9 +445,9 @@ contract MembershipTest is MarketFixture {
         _joinAsAggregator(project, stranger);
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongStatus.selector, project, Status.Active));
         vm.prank(aggregators[0]);
-        market.leave(project, 0);
+        market.leave(project);
         vm.prank(aggregators[1]);
-        market.leave(project, 0);
+        market.leave(project);
         vm.assertEq(vault.freeOf(address(0), aggregators[1]), BOND, "one in reserve goes");
         _submitFirst(project, SLOTS);
         vm.warp(market.projectOf(project).resultDeadline);
@@ -457,7 +457,7 @@ contract MembershipTest is MarketFixture {
         for (uint256 i = 0; i < 2; ++i) {
             vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongStatus.selector, project, Status.Active));
             vm.prank(bound_[i]);
-            market.leave(project, 0);
+            market.leave(project);
         }
     }
 
@@ -465,7 +465,7 @@ contract MembershipTest is MarketFixture {
         uint256 project = _active(address(0));
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotMember.selector, project, stranger));
         vm.prank(stranger);
-        market.leave(project, 0);
+        market.leave(project);
         for (uint256 i = 0; i < 3; ++i) _playRound(project);
         _assertStatus(project, Status.Closing);
         _cannotLeave(project, trainers[0], Status.Closing); // it may still be the one to pay
@@ -529,7 +529,7 @@ contract MembershipTest is MarketFixture {
     function _cannotLeave(uint256 project, address account, Status status) private {
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongStatus.selector, project, status));
         vm.prank(account);
-        market.leave(project, 0);
+        market.leave(project);
     }
 
     function _notListed(uint256 project, address account, bytes32[] memory proof) private {

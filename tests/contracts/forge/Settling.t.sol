@@ -247,7 +247,7 @@ contract SettlingTest is MarketFixture {
         uint256 project = _activeWith(t);
         _playReferenceRound(project);
         vm.prank(trainers[2]);
-        market.leave(project, 2);
+        market.leave(project);
         uint256 gone = market.claimable(project, trainers[2]);
         _assertConserved(address(0));
         for (uint256 round = 2; round <= 3; ++round) {
@@ -290,7 +290,7 @@ contract SettlingTest is MarketFixture {
         uint256 project = _activeWith(_referenceTerms(address(0)));
         for (uint256 i = 0; i < SLOTS; ++i) {
             vm.prank(trainers[i]);
-            market.leave(project, i);
+            market.leave(project);
         }
         vm.warp(market.projectOf(project).submitDeadline);
         market.skip(project, 1, 0);
@@ -424,7 +424,7 @@ contract SettlingTest is MarketFixture {
     function testReleaseTouchesNoOtherProject() external {
         uint256 project = _active(address(0));
         vm.prank(trainers[5]);
-        market.leave(project, 5);
+        market.leave(project);
         Terms memory t = _terms(address(0));
         uint256 other = _create(t);
         for (uint256 i = 0; i < SLOTS; ++i) _join(other, trainers[i]);
@@ -456,7 +456,7 @@ contract SettlingTest is MarketFixture {
         leaver = bound(leaver, 0, SLOTS); // SLOTS: none
         if (leaver != SLOTS) {
             vm.prank(trainers[leaver]);
-            market.leave(project, leaver);
+            market.leave(project);
         }
         while (market.projectOf(project).status == Status.Active) {
             for (uint256 i = 0; i < SLOTS; ++i) if (i != leaver) _submit(project, i);

@@ -97,10 +97,10 @@ contract StartingTest is MarketFixture {
         market.joinAsAggregator(project, KEY, "", new bytes32[](0));
         vm.expectRevert(refused);
         vm.prank(trainers[0]);
-        market.leave(project, 0);
+        market.leave(project);
         vm.expectRevert(refused);
         vm.prank(aggregators[1]);
-        market.leave(project, 0);
+        market.leave(project);
         vm.expectRevert(refused);
         vm.prank(owner);
         market.cancel(project);
@@ -151,13 +151,13 @@ contract StartingTest is MarketFixture {
         for (uint256 seat = 0; seat < 13; seat += 6) {
             vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.AlreadySubmitted.selector, 1));
             vm.prank(submitted);
-            market.leave(project, seat);
+            market.leave(project);
         }
         uint256 left = 0;
         for (uint256 i = 0; i < 15; ++i) {
             if (trainers[i] == submitted) continue;
             vm.prank(trainers[i]);
-            market.leave(project, 7); // another's seat is no obstacle
+            market.leave(project); // another's seat is no obstacle
             vm.assertEq(vault.freeOf(address(0), trainers[i]), STAKE, "stake is free");
             ++left;
         }
