@@ -29,11 +29,10 @@ def encode_contact(multiaddress: str, url: str | None = None) -> bytes:
     return contact
 
 
-def decode_contact(contact: bytes) -> str:
-    """The multiaddress in a contact read from the chain: its first line. Raises BAD_INPUT for anything else."""
+def decode_contact(line: bytes) -> str:
+    """The multiaddress in the first line of a contact read from the chain. Raises BAD_INPUT for anything else."""
     # one character more than allowed, so that the check below sees and refuses what is too long
-    first = contact[: MAX_CHARACTERS + 1].split(b"\n")[0]
-    return check_multiaddress(first.decode("utf-8", errors="replace"))
+    return check_multiaddress(line[: MAX_CHARACTERS + 1].decode("utf-8", errors="replace"))
 
 
 def _checked_url(url: str) -> str:
