@@ -80,7 +80,18 @@ library Settling {
         if (amount == 0) revert ITrainingMarket.NothingToClaim(project, account);
         member.claimed = uint96(earned); // fits: all amounts of a project do together (TermsCheck)
         emit ITrainingMarket.Claimed(project, account, amount);
-        Payments.push(s.terms[project].token, account, amount);
+        _payOut(s, s.terms[project].token, account, amount);
+    }
+
+    function _payOut(MarketState storage s, address token, address account, uint256 amount) private {
+        if (token == address(0)) {
+            Payments.push(token, account, amount);
+            return;
+        }
+        uint256 held = s.held[token];
+        uint256 paid = Payments.worth(token, amount, held);
+        s.held[token] = held - amount;
+        Payments.push(token, account, paid);
     }
 
     /// @notice ITrainingMarket.claimable.
@@ -102,6 +113,7 @@ library Settling {
         uint256 number = member.number;
         if (number != 0) {
             earned = s.trainers[project][number - 1].earned;
+            // The only projects with a bonus: no claim of another pays for looking.
             if (!p.revealed && p.status == Status.Settled && !member.left) earned += p.bonus;
         } else if (member.index != 0) {
             earned = s.aggregators[project][member.index - 1].earned;

@@ -486,7 +486,7 @@ contract MembershipTest is MarketFixture {
             market.release(project);
             vm.assertEq(vault.freeOf(address(0), trainers[i]), STAKE, "stake");
         }
-        vm.assertEq(registry.scoreOf(trainers[0]), 0, "nothing to be recorded");
+        vm.assertEq(registry.trainerRecord(trainers[0]).projects, 0, "nothing to be recorded");
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongStatus.selector, project, Status.Cancelled));
         vm.prank(owner);
         market.cancel(project);

@@ -364,6 +364,32 @@ contract SettlingTest is MarketFixture {
         vm.assertEq(vault.freeOf(address(0), trainers[0]), STAKE, "stake");
     }
 
+    /// The last round is undone after the reveal, and no aggregator is left: the bond comes back once.
+    function testHaltedAfterTheReveal() external {
+        aggregators.pop();
+        uint256 project = _activeWith(_referenceTerms(address(0)));
+        _playReferenceRound(project);
+        _playReferenceRound(project);
+        _submitFirst(project, SLOTS);
+        _submitReference(project);
+        _close(project);
+        Project memory before = market.projectOf(project);
+        uint96[] memory paid = _earned(project);
+        RoundResult memory result = _result(project, 0, _honestGram(SLOTS + 1));
+        _postResult(project, result);
+        uint96[] memory inAll = _earned(project);
+        for (uint256 i = 0; i < SLOTS; ++i) paid[i] = inAll[i] - paid[i];
+        vm.prank(owner);
+        market.reveal(project, VALIDATION, SALT);
+        _challengeModel(project);
+        vm.warp(market.challengeOf(project).deadline);
+        market.undo(project, _outcome(before, result, 0, FEE, paid));
+        _assertStatus(project, Status.Halted);
+        _assertConserved(address(0));
+        vm.assertEq(_claimAll(project), uint256(REWARD) + REVEAL_BOND + BOND - DEPOSIT, "everything, once");
+        vm.assertEq(address(market).balance, 0, "nothing is kept");
+    }
+
     /// The last aggregator fails between the cohorts of a round: Closing while the first can be challenged, then Halted.
     function testHaltedBetweenTheCohortsOfARound() external {
         for (uint256 i = SLOTS; i < 2 * SLOTS; ++i) trainers.push(_trainerParty(i));
