@@ -330,7 +330,7 @@ interface ITrainingMarket {
     event ProjectEnded(uint256 indexed project, Status status, uint256 refund);
     /// @notice Stake or bond of an ended project became free in the vault.
     event Released(uint256 indexed project, address indexed account, uint256 amount);
-    /// @notice Earnings or a refund were paid out.
+    /// @notice Earnings or a refund were paid out; less than `amount`, in proportion, of a token that shrank by itself.
     event Claimed(uint256 indexed project, address indexed account, uint256 amount);
 
     /// @notice A term is out of range; `term` is its name, or what is wrong with it.

@@ -15,6 +15,8 @@ struct MarketState {
     /// @dev Key: keccak-free, round * 2^16 + cohort * 2^8 + slot (K: the reference).
     mapping(uint256 project => mapping(uint256 place => bytes32 digest)) complaints;
     mapping(uint256 project => Challenge) challenges;
+    /// @dev What the market owes of each ERC-20 in all: where a token shrinks by itself, everyone bears it alike.
+    mapping(address token => uint256) held;
 }
 
 /// @notice The contracts that the market works with, and its longest window in seconds.

@@ -45,7 +45,9 @@ library Membership {
         emit ITrainingMarket.ProjectCreated(project, msg.sender, terms.circuit, terms.spec, terms.token, terms.reward);
         uint256 amount = uint256(terms.reward) + terms.revealBond;
         Payments.permit(terms.token, amount, permit);
+        Payments.requireWhole(terms.token, s.held[terms.token]);
         Payments.pull(terms.token, amount);
+        if (terms.token != address(0)) s.held[terms.token] += amount;
     }
 
     /// @notice ITrainingMarket.join.

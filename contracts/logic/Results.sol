@@ -156,7 +156,8 @@ library Results {
         uint256 before = Payments.balance(token);
         IStakeVault(parts.vault).slash(token, account, amount);
         uint256 present = Payments.balance(token);
-        return present > before ? Math.min(present - before, amount) : 0;
+        received = present > before ? Math.min(present - before, amount) : 0;
+        if (token != address(0)) s.held[token] += received;
     }
 
     // Checks
