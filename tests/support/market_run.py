@@ -302,7 +302,8 @@ def submit(play: Play, slot: int, update: Update, cohort: int = 0, *, sign: bool
     digest, blob = _digest(play, account, update), _blob(play, update)
     seat = cohort * play.terms.slots + slot
     if sign:
-        signature = _signature(play, account, digest)
+        hashed = play.calls.relayedHash(play.project, round_, digest, blob).call()
+        signature = bytes(account.unsafe_sign_hash(hashed).signature)
         function = play.calls.submitSigned(
             play.project, round_, seat, account.address, digest, blob, signature
         )
