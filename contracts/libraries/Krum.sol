@@ -16,7 +16,7 @@ library Krum {
 
     /// @notice Distance of two updates whose inner product no vectors in range can have.
     uint256 internal constant FAR = 0x1000000000000000000; // 2^72; literals: assembly takes no other constants
-    uint256 private constant FIELD = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
+    uint256 private constant FIELD = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
     uint256 private constant COSINE_SHIFT = 32;
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant BASIS_POINTS_SQUARED = 100_000_000;
@@ -25,17 +25,17 @@ library Krum {
 
     /// @notice What a project's terms say about judging.
     struct Rules {
-        uint256 slots;
+        uint256 slots; // at most 16
         uint256 faults;
-        uint256 maxNormSquared;
+        uint256 maxNormSquared; // below 2^63
         ScoreRule rule; // Projection or Cosine: the project's, or its fallback
         bool hasReference; // the project's rule is Reference: G has a row more, the owner's
         uint256 strikeFactor;
         uint256 duplicateCosine;
     }
 
-    /// @notice The round: mask of slots with an update in the proof, the order of submission by slot (from 1), G's upper
-    /// triangle.
+    /// @notice The round: mask of slots with an update in the proof, the order of submission by slot (from 1), and the
+    /// upper triangle of G.
     struct Input {
         uint256 submitted;
         bool referencePresent;
@@ -104,6 +104,7 @@ library Krum {
         work.inputs = rules.hasReference ? work.slots + 1 : work.slots;
         uint256[] calldata gram = input.gram;
         _requireLength(gram.length, (work.inputs * (work.inputs + 1)) / 2);
+        _requireLength(input.positions.length, work.slots);
         _requireLength(claims.neighbours.length, work.slots);
         verdict.scores = new uint256[](work.slots);
         verdict.contributions = new uint256[](work.slots);
@@ -119,7 +120,7 @@ library Krum {
         work.merged = claims.merged;
         // Where there are no near-duplicates, no order is needed to tell which of two is the copy.
         bool unique = rules.duplicateCosine == 0 || rules.duplicateCosine > BASIS_POINTS;
-        work.duplicate = unique ? BASIS_POINTS_SQUARED : rules.duplicateCosine ** 2;
+        work.duplicate = unique ? BASIS_POINTS_SQUARED : rules.duplicateCosine * rules.duplicateCosine;
         _compare(work, gram, unique ? input.positions[:0] : input.positions);
         _score(work, claims.neighbours, work.count - rules.faults - 2, verdict.scores);
         verdict.struck |= _rank(work, rules, claims.medianScoreSlot, verdict.scores);
@@ -168,7 +169,8 @@ library Krum {
                         ++count;
                     }
                 }
-                cell += step--;
+                cell += step;
+                --step;
             }
         }
         (work.present, work.count) = (present, count);
@@ -234,11 +236,7 @@ library Krum {
                 dot := a
             }
             bit := shl(bit, 1)
-            for {
-
-            } 1 {
-
-            } {
+            for {} 1 {} {
                 square := add(square, 0x20)
                 if eq(square, end) {
                     break
@@ -251,7 +249,7 @@ library Krum {
                     continue
                 }
                 inner := sub(inner, bound)
-                // An unlike pair passes this, and so cannot fail Cauchy-Schwarz.
+                // Most pairs are below the near-duplicates' limit, which is not above that of Cauchy-Schwarz.
                 if iszero(lt(mul(mul(inner, inner), BASIS_POINTS_SQUARED), mul(duplicate, mul(a, mload(square))))) {
                     if gt(mul(inner, inner), mul(a, mload(square))) {
                         continue
@@ -285,65 +283,58 @@ library Krum {
         uint256 wanted,
         uint256[] memory scores
     ) private pure {
-        (uint256[] memory table, uint256 slots, uint256 present) = (work.table, work.slots, work.present);
+        (uint256[] memory table, uint256 width, uint256 present) = (work.table, 32 * work.slots, work.present);
+        uint256 row; // where slot i's row of the table begins
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            row := add(add(table, 0x20), mul(2, width))
+        }
         unchecked {
-            for (uint256 i = 0; i < slots; ++i) {
-                uint256 named = neighbours[i];
-                if (!present.has(i)) {
-                    if (named != 0) revert WrongNeighbours(i, named);
-                    continue;
+            for (uint256 i = 0; i < scores.length; ++i) {
+                uint256 named; // neighbours[i], without its decoding: the check below is the stricter one
+                // solhint-disable-next-line no-inline-assembly
+                assembly ("memory-safe") {
+                    named := calldataload(add(neighbours.offset, shl(5, i)))
                 }
-                uint256 others = present & ~(1 << i);
-                if (!named.isWithin(others)) revert WrongNeighbours(i, named);
-                (uint256 count, uint256 closeness, bool nearest) = _sumOfNearest(
-                    table,
-                    slots * (i + 2),
-                    named,
-                    others ^ named
-                );
-                if (count != wanted || !nearest) revert WrongNeighbours(i, named);
-                scores[i] = wanted * FAR - closeness;
+                uint256 others = (present >> i) & 1 != 0 ? present ^ (1 << i) : 0;
+                if (named & ~others != 0) revert WrongNeighbours(i, named);
+                if (others != 0) {
+                    (uint256 count, uint256 closeness, bool nearest) = _sumOfNearest(row, named, others ^ named);
+                    if (count != wanted || !nearest) revert WrongNeighbours(i, named);
+                    scores[i] = wanted * FAR - closeness;
+                }
+                row += width;
             }
         }
     }
 
     /// @dev How many are named, their closeness in sum, and whether none of them is less close than one of the others.
     function _sumOfNearest(
-        uint256[] memory table,
         uint256 row,
         uint256 named,
         uint256 others
     ) private pure returns (uint256 count, uint256 sum, bool nearest) {
         // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
-            row := add(table, shl(5, add(row, 1)))
-            let least := not(0) // of the named
-            for {
-
-            } named {
-
-            } {
-                let bit := and(named, sub(0, named)) // the lowest
+            let most := 0 // closeness of the others
+            for {} others {} {
+                let bit := and(others, sub(0, others)) // the lowest
+                others := xor(others, bit)
+                let closeness := mload(add(row, shl(5, byte(mod(bit, 19), INDEX_OF_BIT))))
+                if gt(closeness, most) {
+                    most := closeness
+                }
+            }
+            let farther := 0
+            for {} named {} {
+                let bit := and(named, sub(0, named))
                 named := xor(named, bit)
                 let closeness := mload(add(row, shl(5, byte(mod(bit, 19), INDEX_OF_BIT))))
-                if lt(closeness, least) {
-                    least := closeness
-                }
+                farther := or(farther, lt(closeness, most))
                 sum := add(sum, closeness)
                 count := add(count, 1)
             }
-            nearest := 1
-            for {
-
-            } others {
-
-            } {
-                let bit := and(others, sub(0, others))
-                others := xor(others, bit)
-                if gt(mload(add(row, shl(5, byte(mod(bit, 19), INDEX_OF_BIT)))), least) {
-                    nearest := 0
-                }
-            }
+            nearest := iszero(farther)
         }
     }
 
@@ -356,7 +347,6 @@ library Krum {
         uint256[] memory scores
     ) private pure returns (uint256 struck) {
         (uint256 merged, uint256 present) = (work.merged, work.present);
-        if (!merged.isWithin(present)) revert WrongMerged(merged);
         if (!present.has(medianSlot)) revert WrongMedianScore(medianSlot);
         uint256 median = scores[medianSlot];
         uint256 limit = rules.strikeFactor == 0 ? type(uint256).max : rules.strikeFactor * median;
@@ -381,7 +371,9 @@ library Krum {
                 }
             }
         }
-        if (left != rules.faults || largestMerged > smallestLeft) revert WrongMerged(merged);
+        if (!merged.isWithin(present) || left != rules.faults || largestMerged > smallestLeft) {
+            revert WrongMerged(merged);
+        }
         if (!_isMedian(work.count, less, more)) revert WrongMedianScore(medianSlot);
     }
 
@@ -392,8 +384,8 @@ library Krum {
         return less <= place && place < count - more;
     }
 
-    /// @dev Step 7: nu, the norm of the claimed slot if that is the median. One root will do: n_i < nu where G_ii < nu^2,
-    /// and n_i > nu where G_ii >= (nu + 1)^2.
+    /// @dev Step 7: nu, the norm of the claimed slot if that is the median. One root will do: n_i < nu where
+    /// G_ii < nu^2, and n_i > nu where G_ii >= (nu + 1)^2.
     function _medianNorm(Work memory work, uint256 slot) private pure returns (uint256 median) {
         (uint256[] memory table, uint256 slots, uint256 present) = (work.table, work.slots, work.present);
         if (!present.has(slot)) revert WrongMedianNorm(slot);
@@ -443,11 +435,10 @@ library Krum {
         uint256[] memory contributions = verdict.referenceContributions;
         uint256 ownSquare = gram[gram.length - 1];
         uint256 total = 0;
-        uint256 cell = slots; // of G_iK
         unchecked {
-            for (uint256 i = 0; i < slots; cell += slots - i++) {
+            for (uint256 i = 0; i < slots; ++i) {
                 if ((paid >> i) & 1 == 0) continue;
-                uint256 dot = gram[cell];
+                uint256 dot = gram[i * (slots + 1) - (i * (i + 1)) / 2 + slots];
                 uint256 square = table[i];
                 if (dot > work.bound || dot * dot > square * ownSquare || square == 0) continue;
                 dot = _capped(dot, square, median);
