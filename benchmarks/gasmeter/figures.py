@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from gasmeter.stage import Stage
 Figures = dict[str, dict[str, Cost]]  # by shape, by call
 
 GROWTH = 0.02
+DIVIDED = ("postResult", "postResult on demand", "postResult by reference")
 VARIES = ("drawn", "draw")  # by the hash of a block
 BEGIN, END = "<!-- gas: begin -->", "<!-- gas: end -->"
 
@@ -77,17 +77,14 @@ class Change:
 
 def deployment(stage: Stage) -> dict[str, Cost]:
     """What the contracts, the libraries and the circuit's verifier cost once."""
-    web3, placed = stage.meter.client.web3, stage.deployment
-    names = {place: name for name, place in placed.libraries.items()}
-    names |= {placed.market: "TrainingMarket, with vault and registry", placed.gram_verifier: "GramVerifier"}
-    names |= {placed.judge: "RoundJudge"}
+    web3, names = stage.meter.client.web3, stage.meter.names
     costs = {}
     for number in range(1, web3.eth.block_number + 1):
         for hashed in web3.eth.get_block(number)["transactions"]:
             receipt = web3.eth.get_transaction_receipt(hashed)  # type: ignore[arg-type]
             place = receipt["contractAddress"]
             if place is not None:
-                name = f"deploy {names.get(str(place), 'the verifier of a circuit, K = 8')}"
+                name = f"deploy {names.get(str(place).lower(), 'the verifier of a circuit, K = 8')}"
                 costs[name] = _creation(receipt["gasUsed"], bytes(web3.eth.get_transaction(hashed)["input"]))  # type: ignore[arg-type]
     return costs
 
@@ -146,10 +143,18 @@ def _lines(found: Figures) -> Iterator[str]:
                 cost.calldata,
                 cost.stores,
                 cost.precompiles,
-                -cost.refund,
                 cost.gas - cost.floor,
             )
             yield f"| {name} | {' | '.join(f'{part:,}' for part in parts)} | {cost.bytes:,} |"
+    yield ""
+    yield "Where the gas of a result goes, by the contract whose code spends it:"
+    yield ""
+    columns = [(shape, call) for shape in found for call in DIVIDED if call in found[shape]]
+    parts_of = [found[shape][call].parts for shape, call in columns]
+    yield f"| | {' | '.join(f'{shape}: {call}' for shape, call in columns)} |"
+    yield f"|---{'|---:' * len(columns)}|"
+    for part in sorted({part for parts in parts_of for part in parts}):
+        yield f"| {part} | {' | '.join(f'{parts.get(part, 0):,}' for parts in parts_of)} |"
 
 
 def _of(aim: Aim, found: Figures) -> Cost:
@@ -162,7 +167,7 @@ def _of(aim: Aim, found: Figures) -> Cost:
 
 
 def _sum(one: Cost, other: Cost, sign: int) -> Cost:
-    fields = [field.name for field in dataclasses.fields(Cost)]
+    fields = ("gas", "calldata", "stores", "precompiles", "bytes")
     return Cost(**{name: getattr(one, name) + sign * getattr(other, name) for name in fields})
 
 

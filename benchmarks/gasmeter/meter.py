@@ -32,6 +32,7 @@ class Cost:
     stores: int
     precompiles: int
     bytes: int  # of calldata
+    parts: dict[str, int] = field(default_factory=dict)  # what each contract's own code spent
 
     @property
     def floor(self) -> int:
@@ -44,6 +45,7 @@ class Meter:
     """A market on a local chain. `costs`: by the name of the call, the first of each name."""
 
     client: MarketClient
+    names: dict[str, str]  # of contracts, by address in lower case
     costs: dict[str, Cost] = field(default_factory=dict)
 
     def send(self, account: LocalAccount, call: Any, name: str | None = None, value: int = 0) -> TxReceipt:
@@ -77,7 +79,23 @@ class Meter:
             stores=_stores(changed["pre"], changed["post"]),
             precompiles=sum(int(call["gasUsed"], 16) for call in _calls(tree) if _is_precompile(call)),
             bytes=len(data),
+            parts=self._parts(tree),
         )
+
+    def _parts(self, tree: Any) -> dict[str, int]:
+        """By contract; what the transaction itself costs, and its calldata, go to the market."""
+        parts: dict[str, int] = {}
+        for frame in (tree, *_calls(tree)):
+            own = int(frame["gasUsed"], 16) - sum(int(call["gasUsed"], 16) for call in frame.get("calls", []))
+            name = self._name(frame["to"])
+            parts[name] = parts.get(name, 0) + own
+        return parts
+
+    def _name(self, place: str) -> str:
+        number = int(place, 16)
+        if 0 < number <= _PRECOMPILES:
+            return f"precompile {number}"
+        return self.names.get(place.lower(), "the circuit's verifier")
 
 
 def _stores(before: Any, after: Any) -> int:

@@ -276,7 +276,15 @@ def open_stage(shape: CircuitShape, circuits: Path) -> Iterator[Stage]:
         deployment = deploy(sender, unbonding_delay_s=WINDOW_S)
         code = compile_source(verifier.CONTRACT, verifier.source(files))
         digest = deploy_circuit(sender, address(deployment.gram_verifier), code, circuit_of(files))
-        yield Stage(Meter(deployment.client(anvil.url).connect()), deployment, files, digest)
+        meter = Meter(deployment.client(anvil.url).connect(), names_of(deployment))
+        yield Stage(meter, deployment, files, digest)
+
+
+def names_of(deployment: Deployment) -> dict[str, str]:
+    """The market's contracts and libraries, by address in lower case."""
+    names = ("market", "gram_verifier", "judge", "vault", "reputation")
+    places = {name: getattr(deployment, name) for name in names} | deployment.libraries
+    return {place.lower(): name for name, place in places.items()}
 
 
 def create(stage: Stage, name: str | None = None, **changes: Any) -> Play:
