@@ -158,8 +158,6 @@ def leave(settings: Settings, project: ProjectId) -> None:
                 Reason.REFUSED, f"project {project} is over", f"run `fairshare trainer claim {project}`"
             )
         times = session.journal.get(project, 0, JOINS, 0)
-        session.sender.send(
-            f"leave:{project}:{times}", session.client.market.functions.leave(project)
-        )
+        session.sender.send(f"leave:{project}:{times}", session.client.market.functions.leave(project))
         session.journal.put(project, 0, JOINS, times + 1)
     console.result({"project": project, "left": True}, f"left project {project}; your stake is free again")
