@@ -6,18 +6,30 @@ One market serves many projects, so that a suite pays for its start once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from web3.types import RPCEndpoint
 
 from aggregator.behaviour import Attack as AggregatorAttack
 from aggregator.duty import Duty
+from aggregator.intake import Intake, Market
+from aggregator.listening import listening
 from marketplace.chain import deployment
 from marketplace.chain.chain_client import ChainClient
-from marketplace.chain.events import AggregatorTimedOut, ResultPosted, TrainerStruck, fetch
+from marketplace.chain.events import (
+    AggregatorTimedOut,
+    Claimed,
+    ResultPosted,
+    RoundUndone,
+    TrainerStruck,
+    UpdateAnswered,
+    UpdateWithheld,
+    fetch,
+)
 from marketplace.chain.sender import TransactionSender
 from marketplace.devnet import accounts
 from marketplace.devnet.anvil import Anvil
@@ -30,6 +42,7 @@ from marketplace.node.lifecycle import keep_going
 from marketplace.node.options import Settings
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import load_project
+from marketplace.node.seats import number_in_seat
 from marketplace.node.session import Session, open_session
 from marketplace.owner.checked import check_project
 from marketplace.owner.node import OwnerNode, secret_of
@@ -95,15 +108,19 @@ def project_file(**changes: object) -> ProjectFile:
 
 @dataclass
 class Outcome:
-    """What a finished project did, by slot."""
+    """What a finished project did, by trainer's number. `results`: those that stand."""
 
     project: int
     trainers: list[str]
     paid: list[int]
     paid_by_round: list[list[int]]
+    claimed: list[int]
     slashed: list[int]
     results: list[ResultPosted]
     timed_out: list[AggregatorTimedOut]
+    withheld: list[UpdateWithheld]
+    answered: list[UpdateAnswered]
+    undone: list[RoundUndone]
 
     @property
     def total_paid(self) -> int:
@@ -121,6 +138,7 @@ class LiveMarket:
     owner: Session
     trainers: list[Session]
     aggregators: list[Session]
+    intakes: list[tuple[Intake, str]]  # by aggregator: where trainers hand over to it
     parts: list[Dataset]
     members: ExitStack
 
@@ -160,7 +178,8 @@ class LiveMarket:
         aggregator_attacks: Mapping[int, AggregatorAttack] | None = None,
         timeout_s: float = 240.0,
     ) -> Outcome:
-        """Run every role until the project is over. Trainers join in order, so trainer i has number i."""
+        """Run every role until the project is over. Trainers join in order, so trainer i has number i; as many as
+        the project has places."""
         stop, failures = threading.Event(), []
 
         def role(step_of: object, session: Session) -> None:
@@ -175,13 +194,13 @@ class LiveMarket:
         threads[0].start()
         for index, session in enumerate(self.aggregators):
             attack = (aggregator_attacks or {}).get(index)
-            duty = self._duty(session, project, attack)
+            duty = self._duty(index, project, attack)
             threads.append(threading.Thread(target=role, args=(duty, session)))
-            _start_and_wait(threads[-1], lambda i=index: self._aggregators(project) > i)  # type: ignore[misc]
-        for slot, session in enumerate(self.trainers):
-            daemon = self._daemon(session, project, slot, (attacks or {}).get(slot))
+            self._start_and_wait(threads[-1], lambda i=index: self._aggregators(project) > i)  # type: ignore[misc]
+        for number, session in enumerate(self.trainers[: self.owner.client.terms(project).trainers]):
+            daemon = self._daemon(session, project, number, (attacks or {}).get(number))
             threads.append(threading.Thread(target=role, args=(daemon, session)))
-            _start_and_wait(threads[-1], lambda i=slot: self._joined(project) > i)  # type: ignore[misc]
+            self._start_and_wait(threads[-1], lambda i=number: self._joined(project) > i)  # type: ignore[misc]
         for thread in threads:
             thread.join(timeout_s)
         unfinished = [thread for thread in threads if thread.is_alive()]
@@ -195,23 +214,42 @@ class LiveMarket:
     def outcome(self, project: int) -> Outcome:
         """What the chain says of a project."""
         client = self.owner.client
-        trainers = list(client.trainers(project))
-        results = fetch(client, [ResultPosted], project)
+        state = client.project(project)
+        trainers = [str(trainer) for trainer in client.trainers(project)]
+        undone = fetch(client, [RoundUndone], project)
         struck = fetch(client, [TrainerStruck], project)
-        none = [0] * len(trainers)  # as many seats as trainers: nothing is drawn
-        by_round = [
-            next((list(posted.amounts) for posted in results if posted.round == number), none)
-            for number in range(1, client.terms(project).rounds + 1)
-        ]
+        claimed = fetch(client, [Claimed], project)
+        posted = fetch(client, [ResultPosted], project)
+        results = [result for result in posted if result.round not in {event.round for event in undone}]
+        by_round = [[0] * len(trainers) for _ in range(state.round)]
+        for result in results:
+            for slot, amount in enumerate(result.amounts):
+                seat = result.cohort * len(result.amounts) + slot
+                number = number_in_seat(state, result.round, seat)
+                if number is not None:
+                    by_round[result.round - 1][number] = amount
         return Outcome(
             project,
-            [str(t) for t in trainers],
+            trainers,
             [sum(column) for column in zip(*by_round, strict=True)],
             by_round,
+            [sum(e.amount for e in claimed if e.account == t) for t in trainers],
             [sum(e.slashed for e in struck if e.trainer == t) for t in trainers],
             results,
             fetch(client, [AggregatorTimedOut], project),
+            fetch(client, [UpdateWithheld], project),
+            fetch(client, [UpdateAnswered], project),
+            undone,
         )
+
+    def _start_and_wait(self, thread: threading.Thread, joined: Callable[[], bool]) -> None:
+        """A block for each transaction, until it has joined: joining is not what takes time here."""
+        web3 = self.owner.client.web3
+        thread.start()
+        while thread.is_alive() and not joined():
+            if web3.eth.get_block_transaction_count("pending"):
+                web3.provider.make_request(RPCEndpoint("evm_mine"), [])
+            thread.join(0.05)
 
     def _joined(self, project: int) -> int:
         return self.owner.client.project(project).trainer_count
@@ -253,7 +291,8 @@ class LiveMarket:
 
         return step_of
 
-    def _duty(self, session: Session, project: int, attack: AggregatorAttack | None) -> object:
+    def _duty(self, index: int, project: int, attack: AggregatorAttack | None) -> object:
+        session, (intake, url) = self.aggregators[index], self.intakes[index]
         log = logging.logger(project=project, role="aggregator")
         context = load_project(session.client, session.store, project, session.cache)
 
@@ -268,6 +307,8 @@ class LiveMarket:
                 peers=PeerBook(context, log),
                 log=log,
                 attack=attack,
+                url=url if context.terms.batch_window else None,
+                desk=intake.desk(project) if context.terms.batch_window else None,
             ).step
 
         return step_of
@@ -299,16 +340,24 @@ def live_market(folder: Path, cache: Path) -> Iterator[LiveMarket]:
         for name, session in sessions.items():
             if name != "owner":
                 session.store.connect(hub)
+        aggregators = [sessions[f"aggregator-{i}"] for i in range(2)]
         yield LiveMarket(
             folder,
             anvil.url,
             deployed,
             owner,
             [sessions[f"trainer-{i}"] for i in range(SLOTS)],
-            [sessions[f"aggregator-{i}"] for i in range(2)],
+            aggregators,
+            [_intake(session, stack) for session in aggregators],
             iris(SLOTS)[0],
             members,
         )
+
+
+def _intake(session: Session, stack: ExitStack) -> tuple[Intake, str]:
+    market = Market(session.client.chain_id, session.client.address)
+    intake = Intake(market, session.journal, session.account)
+    return intake, f"http://127.0.0.1:{stack.enter_context(listening(intake, '127.0.0.1', 0))}"
 
 
 def _settings(folder: Path, cache: Path, rpc: str, market: str, name: str) -> Settings:
@@ -322,9 +371,3 @@ def _settings(folder: Path, cache: Path, rpc: str, market: str, name: str) -> Se
         state_dir=folder / "state" / name,
         cache_dir=cache,
     )
-
-
-def _start_and_wait(thread: threading.Thread, joined: object) -> None:
-    thread.start()
-    while thread.is_alive() and not joined():  # type: ignore[operator]
-        thread.join(0.2)
