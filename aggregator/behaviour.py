@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from marketplace.chain.types import RoundResult
+from marketplace.protocol.digests import BATCH
 from marketplace.protocol.field import FIELD_MODULUS
 from marketplace.protocol.gram import Gram
 
@@ -75,7 +76,8 @@ def tampered(
     yield "update", dataclasses.replace(result, proof=second + first + rest)
     yield "proof", dataclasses.replace(result, proof=result.proof[:-1] + bytes([result.proof[-1] ^ 1]))
     arrived = result.arrivals
-    shorter = dataclasses.replace(arrived, order=arrived.order[:-1], digests=arrived.digests[:-1])
+    transactions = len(arrived.digests) - (arrived.order[-1:] != bytes([BATCH]))
+    shorter = dataclasses.replace(arrived, order=arrived.order[:-1], digests=arrived.digests[:transactions])
     yield "arrivals", dataclasses.replace(result, arrivals=shorter)
 
 

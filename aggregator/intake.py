@@ -11,6 +11,8 @@ from typing import Any
 from eth_account import Account
 from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
 
 from aggregator.kept import Kept
 from marketplace.chain.submission import submission_hash
@@ -201,7 +203,7 @@ def signer_of_receipt(receipt: Mapping[str, Any]) -> Address:
         message = encode_defunct(text=_canonical(stated))
         signature = bytes.fromhex(receipt["receipt_signature"][2:])
         return address(Account.recover_message(message, signature=signature))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, BadSignature, ValidationError) as error:
         raise FairshareError(Reason.INTEGRITY, "not a signed receipt") from error
 
 

@@ -10,14 +10,14 @@ from marketplace.chain.sender import TransactionSender
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.node import logging
 from marketplace.node.journal import Journal
-from tests.support.stepped_market import Ground
+from tests.support.stepped_market import SLOTS, Ground
 
 
 @pytest.fixture(scope="session")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("ground")
     logging.configure(file=folder / "log.jsonl")
-    with Anvil(accounts=14) as chain:
+    with Anvil(accounts=3 + 2 * SLOTS) as chain:
         with (
             Journal(folder / "deployer.sqlite") as journal,
             TransactionSender(

@@ -1,34 +1,129 @@
-"""An aggregator's rounds on a real market: results, complaints, take-overs, restarts."""
+"""An aggregator's rounds on a real market: results, complaints, cohorts, take-overs, restarts."""
 
 from __future__ import annotations
 
-from marketplace.chain.events import ResultPosted, UpdatesComplained, UpdateWithheld
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.behaviour import Attack
+from marketplace.chain.events import (
+    AggregatorTimedOut,
+    KeyResealed,
+    ResultPosted,
+    RoundSkipped,
+    UpdatesComplained,
+    UpdateWithheld,
+)
 from marketplace.chain.types import Status
-from tests.support.served_market import served
-from tests.support.stepped_market import FAULTS, SLOTS, Ground
+from marketplace.node.journal import Journal
+from tests.support.served_market import Served, served
+from tests.support.stepped_market import SLOTS, Ground
 from trainer_node.behaviour import Attack as TrainerAttack
 
+ALL = 2**SLOTS - 1
 
-def start(game) -> None:
-    for _ in range(3):
-        game.step()
-    assert game.state.status is Status.ACTIVE
+
+def results(game: Served) -> list[Any]:
+    return game.play.events(ResultPosted)
 
 
 def test_a_proved_project_from_joining_to_the_end(ground: Ground) -> None:
     with served(ground, settlement__mode="proved") as game:
-        start(game)
+        game.start()
         game.to_the_end()
-        results = game.play.events(ResultPosted)
-        assert [event.round for event in results] == [1, 2]
-        assert {event.present for event in results} == {2**SLOTS - 1}
+        assert game.state.status is Status.SETTLED
+        assert [(event.round, event.present) for event in results(game)] == [(1, ALL), (2, ALL)]
+        member = game.play.client.membership(game.play.project, game.address(0))
+        fee = game.play.client.terms(game.play.project).aggregator_fee
+        assert (member.locked, member.claimed) == (0, 2 * fee)
 
 
 def test_who_withholds_is_complained_about_once_and_left_out(ground: Ground) -> None:
     with served(ground, trainer_attacks={2: TrainerAttack.WITHHOLD}, rounds__count=1) as game:
-        start(game)
+        game.start()
+        game.until(lambda: results(game))
+        assert [event.present for event in results(game)] == [ALL ^ 0b100]
+        complaints: list[Any] = game.play.events(UpdatesComplained)
+        assert [event.slots for event in complaints] == [0b100]
+        withheld: list[Any] = game.play.events(UpdateWithheld)
+        assert [event.slot for event in withheld] == [2]
+
+
+def test_a_round_that_too_many_withhold_is_skipped(ground: Ground) -> None:
+    withholding = dict.fromkeys((0, 3), TrainerAttack.WITHHOLD)
+    with served(ground, trainer_attacks=withholding, rounds__count=1) as game:
+        game.start()
+        game.until(lambda: game.state.status is not Status.ACTIVE)
+        assert len(game.play.events(RoundSkipped)) == 1
+        assert len(game.play.events(UpdateWithheld)) == 2
+        assert not results(game)
+
+
+def test_cohorts_are_concluded_one_after_another(ground: Ground) -> None:
+    with served(
+        ground, trainers=2 * SLOTS, cohort__cohorts=2, rounds__count=1, settlement__mode="on-demand"
+    ) as game:
+        game.start()
         game.to_the_end()
-        assert game.play.events(ResultPosted)[0].present == (2**SLOTS - 1) ^ 0b100
-        assert [event.slots for event in game.play.events(UpdatesComplained)] == [0b100]
-        assert [event.slot for event in game.play.events(UpdateWithheld)] == [2]
-        assert FAULTS == 1
+        assert game.state.status is Status.SETTLED
+        assert sorted(event.cohort for event in results(game)) == [0, 1]
+
+
+def test_the_next_aggregator_takes_over(ground: Ground) -> None:
+    with served(ground, attacks={0: Attack.WITHHOLD}, rounds__count=1) as game:
+        game.start()
+        game.until(lambda: results(game))
+        timed_out: list[Any] = game.play.events(AggregatorTimedOut)
+        assert [event.aggregator for event in timed_out] == [game.address(0)]
+        assert len(game.play.events(KeyResealed)) == SLOTS
+        assert [(e.aggregator, e.present) for e in results(game)] == [(game.address(1), ALL)]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Mortal(Journal):
+    """Every life ends: after its first write, and in every other life when the second is about to be made."""
+
+    _life, _written, _born = 0, 0, False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        Mortal._life += 1
+        self._born = True
+
+    @contextlib.contextmanager
+    def atomic(self) -> Iterator[None]:
+        outermost = self._depth == 0 and self._born
+        if outermost and self._written:
+            raise Killed
+        with super().atomic():
+            yield
+        if outermost:
+            self._written += 1
+            if self._life % 2:
+                raise Killed
+
+
+@pytest.mark.parametrize("mode", ["proved", "on-demand"])
+def test_killed_at_any_write_it_goes_on_and_posts_once(ground: Ground, mode: str) -> None:
+    with served(ground, rounds__count=1, settlement__mode=mode) as game:
+        game.stop(0)
+        game.stop(1)
+        game.journals = Mortal
+        game.add(0)
+        deaths = 0
+        while not results(game):
+            try:
+                game.step()
+            except Killed:
+                deaths += 1
+                game.add(0)
+            assert deaths < 100
+        assert deaths > 2 * SLOTS
+        assert [event.present for event in results(game)] == [ALL]
