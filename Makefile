@@ -18,11 +18,11 @@ FORGE = $(firstword $(wildcard node_modules/@foundry-rs/forge-*/bin/forge))
 SOLIDITY := $(shell find contracts -name '*.sol')
 DEMO ?=
 
-.PHONY: help setup demo test lint test-python test-contracts test-deep bench clean
+.PHONY: help setup demo test lint test-python test-contracts test-deep bench gas clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'make lint, test-python, test-contracts, test-deep, bench, setup, clean: parts of these, and more'
+	@echo 'make lint, test-python, test-contracts, test-deep, bench, gas, setup, clean: parts of these, and more'
 
 setup: $(ENVIRONMENT) $(PACKAGES) $(CONTRACTS)
 
@@ -71,6 +71,10 @@ test-deep: setup
 
 bench: setup
 	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+# Fails where a call costs over 2 % more than benchmarks/gas.json says; `python benchmarks/gas.py --write` renews it.
+gas: setup
+	$(BIN)/python benchmarks/gas.py --check
 
 clean:
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
