@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from eth_abi.exceptions import EncodingError
+
 from marketplace.audit.book import Book, Recorded, name_of
 from marketplace.audit.claims import wrong_claim
 from marketplace.audit.received import read_arrivals
@@ -208,6 +210,6 @@ def _link(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> None:
         link = outcome_of(event, p.aggregator_index, slashed, cohort.before, said, cohort.numbers)
         book.links.append(link)
         book.outcome_chain()
-    except (FairshareError, ValueError, TypeError, IndexError, OverflowError):
+    except (FairshareError, EncodingError, ValueError, IndexError):
         book.links = None
         book.wrong(Theme.PAYMENTS, f"{name_of(event)}: what it gives cannot be undone", cohort.index)

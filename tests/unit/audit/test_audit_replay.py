@@ -137,6 +137,15 @@ def test_no_result_crashes_the_replay(any_history: History, fields: dict[str, An
     assert not holds(dataclasses.replace(any_history, results=results))
 
 
+def test_amounts_beyond_their_type_do_not_crash_the_replay(history: History) -> None:
+    for kind, name in ((e.TrainerStruck, "slashed"), (e.ResultPosted, "escrow"), (e.ResultPosted, "fee")):
+        event = history.of(kind)[0]
+        place = history.events.index(event)
+        changed = dataclasses.replace(event, **{name: 2**255})
+        events = (*history.events[:place], changed, *history.events[place + 1 :])
+        assert not holds(dataclasses.replace(history, events=events))
+
+
 def test_an_unread_result_is_told_from_a_wrong_one(history: History) -> None:
     place = place_of(history.of(e.ResultPosted)[0])
     found = replay(dataclasses.replace(history, results={**history.results, place: "not there"}))
