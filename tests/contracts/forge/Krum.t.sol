@@ -111,6 +111,40 @@ contract KrumTest is TestBase {
         vm.assertEq(v.struck & 1, 1, "and struck by its score");
     }
 
+    function testAReferencePaysAlongItAndHasNoOtherSay() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _referenceRound();
+        Krum.Verdict memory v = _compareInput(rules, input);
+        vm.assertEq(v.present, 31, "the reference is not present");
+        vm.assertTrue(v.byReference, "it counts");
+        // Slot 4 is left out (the last of equals), slot 3 goes the other way, slot 2 is beyond Cauchy-Schwarz.
+        uint256[5] memory along = [uint256(90), 100, 0, 0, 0];
+        for (uint256 i = 0; i < 5; ++i) vm.assertEq(v.referenceContributions[i], along[i], "along the reference");
+        vm.assertEq(v.referenceTotal, 190, "total");
+        Krum.Verdict memory without = _withoutReference(rules, input);
+        vm.assertEq(keccak256(abi.encode(v.scores)), keccak256(abi.encode(without.scores)), "scores");
+        vm.assertEq(keccak256(abi.encode(v.contributions)), keccak256(abi.encode(without.contributions)), "the rule's");
+    }
+
+    function testAReferenceOfNothingBeyondTheBoundOrAbsentIsNone() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _referenceRound();
+        uint256[3] memory squares = [0, rules.maxNormSquared + 1, P - 1];
+        for (uint256 k = 0; k < 3; ++k) {
+            _set(input, 6, 5, 5, squares[k]);
+            vm.assertTrue(!_compareInput(rules, input).byReference, "no reference");
+        }
+        _set(input, 6, 5, 5, rules.maxNormSquared);
+        vm.assertTrue(_compareInput(rules, input).byReference, "at the bound it is one");
+        vm.assertTrue(!_withoutReference(rules, input).byReference, "not submitted");
+    }
+
+    function testCopiesEarnNothingAlongTheReferenceEither() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _referenceRound();
+        rules.duplicateCosine = 10_000;
+        Krum.Verdict memory v = _compareInput(rules, input);
+        vm.assertEq(v.referenceTotal, 90, "of five equals the first");
+        vm.assertEq(v.total, 400, "by the rule too");
+    }
+
     function testQuorum() external pure {
         vm.assertEq(Krum.quorum(10, 2), 8, "K - f");
         vm.assertEq(Krum.quorum(5, 1), 5, "2f + 3");
@@ -211,6 +245,19 @@ contract KrumTest is TestBase {
         _fast.judge(rules, input, claims);
     }
 
+    /// Neighbours are read as they lie in the call data: what is no uint16 is no slot.
+    function testNeighboursBeyondTheirTypeAreRefused() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
+        (, Krum.Claims memory claims) = _slow.judge(rules, input);
+        bytes memory data = abi.encodeCall(_fast.judge, (rules, input, claims));
+        (bool accepted, ) = address(_fast).staticcall(data);
+        vm.assertTrue(accepted, "as it is");
+        // The neighbours are the last five words; the bit above a uint16 is set in the third.
+        data[data.length - 3 * 32 + 29] = 0x01;
+        (accepted, ) = address(_fast).staticcall(data);
+        vm.assertTrue(!accepted, "slot 16");
+    }
+
     function testWrongLengthsAreRefused() external {
         (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
         (, Krum.Claims memory claims) = _slow.judge(rules, input);
@@ -220,6 +267,9 @@ contract KrumTest is TestBase {
         input.gram = new uint256[](15);
         claims.neighbours = new uint16[](6);
         vm.expectRevert(abi.encodeWithSelector(Krum.WrongLength.selector, 6, 5));
+        _fast.judge(rules, input, claims);
+        input.positions = new uint256[](4);
+        vm.expectRevert(abi.encodeWithSelector(Krum.WrongLength.selector, 4, 5));
         _fast.judge(rules, input, claims);
     }
 
@@ -327,6 +377,26 @@ contract KrumTest is TestBase {
         input.positions = new uint256[](slots);
         for (uint256 i = 0; i < slots; ++i) input.positions[i] = i + 1;
         input.gram = new uint256[]((slots * (slots + 1)) / 2);
+    }
+
+    /// Five equal updates and the owner's, whose products with them are 90, 100, 101, -100 and 100.
+    function _referenceRound() private pure returns (Krum.Rules memory rules, Krum.Input memory input) {
+        (rules, input) = _round(5, 1);
+        rules.hasReference = true;
+        input.referencePresent = true;
+        input.gram = new uint256[](21);
+        for (uint256 i = 0; i < 21; ++i) input.gram[i] = 100;
+        _set(input, 6, 0, 5, 90);
+        _set(input, 6, 2, 5, 101);
+        _set(input, 6, 3, 5, P - 100);
+    }
+
+    function _withoutReference(
+        Krum.Rules memory rules,
+        Krum.Input memory input
+    ) private view returns (Krum.Verdict memory) {
+        input.referencePresent = false;
+        return _compareInput(rules, input);
     }
 
     function _set(Krum.Input memory input, uint256 slots, uint256 i, uint256 j, uint256 value) private pure {
