@@ -15,7 +15,8 @@ from zk.curve import Point
 
 def challenged(book: Book, event: e.Challenged, time: int) -> None:
     p, terms = book.standing, book.terms
-    over = p.outcome_round and (p.outcome_round != p.round or p.status is Status.CLOSING)
+    there = book.links is None or book.links
+    over = there and (p.outcome_round != p.round or p.status is Status.CLOSING)
     alive = p.status in (Status.ACTIVE, Status.CLOSING)
     proof = event.kind is ChallengeKind.PROOF
     known = 0 <= event.cohort < p.cohorts

@@ -22,14 +22,10 @@ def complained(book: Book, event: e.UpdatesComplained, time: int) -> None:
     known = cohort.complained | cohort.answered
     digests, unread = _digests(book, event, cohort)
     open_ = sum(1 << slot for slot in digests)
-    aggregator = book.aggregator()
-    locked = book.members.locked.get(aggregator, 0) if aggregator is not None else 0
-    needed = terms.complaint_deposit * ((event.slots | cohort.complained) & (1 << 17) - 1).bit_count()
     problems = [
         (in_window, "it came outside its window"),
         (event.slots != 0 and not event.slots & known, f"{event.slots:#x} were complained about already"),
         (bool(unread) or not event.slots & ~open_, f"{event.slots:#x} had not all submitted"),
-        (locked >= needed, f"the bond {locked} does not cover {needed}"),
     ]
     p.answer_deadline = time + terms.answer_window
     p.result_deadline = p.answer_deadline + terms.result_window
@@ -39,6 +35,20 @@ def complained(book: Book, event: e.UpdatesComplained, time: int) -> None:
     cohort.complaints.append(event)
     cohort.complained |= event.slots & ((1 << book.inputs) - 1)
     cohort.disputed |= {slot: digest for slot, digest in digests.items() if event.slots >> slot & 1}
+    _secure(book, event)
+
+
+def _secure(book: Book, event: e.UpdatesComplained) -> None:
+    """The aggregator has deposits for all open complaints locked, and half of its bond beside them."""
+    aggregator, current = book.aggregator(), book.current
+    if aggregator is None or current is None:
+        return
+    open_ = sum(cohort.complained.bit_count() for cohort in current.cohorts)
+    needed = book.terms.complaint_deposit * open_ + book.terms.aggregator_bond // 2
+    missing = needed - book.members.locked.get(aggregator, 0)
+    if missing > 0:
+        book.members.locked[aggregator] = needed
+        book.moves(e.Locked, aggregator, missing, event)
 
 
 def _digests(book: Book, event: e.UpdatesComplained, cohort: CohortReplay) -> tuple[dict[int, bytes], str]:

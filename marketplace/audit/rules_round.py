@@ -137,6 +137,8 @@ def conclude(book: Book, event: e.Event, cohort: CohortReplay) -> None:
     p = book.standing
     p.open_cohorts -= 1
     if p.open_cohorts == 0:
+        if p.outcome_round != p.round:
+            book.links = []  # an earlier round is final
         p.escrow += p.pot
         p.pot = 0
         book.due = ((e.RoundClosed,), event.transaction_hash)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from marketplace.chain.types import RoundResult, ScoreRule, Terms
+from marketplace.chain.types import Settlement as Mode
 from marketplace.node.project import rules_of
 from marketplace.protocol.field import from_felt
 from marketplace.protocol.gram import Gram
@@ -66,9 +67,10 @@ def settle(
     gram = Gram(inputs(terms), tuple(from_felt(felt) for felt in result.gram))
     points = commitments_in(terms, result)
     judgement = judge(rules_of(terms), gram, present, positions, reference_present=reference)
+    proved = terms.settlement is Mode.PROVED  # what is not proved takes nobody's stake
     losses = {
         slot: strike_loss(stakes.get(slot, 0), terms.trainer_stake, terms.strike_slash)
-        for slot in judgement.struck
+        for slot in (judgement.struck if proved else ())
     }
     budget = round_budget(terms.reward, terms.rounds, cohorts, terms.aggregator_fee)
     pot = budget + carried + (sum(losses.values()) if arrived is None else arrived)

@@ -192,6 +192,38 @@ def test_two_aggregators_fail_in_a_round_of_two_cohorts(stage: Stage, cache: Pat
     assert replay(read_history(stage.client, play.project)).state.status is Status.HALTED
 
 
+def test_a_bond_is_topped_up_and_what_is_not_proved_strikes_nobody(stage: Stage, cache: Path) -> None:
+    spec = run.spec_for(
+        stage,
+        stakes={"aggregator": str(7 * run.DEPOSIT)},
+        settlement={"mode": "on-demand"},
+        rounds={"count": 1},
+    )
+    play = run.post(stage, public_account(0), spec)
+    run.gather(play, aggregators=1)
+    run.start(play)
+    updates = run.honest_updates(play, 9)
+    updates[5] = -2 * updates[5]
+    run.submit_all(play, dict(enumerate(updates)))
+    aggregator = play.aggregators[0]
+    run.deposit(play, aggregator, 2 * run.DEPOSIT)
+    run.complain(play, aggregator, (0, 1, 2, 3, 4))
+    for slot in range(5):
+        run.answer(play, aggregator, slot)
+    results.post_result(play, aggregator)
+    report = audit(stage.client, stage.store, play.project, cache)
+    assert report.ok, report.first_failure
+    replayed = replay(read_history(stage.client, play.project))
+    posted = replayed.rounds[0].cohorts[0].posted
+    assert posted is not None
+    assert posted.struck == 1 << 5
+    assert replayed.rounds[0].cohorts[0].strikes == []
+    assert (
+        replayed.members.locked[run.address_of(aggregator)]
+        == 7 * run.DEPOSIT + 3 * run.DEPOSIT // 2 - 5 * run.DEPOSIT
+    )
+
+
 def test_a_list_of_aggregators_is_held_to(stage: Stage, cache: Path) -> None:
     allowed = public_account(13).address.lower()
     play = run.post(stage, public_account(0), run.spec_for(stage, aggregators={"allowed": [allowed]}))
