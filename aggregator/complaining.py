@@ -54,8 +54,7 @@ def settle_complaint(
     wanted = case.unknown | behaviour.victim(set(case.usable()))
     if not wanted:
         return True
-    locked = node.context.client.membership(number, node.sender.address, block=block.number).locked
-    slots = affordable(wanted, len(case.complained), locked, terms.complaint_deposit)
+    slots = affordable(wanted, len(case.complained), _to_spend(node, block), terms.complaint_deposit)
     if not slots:
         node.log.error("too little of the bond is left to complain", round=project.round, cohort=case.index)
         return True
@@ -73,6 +72,14 @@ def settle_complaint(
     if node.attempt(f"complain:{number}:{project.round}:{case.index}:{index}", call, project.round):
         kept.keep_complained(case.index, index, mask(slots))
     return False
+
+
+def _to_spend(node: ProjectDaemon, block: Block) -> int:
+    """What deposits can come from: half of the bond stays whole, free stake is locked where that is too little."""
+    client, terms = node.context.client, node.context.terms
+    locked = client.membership(node.context.project, node.sender.address, block=block.number).locked
+    free = client.vault.free(terms.token, node.sender.address, block=block.number)
+    return max(0, locked + free - terms.aggregator_bond // 2)
 
 
 def _window(terms: Terms) -> int:

@@ -177,7 +177,7 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
         uint256 slots,
         Arrivals calldata arrivals
     ) external override nonReentrant {
-        Complaints.complain(_state, project, round, cohort, slots, arrivals);
+        Complaints.complain(_state, _parts(), project, round, cohort, slots, arrivals);
     }
 
     /// @inheritdoc ITrainingMarket

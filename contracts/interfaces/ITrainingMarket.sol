@@ -387,8 +387,6 @@ interface ITrainingMarket {
     error NotCurrentAggregator(address caller, address current);
     /// @notice The slots of a complaint are empty, not submitted, or were complained about already.
     error InvalidComplaint(uint256 slots);
-    /// @notice A complaint's deposit is more than what the aggregator has locked.
-    error DepositTooSmall(uint256 locked, uint256 needed);
     /// @notice No complaint about this slot, or no such challenge, is open.
     error NothingToAnswer(uint256 slot);
     /// @notice The round cannot be challenged so: its window is over, it was answered, or a challenge is open.

@@ -60,6 +60,8 @@ library Rounds {
         Terms storage t = s.terms[project];
         c.concluded = true;
         if (--p.openCohorts != 0) return;
+        // An earlier round is final and may be paid out: no later window must open it to challenges again.
+        if (p.outcomeRound != p.round) p.outcome = 0;
         p.escrow += p.pot;
         p.pot = 0;
         bool last = p.round == p.lastRound || p.trainerCount < quorum(t);

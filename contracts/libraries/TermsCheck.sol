@@ -77,7 +77,7 @@ library TermsCheck {
         uint256 most =
             uint256(terms.reward) +
                 terms.revealBond +
-                MAX_AGGREGATORS * uint256(terms.aggregatorBond) +
+                MAX_AGGREGATORS * (uint256(terms.aggregatorBond) + deposits * terms.cohorts) +
                 uint256(terms.trainers) * terms.trainerStake;
         _require(most <= type(uint96).max, "total amount", most);
     }

@@ -29,6 +29,7 @@ library Complaints {
     /// @notice ITrainingMarket.complain.
     function complain(
         MarketState storage s,
+        Parts calldata parts,
         uint256 project,
         uint256 round,
         uint256 cohort,
@@ -46,15 +47,31 @@ library Complaints {
         Arrival.Received memory received = Arrival.read(s, project, cohort, arrivals);
         uint256 open = received.slots | (p.referenceRound == round ? 1 << t.slots : 0);
         if (slots == 0 || !slots.isWithin(open) || slots & known != 0) revert ITrainingMarket.InvalidComplaint(slots);
-        uint256 locked = s.members[project][msg.sender].locked;
-        uint256 needed = uint256(t.complaintDeposit) * (slots | c.complained).count();
-        if (locked < needed) revert ITrainingMarket.DepositTooSmall(locked, needed);
         c.complained |= uint16(slots);
         p.answerDeadline = uint40(block.timestamp + t.answerWindow);
         // Set from the last complaint of a turn, of which the time is bounded: nobody can stall by complaining.
         p.resultDeadline = p.answerDeadline + t.resultWindow;
         emit ITrainingMarket.UpdatesComplained(project, round, cohort, slots, p.answerDeadline);
         _keep(s, project, cohort, slots, received.digests);
+        _secure(s, parts, project);
+    }
+
+    /// @dev Deposits for all open complaints, and half of the bond beside them: friends who answer false complaints
+    /// must not carry off what the aggregator answers for its results with. What is missing is locked anew.
+    function _secure(MarketState storage s, Parts calldata parts, uint256 project) private {
+        Project storage p = s.projects[project];
+        Terms storage t = s.terms[project];
+        uint256 open = 0;
+        for (uint256 i = 0; i < p.cohorts; ++i) {
+            Cohort storage c = s.cohorts[project][i];
+            if (c.round == p.round) open += uint256(c.complained).count();
+        }
+        uint256 needed = uint256(t.complaintDeposit) * open + t.aggregatorBond / 2;
+        Membership storage m = s.members[project][msg.sender];
+        if (m.locked >= needed) return;
+        uint256 missing = needed - m.locked;
+        m.locked = uint96(needed); // fits: TermsCheck
+        IStakeVault(parts.vault).lock(t.token, msg.sender, missing);
     }
 
     /// @dev What an answer must open.

@@ -268,7 +268,8 @@ library Results {
         Arrival.Received memory received
     ) private returns (uint256 slashed) {
         uint256 struck = work.verdict.struck;
-        if (struck == 0) return 0;
+        // What is not proved takes nobody's stake: an undo could not give it back.
+        if (struck == 0 || t.settlement == Settlement.OnDemand) return 0;
         uint256 loss = (uint256(t.trainerStake) * t.strikeSlash) / BASIS_POINTS;
         for (uint256 slot = 0; slot < received.holders.length; ++slot) {
             if (!struck.has(slot)) continue;

@@ -39,7 +39,6 @@ _MEANINGS: Mapping[str, tuple[Reason, str]] = {
     "UnevenTransfer": (Reason.REFUSED, _ODD_TOKEN),
     "TokenShrank": (Reason.REFUSED, _ODD_TOKEN),
     "PermitRejected": (Reason.NO_FUNDS, "approve the token for the contract first"),
-    "DepositTooSmall": (Reason.NO_FUNDS, "too little of the bond is left for it"),
     "ReputationTooLow": (Reason.REFUSED, "join projects without that floor first"),
     "NotListed": (Reason.REFUSED, "the owner chose who may aggregate; take another project"),
     "ChallengeOpen": (Reason.REFUSED, "wait until it is answered, or undo the round once it is overdue"),

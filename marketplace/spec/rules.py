@@ -97,19 +97,19 @@ def _check_amounts(spec: Sections) -> None:
             "reward.aggregator_fee", "the fees of all rounds leave nothing of the reward for the trainers"
         )
     # What may come together in one project must fit the contract's uint96.
-    most = (
-        reward.amount + stakes.reveal + MAX_AGGREGATORS * stakes.aggregator + cohort.trainers * stakes.trainer
-    )
+    deposits = stakes.complaint_deposit * inputs(spec)
+    aggregators = MAX_AGGREGATORS * (stakes.aggregator + deposits * cohort.cohorts)
+    most = reward.amount + stakes.reveal + aggregators + cohort.trainers * stakes.trainer
     if most > MAX_AMOUNT:
         raise bad_field("reward.amount", "with the stakes of all members it does not fit 96 bits")
     if stakes.complaint_deposit > stakes.trainer:
         raise bad_field(
             "stakes.complaint_deposit", "it is more than a trainer's stake, from which it is paid"
         )
-    if stakes.complaint_deposit * (cohort.faults + 1) > stakes.aggregator:
+    if deposits > stakes.aggregator:
         raise bad_field(
             "stakes.complaint_deposit",
-            f"an aggregator's bond must hold {cohort.faults + 1} of it, to complain about as many as break a round",
+            f"an aggregator's bond must hold {inputs(spec)} of it, to complain about a whole cohort",
         )
 
 

@@ -439,8 +439,8 @@ contract AttacksTest is Play {
     function testFuzzExtremeAmountsNeverOverflow(uint96 reward, uint96 stake, uint96 bond, uint16 slash) external {
         Terms memory t = _terms(address(new PlainToken()));
         t.trainerStake = uint96(bound(stake, 0, type(uint96).max / 32));
-        t.aggregatorBond = uint96(bound(bond, 0, type(uint96).max / 16));
-        t.reward = uint96(bound(reward, 6, type(uint96).max - 8 * uint256(t.aggregatorBond) - SLOTS * t.trainerStake));
+        t.aggregatorBond = uint96(bound(bond, 0, type(uint96).max / 32));
+        t.reward = uint96(bound(reward, 6, type(uint96).max - 24 * uint256(t.aggregatorBond) - SLOTS * t.trainerStake));
         t.aggregatorFee = t.reward / 6;
         t.complaintDeposit = t.aggregatorBond / uint96(SLOTS);
         t.strikeSlash = uint16(bound(slash, 0, 10_000));
@@ -632,7 +632,8 @@ contract AttacksTest is Play {
         vm.roll(block.number + 2);
         market.draw(project);
         for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) _must(_tryHonestSubmit(project, seat), "submit");
-        _must(_tryComplain(project, 0, 0x3f), "the whole bond");
+        _deposit(address(0), aggregators[0], BOND / 2);
+        _must(_tryComplain(project, 0, 0x3f), "the whole bond, and half of one more");
         if (!_tryComplain(project, 1, 0x3f)) return;
         for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) {
             uint256 before = vault.freeOf(address(0), _seated(project, seat));

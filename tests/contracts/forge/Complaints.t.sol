@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {IStakeVault} from "../../../contracts/interfaces/IStakeVault.sol";
 import {IGramVerifier} from "../../../contracts/interfaces/IGramVerifier.sol";
 import {
     Arrivals,
@@ -133,9 +134,18 @@ contract ComplaintsTest is MarketFixture {
         _submitFirst(project, SLOTS);
         _close(project);
         vm.expectRevert(
-            abi.encodeWithSelector(ITrainingMarket.DepositTooSmall.selector, BOND - 2 * (BOND / SLOTS), BOND)
+            abi.encodeWithSelector(
+                IStakeVault.InsufficientFree.selector,
+                address(0),
+                aggregators[0],
+                0,
+                BOND / 2 + 2 * (BOND / SLOTS)
+            )
         );
         this.complain(project, 0x3f);
+        _deposit(address(0), aggregators[0], BOND);
+        _complain(project, 0x3f);
+        _assertConserved(address(0));
     }
 
     function testTooManyWithheldUpdatesSkipTheRoundAndNobodyHonestPays() public {

@@ -179,7 +179,8 @@ contract TermsCheckTest is MarketFixture {
     /// Overflow at extreme amounts: what may come together in a project is below 2^96, to the unit.
     function testTotalAmount() external {
         Terms memory t = _referenceTerms(address(0));
-        uint256 most = uint256(REWARD) + REVEAL_BOND + 8 * uint256(BOND) + SLOTS * uint256(STAKE);
+        uint256 most = uint256(REWARD) + REVEAL_BOND + SLOTS * uint256(STAKE);
+        most += 8 * (BOND + (SLOTS + 1) * uint256(DEPOSIT));
         uint96 room = uint96(type(uint96).max - most);
         t.reward += room + 1;
         _refused(t, "total amount", uint256(type(uint96).max) + 1);
@@ -188,10 +189,14 @@ contract TermsCheckTest is MarketFixture {
         t = _terms(address(0));
         t.trainers = 1 << 24;
         t.trainerStake = 1 << 72;
-        _refused(t, "total amount", uint256(REWARD) + 8 * uint256(BOND) + (1 << 96));
+        _refused(t, "total amount", uint256(REWARD) + 8 * (BOND + SLOTS * uint256(DEPOSIT)) + (1 << 96));
         t = _terms(address(0));
         t.aggregatorBond = type(uint96).max;
-        _refused(t, "total amount", uint256(REWARD) + 8 * uint256(type(uint96).max) + SLOTS * uint256(STAKE));
+        _refused(
+            t,
+            "total amount",
+            uint256(REWARD) + 8 * (type(uint96).max + SLOTS * uint256(DEPOSIT)) + SLOTS * uint256(STAKE)
+        );
     }
 
     function _refused(Terms memory t, bytes32 term, uint256 value) private {
