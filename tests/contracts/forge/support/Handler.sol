@@ -122,16 +122,18 @@ contract Handler is Play {
             if (_tryPost(project, cohort, gram)) ++reached["results"];
         }
         withoutList = false;
-        if ((seed >> 68) % 3 == 0) _challenge(project, seed);
+        if ((seed >> 68) % 3 != 0) _challenge(project, seed);
     }
 
     /// Complaints, right and wrong ones, about updates and the reference.
     function complain(uint256 seed) external observed {
-        (uint256 project, Project memory p) = _pick(seed);
+        (uint256 project, Project memory p) = _ready(seed);
         if (p.status != Status.Active) return;
         uint256 cohort = (seed >> 48) % p.cohorts;
-        bool many = market.cohortOf(project, cohort).submitted >= 0x1f;
-        if (many && (seed >> 16) % 2 == 0) _wait(p.submitDeadline);
+        if ((seed >> 52) % 2 == 0) {
+            for (uint256 slot = 0; slot < SLOTS; ++slot) _tryHonestSubmit(project, cohort * SLOTS + slot);
+            _wait(market.projectOf(project).submitDeadline);
+        }
         uint256 slots = (1 << ((seed >> 24) % (SLOTS + 1))) | ((seed >> 32) % 3 == 0 ? 1 << ((seed >> 40) % SLOTS) : 0);
         if (_tryComplain(project, cohort, slots)) ++reached["complaints"];
         if ((seed >> 50) % 2 == 0) _answer(project, cohort, _someone(seed));
@@ -161,8 +163,12 @@ contract Handler is Play {
         address token = market.termsOf(project).token;
         if (market.projectOf(project).outcome == 0) return;
         if (vault.freeOf(token, who) < DEPOSIT) _fund(token, who, DEPOSIT);
-        ChallengeKind kind = (seed >> 16) % 2 == 0 ? ChallengeKind.Model : ChallengeKind.Proof;
-        if (_tryChallenge(project, kind, (seed >> 20) % 2, who)) ++reached["challenges"];
+        bool onDemand = market.termsOf(project).settlement == Settlement.OnDemand;
+        ChallengeKind kind = onDemand && (seed >> 16) % 3 != 0 ? ChallengeKind.Proof : ChallengeKind.Model;
+        if (!_tryChallenge(project, kind, (seed >> 20) % 2, who)) return;
+        ++reached["challenges"];
+        if ((seed >> 72) % 3 == 0) vm.warp(block.timestamp + 4 minutes);
+        if ((seed >> 76) % 2 == 0 && _tryAnswerChallenge(project, who)) ++reached["shown"];
     }
 
     function answerChallenge(uint256 seed) external observed {
@@ -252,16 +258,19 @@ contract Handler is Play {
     /// Release, and claims: twice, the second in vain.
     function collect(uint256 seed) external observed {
         uint256 project = ((seed >> 8) % market.projectCount()) + 1;
-        address who = _someone(seed);
         address token = market.termsOf(project).token;
-        _try(address(market), who, abi.encodeCall(market.release, (project)));
-        uint256 due = market.claimable(project, who);
-        bytes memory data = abi.encodeCall(market.claim, (project, who));
-        if (_try(address(market), stranger, data)) {
-            _out[token] += due;
-            ++reached["claims"];
+        address[] memory all = _everybody();
+        for (uint256 i = 0; i < 6; ++i) {
+            address who = all[((seed >> 56) + 3 * i) % all.length];
+            _try(address(market), who, abi.encodeCall(market.release, (project)));
+            uint256 due = market.claimable(project, who);
+            bytes memory data = abi.encodeCall(market.claim, (project, who));
+            if (_try(address(market), stranger, data)) {
+                _out[token] += due;
+                ++reached["claims"];
+            }
+            vm.assertTrue(!_try(address(market), who, data), "no double claim");
         }
-        vm.assertTrue(!_try(address(market), who, data), "no double claim");
     }
 
     /// Results that are false in one place, by the one whose turn it is: all of them are refused.
