@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {Arrivals, Cohort, ITrainingMarket, Project} from "../interfaces/ITrainingMarket.sol";
 import {BitMask} from "./BitMask.sol";
 import {MarketState} from "./MarketState.sol";
@@ -142,13 +143,18 @@ library Arrival {
         }
     }
 
+    /// @dev The domain is hashed once for all.
     function _signedHashes(
         uint256 project,
         uint256 round,
         bytes32[] calldata digests
     ) private view returns (bytes32[] memory hashes) {
         hashes = new bytes32[](digests.length);
-        for (uint256 i = 0; i < digests.length; ++i) hashes[i] = signedHash(project, round, digests[i]);
+        bytes32 domain = _domain();
+        for (uint256 i = 0; i < digests.length; ++i) {
+            bytes32 structHash = keccak256(abi.encode(SUBMISSION, project, round, digests[i]));
+            hashes[i] = MessageHashUtils.toTypedDataHash(domain, structHash);
+        }
     }
 
     function _root(Arrivals calldata arrivals) private pure returns (bytes32) {
@@ -158,8 +164,11 @@ library Arrival {
     }
 
     function _typed(bytes32 structHash) private view returns (bytes32) {
-        bytes32 domain = keccak256(abi.encode(DOMAIN, NAME, VERSION, block.chainid, address(this)));
-        return keccak256(abi.encodePacked("\x19\x01", domain, structHash));
+        return MessageHashUtils.toTypedDataHash(_domain(), structHash);
+    }
+
+    function _domain() private view returns (bytes32) {
+        return keccak256(abi.encode(DOMAIN, NAME, VERSION, block.chainid, address(this)));
     }
 
     /// @dev By an account's key only, whatever code the account has: a wallet could change its word between the batch
