@@ -27,16 +27,13 @@ def margin_s(terms: Terms) -> float:
     return min(MOST_MARGIN_S, MARGIN * terms.batch_window)
 
 
-def run_desk(node: ProjectDaemon, desk: Desk, project: Project, block: Block) -> None:
-    """While the batch window of a round that is ours lasts: take submissions, then post them.
-
-    `project`, as read at `block`, is in a round whose current aggregator we are.
-    """
+def run_desk(node: ProjectDaemon, desk: Desk, project: Project, index: int, block: Block) -> None:
+    """While the batch window of a round lasts, and the turn is ours (`index`): take submissions, then post them."""
     terms, number = node.context.terms, node.context.project
-    kept = Kept(node.journal, number, project.round)
-    if block.timestamp >= closes_at(terms, project):
+    if project.aggregator_index != index or block.timestamp >= closes_at(terms, project):
         desk.close()
         return
+    kept = Kept(node.journal, number, project.round)
     if desk.round != project.round:
         closed = {index for index in range(project.cohorts) if kept.batch(index) is not None}
         desk.open(project.round, _seats(node, project), closed)

@@ -114,6 +114,8 @@ def _open_office(
         encode_contact(contact)
         return Office(contact, None, None)
     host, port = read_place(listen)
+    if url is None and host in ("0.0.0.0", "::"):
+        raise FairshareError(Reason.BAD_INPUT, f"nobody can reach {host}", "say with --url where you are")
     reachable = url or f"http://{listen}"
     encode_contact(contact, reachable)
     intake = Intake(Market(session.client.chain_id, session.client.address), session.journal, session.account)

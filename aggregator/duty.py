@@ -19,7 +19,8 @@ from marketplace.node.models import fetch_current
 from marketplace.storage.contact import encode_contact
 from zk.curve import Point
 
-MODEL_S = 5.0  # for one attempt at the current model; another follows with the next block
+AT_HAND_S = 0.5  # for the current model where our storage, or one it is connected to, has it
+MODEL_S = 5.0  # for one attempt at it elsewhere; another follows with the next block
 
 
 @dataclass
@@ -51,6 +52,8 @@ class Duty(ProjectDaemon):
             return
         challenged = defend(self, self._behaviour, project, index, block)
         self._hold_model(project, block)
+        if self.desk is not None and self.context.terms.batch_window:
+            run_desk(self, self.desk, project, index, block)
         if not challenged and project.aggregator_index == index and self._serve(project, block):
             return  # what was read is no longer so
         move_on(self.context, self.sender, project, block, self.log)
@@ -73,30 +76,33 @@ class Duty(ProjectDaemon):
         join(self, encode_contact(self.contact, self.url))
 
     def _serve(self, project: Project, block: Block) -> bool:
-        """What is due in our turn; whether a cohort was concluded."""
+        """What is due in our turn once the window is closed; whether a cohort was concluded."""
+        if not project.submit_deadline <= block.timestamp < project.result_deadline:
+            return False
         forget_before(self.journal, self.context.project, project.outcome_round)
-        if block.timestamp < project.submit_deadline:
-            if self.desk is not None and self.context.terms.batch_window:
-                run_desk(self, self.desk, project, block)
-        elif block.timestamp < project.result_deadline:
-            if self._turn is None or self._turn.round != project.round:
-                self._turn = Turn(project.round, self._behaviour)
-            return self._turn.act(self, project, block)
-        return False
+        if self._turn is None or self._turn.round != project.round:
+            self._turn = Turn(project.round, self._behaviour)
+        return self._turn.act(self, project, block)
 
     def _hold_model(self, project: Project, block: Block) -> None:
         """Hold the current global model: it must not be lost with the aggregator that made it."""
         if self._held == project.model:
             return
+        if self._has_model(project, block, AT_HAND_S):
+            return
         listed = self.context.client.aggregators(self.context.project, block=block.number)
         for index, account in enumerate(listed):
             if account.holder != self.sender.address:
                 self.peers.connect_to(index)
+        self._has_model(project, block, MODEL_S)
+
+    def _has_model(self, project: Project, block: Block, timeout_s: float) -> bool:
         try:
-            fetch_current(self.context, project, block.number, MODEL_S)
+            fetch_current(self.context, project, block.number, timeout_s)
         except FairshareError as error:
             if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
                 raise
             self.log.warning("no global model yet", round=project.round, problem=error.message)
-            return
+            return False
         self._held = project.model
+        return True
