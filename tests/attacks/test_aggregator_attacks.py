@@ -59,7 +59,11 @@ def test_a_false_complaint_costs_the_aggregator_and_changes_nothing(
     ("attack", "kind", "changes"),
     [
         # A model that nobody has made before: another project's would be the same blob.
-        (Attack.WITHHOLD_MODEL, ChallengeKind.MODEL, {"training.seed": 5, "rounds.challenge_window": 8}),
+        (
+            Attack.WITHHOLD_MODEL,
+            ChallengeKind.MODEL,
+            {"training.seed": 5, "rounds.submit_window": 20, "rounds.challenge_window": 20},
+        ),
         (Attack.FALSE_GRAM, ChallengeKind.PROOF, {"settlement.mode": "on-demand"}),
     ],
 )

@@ -93,7 +93,7 @@ def project_file(**changes: object) -> ProjectFile:
         "rounds.submit_window": 12,
         "rounds.answer_window": 8,
         "rounds.result_window": 30,
-        "rounds.challenge_window": 4,
+        "rounds.challenge_window": 6,
         "training.epochs": 3,
         "training.clip_norm": 8.0,
     }
