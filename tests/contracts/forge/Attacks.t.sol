@@ -642,6 +642,34 @@ contract AttacksTest is Play {
         }
     }
 
+    /// As many as it takes withhold their updates in each cohort: an aggregator that has nothing but its bond must be able
+    /// to complain about them all, at the highest deposit that terms may have, else they have it slashed.
+    function testWithholdersInAllCohortsCannotHaveTheAggregatorSlashed() external {
+        Terms memory t = _terms(address(0));
+        (t.trainers, t.cohorts) = (uint32(2 * SLOTS), 2);
+        while (trainers.length > 2 * SLOTS) trainers.pop();
+        vm.deal(owner, t.reward);
+        Permit memory none;
+        for (uint96 parts = uint96(SLOTS); market.projectCount() == 0; ++parts) {
+            t.complaintDeposit = BOND / parts;
+            vm.prank(owner);
+            try market.create{value: t.reward}(t, none) {} catch {}
+        }
+        for (uint256 i = 0; i < trainers.length; ++i) _join(1, trainers[i]);
+        _joinAsAggregator(1, aggregators[0]);
+        market.start(1);
+        vm.roll(block.number + 2);
+        market.draw(1);
+        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) {
+            if (seat % SLOTS < 2) _must(_trySubmit(1, seat, keccak256("nothing")), "a digest of nothing");
+            else _must(_tryHonestSubmit(1, seat), "submit");
+        }
+        _must(_tryComplain(1, 0, 3) && _tryComplain(1, 1, 3), "the bond is enough");
+        vm.warp(market.projectOf(1).answerDeadline);
+        _must(_trySkip(1, 0, aggregators[0]) && _trySkip(1, 1, aggregators[0]), "no quorum");
+        vm.assertEq(market.membershipOf(1, aggregators[0]).locked, BOND, "nothing lost");
+    }
+
     // Helpers
 
     /// What a first round with this G pays.
