@@ -133,7 +133,7 @@ def drawn_project(stage: Stage) -> Play:
         results.post_result(play, play.aggregators[0], cohort)
 
     absent = run.account_in(play, 5, 1)
-    run.send(play.client, absent, play.calls.leave(play.project, 0))
+    run.send(play.client, absent, play.calls.leave(play.project))
     run.submit_all(play, dict(enumerate(run.honest_updates(play, 23))), 0)
     run.submit_all(play, dict(list(enumerate(run.honest_updates(play, 24)))[:3]), 1)
     results.post_result(play, play.aggregators[0], 0)
