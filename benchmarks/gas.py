@@ -19,7 +19,6 @@ from pathlib import Path
 from gasmeter import figures, scenes
 from gasmeter.figures import Figures
 from gasmeter.stage import made_up, open_stage
-from rich.console import Console
 
 from marketplace.chain.compile import project_root
 from marketplace.errors import FairshareError
@@ -70,7 +69,7 @@ def main() -> int:
         SNAPSHOT.write_text(json.dumps(figures.to_json(found), indent=2) + "\n", "utf8")
         DOCUMENT.write_text(figures.replaced(DOCUMENT.read_text("utf8"), tables), "utf8")
     if not arguments.check:
-        Console(width=130).print(tables, markup=False, highlight=False)
+        print(tables)
         return 0
     known = figures.from_json(json.loads(SNAPSHOT.read_text("utf8")))
     changes = figures.changes(known, found)

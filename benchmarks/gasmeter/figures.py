@@ -32,6 +32,8 @@ class Aim:
 
 AIMS = (
     Aim("submit by transaction", "K = 8", "submit", 60_000),
+    Aim("submit, the last of a round", "K = 8", "submit: last of a round", 60_000),
+    Aim("submit, the first of round 1", "K = 8", "submit: first of round 1", 60_000),
     Aim(
         "batched, for each trainer, all in",
         "K = 16",
@@ -47,7 +49,8 @@ AIMS = (
     Aim("result, proved, K = 16, round 1", "K = 16", "postResult: round 1", 1_550_000),
     Aim("result, on demand, K = 8", "K = 8", "postResult on demand", 220_000),
     Aim("result, on demand, K = 8, round 1", "K = 8", "postResult on demand: round 1", 220_000),
-    Aim("claim", "K = 8", "claim: trainer", 45_000),
+    Aim("claim, a trainer's", "K = 8", "claim: trainer", 45_000),
+    Aim("claim, an aggregator's", "K = 8", "claim: aggregator", 45_000),
     Aim("join", "K = 8", "join: later", 110_000),
     Aim("complaint answered, d = 650", "K = 8", "answer", 500_000),
 )
