@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import toy
+from lens import LENS
 from rounds import SLOTS, UNBONDING_DELAY_S
 
 from marketplace.chain.artifacts import Artifact
@@ -90,6 +91,11 @@ def world(accounts: Any) -> World:
         {str(account): public_account(i) for i, account in enumerate(accounts)},
         *circuits,
     )
+
+
+@pytest.fixture(scope="module")
+def lens(accounts: Any) -> Any:
+    return _deployed(accounts[0], compile_source("Lens", LENS))
 
 
 def _erc20(accounts: Any, takers: Sequence[Any]) -> Any:

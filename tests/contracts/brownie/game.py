@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,7 +75,14 @@ class Game:
         self.references: dict[int, Vector] = {}
         self.outcomes: dict[int, list[Outcome]] = {}
         self.proofs: dict[tuple[int, int], tuple[tuple[int, ...], bytes]] = {}
-        self.vectors: dict[Point, Vector] = {terms.initial_model: INITIAL_MODEL}  # models by commitment
+        self.vectors: dict[Point, Vector] = {self.terms.initial_model: INITIAL_MODEL}  # models by commitment
+
+    def again(self) -> Game:
+        """The same project with a memory of its own, for when the chain has gone back."""
+        other = copy(self)
+        for memory in ("received", "references", "outcomes", "proofs", "vectors"):
+            setattr(other, memory, deepcopy(getattr(self, memory)))
+        return other
 
     # What can be seen
 
