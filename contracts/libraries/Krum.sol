@@ -188,7 +188,7 @@ library Krum {
         unchecked {
             for (uint256 i = 0; i < slots; ++i) {
                 if ((work.present >> i) & 1 != 0) {
-                    uint256 twins = _compareOne(work, i, toGram) & work.present;
+                    uint256 twins = _compareOne(work, i, toGram);
                     if (twins != 0) work.copies |= _copies(positions, i, twins);
                 }
                 toGram += 32 * --rest;
@@ -206,13 +206,14 @@ library Krum {
         }
     }
 
-    /// @dev Compares slot i with those above it; what it leaves in the columns of absent ones, nobody reads. In two's
-    /// complement: a negative inner product is 2^256 less its size, and its square and the sums come out right.
+    /// @dev Compares slot i with those above it. The closeness of absent ones nobody reads, and as their G_jj is 0 in
+    /// the table, they are nobody's twins. In two's complement: a negative inner product is 2^256 less its size, and
+    /// its square and the sums come out right.
     /// @param together Mask of the slots that add to dot_i, as i adds to theirs: none if i is not merged.
     /// @param width Of a row of the table, in bytes.
     /// @param bit The number of slot i; in the loop the mask of j alone.
     /// @param square The table; in the loop where G_jj is in it.
-    /// @return twins The slots that i is a near-duplicate of, whether present or not.
+    /// @return twins The slots that i is a near-duplicate of.
     /// @return dot What the walk adds to dot_i.
     function _compareRow(
         uint256 toGram,

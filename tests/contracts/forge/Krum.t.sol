@@ -102,7 +102,7 @@ contract KrumTest is TestBase {
     function testImpossibleInnerProductIsFar() external view {
         (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
         for (uint256 i = 0; i < 5; ++i) _set(input, 5, i, i, 4);
-        for (uint256 i = 1; i < 5; ++i) _set(input, 5, 0, i, 1000);
+        for (uint256 i = 1; i < 5; ++i) _set(input, 5, 0, i, i % 2 == 0 ? 1000 : 1 << 128);
         Krum.Verdict memory v = _compareInput(rules, input);
         vm.assertEq(v.scores[0], 2 << 72, "far from everybody");
         vm.assertEq(v.contributions[0], 0, "not merged");
@@ -120,6 +120,8 @@ contract KrumTest is TestBase {
         uint256[5] memory along = [uint256(90), 100, 0, 0, 0];
         for (uint256 i = 0; i < 5; ++i) vm.assertEq(v.referenceContributions[i], along[i], "along the reference");
         vm.assertEq(v.referenceTotal, 190, "total");
+        _set(input, 6, 0, 5, 1 << 128); // its square is 0 in a word
+        vm.assertEq(_compareInput(rules, input).referenceContributions[0], 0, "beyond the bound");
         Krum.Verdict memory without = _withoutReference(rules, input);
         vm.assertEq(keccak256(abi.encode(v.scores)), keccak256(abi.encode(without.scores)), "scores");
         vm.assertEq(keccak256(abi.encode(v.contributions)), keccak256(abi.encode(without.contributions)), "the rule's");
