@@ -72,6 +72,8 @@ test-contracts: setup
 test-deep: setup
 	$(BIN)/python -m pytest -m deep --ignore tests/contracts/brownie
 	FOUNDRY_PROFILE=deep $(FORGE) test
+	$(BIN)/python tools/install_solc.py
+	FAIRSHARE_DEEP=1 $(BIN)/brownie test tests/contracts/brownie/test_market_any_moves.py --network development
 
 # docs/contract-checks.md says what these three show. Options of the first go into MUTANTS: make mutate MUTANTS='--jobs 4'
 mutate: setup
