@@ -16,8 +16,8 @@ contract SharesProof is TestBase {
         assert(given == 0 && bySlot[0] == 0 && bySlot[1] == 0);
     }
 
-    /// For each pot of an amount's width: shares of one, three and twelve sixteenths.
-    function check_threeSlotsGetTheirShares(uint96 pot) external pure {
+    /// For each pot of 16 bits: shares of one, three and twelve sixteenths.
+    function check_threeSlotsGetTheirShares(uint16 pot) external pure {
         Krum.Verdict memory verdict = _verdict(3);
         (verdict.contributions[0], verdict.contributions[1], verdict.contributions[2]) = (1, 3, 12);
         verdict.total = 16;

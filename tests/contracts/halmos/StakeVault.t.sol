@@ -40,13 +40,6 @@ contract StakeVaultProof is TestBase {
         assert(address(_vault).balance == _free(ALICE) + _locked(ALICE) + _free(BOB) + _locked(BOB));
     }
 
-    function check_aTransferToOneselfConservesTheSum(uint96 put, uint256 locked, uint256 moved) external {
-        _deposit(ALICE, put);
-        _vault.lock(address(0), ALICE, locked);
-        _vault.transferLocked(address(0), ALICE, ALICE, moved);
-        assert(_free(ALICE) + _locked(ALICE) == put);
-    }
-
     function check_aSlashTakesWhatItSays(uint96 put, uint256 locked, uint256 slashed) external {
         _deposit(ALICE, put);
         _vault.lock(address(0), ALICE, locked);
