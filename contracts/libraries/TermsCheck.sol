@@ -70,14 +70,15 @@ library TermsCheck {
     function _checkAmounts(Terms calldata terms, uint256 inputs) private pure {
         uint256 budget = uint256(terms.reward) / terms.rounds / terms.cohorts;
         _require(budget > terms.aggregatorFee, "aggregatorFee", terms.aggregatorFee);
-        // However many withhold their updates, an honest aggregator must be able to complain about them all.
-        uint256 deposits = uint256(terms.complaintDeposit) * inputs;
-        _require(deposits <= terms.aggregatorBond, "complaintDeposit", terms.complaintDeposit);
+        // However many withhold their updates, an aggregator must be able to complain about them all with what its bond
+        // has to spare (Complaints).
+        uint256 deposits = uint256(terms.complaintDeposit) * inputs * terms.cohorts;
+        _require(2 * deposits <= terms.aggregatorBond, "complaintDeposit", terms.complaintDeposit);
         // Amounts are uint96: all that can ever come together in one must fit.
         uint256 most =
             uint256(terms.reward) +
                 terms.revealBond +
-                MAX_AGGREGATORS * (uint256(terms.aggregatorBond) + deposits * terms.cohorts) +
+                MAX_AGGREGATORS * (uint256(terms.aggregatorBond) + deposits) +
                 uint256(terms.trainers) * terms.trainerStake;
         _require(most <= type(uint96).max, "total amount", most);
     }

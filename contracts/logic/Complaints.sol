@@ -64,7 +64,7 @@ library Complaints {
         uint256 open = 0;
         for (uint256 i = 0; i < p.cohorts; ++i) {
             Cohort storage c = s.cohorts[project][i];
-            if (c.round == p.round) open += uint256(c.complained).count();
+            if (c.round == p.round && !c.concluded) open += uint256(c.complained).count();
         }
         uint256 needed = uint256(t.complaintDeposit) * open + t.aggregatorBond / 2;
         Membership storage m = s.members[project][msg.sender];

@@ -97,8 +97,8 @@ def _check_amounts(spec: Sections) -> None:
             "reward.aggregator_fee", "the fees of all rounds leave nothing of the reward for the trainers"
         )
     # What may come together in one project must fit the contract's uint96.
-    deposits = stakes.complaint_deposit * inputs(spec)
-    aggregators = MAX_AGGREGATORS * (stakes.aggregator + deposits * cohort.cohorts)
+    deposits = stakes.complaint_deposit * inputs(spec) * cohort.cohorts
+    aggregators = MAX_AGGREGATORS * (stakes.aggregator + deposits)
     most = reward.amount + stakes.reveal + aggregators + cohort.trainers * stakes.trainer
     if most > MAX_AMOUNT:
         raise bad_field("reward.amount", "with the stakes of all members it does not fit 96 bits")
@@ -106,10 +106,10 @@ def _check_amounts(spec: Sections) -> None:
         raise bad_field(
             "stakes.complaint_deposit", "it is more than a trainer's stake, from which it is paid"
         )
-    if deposits > stakes.aggregator:
+    if 2 * deposits > stakes.aggregator:
         raise bad_field(
             "stakes.complaint_deposit",
-            f"an aggregator's bond must hold {inputs(spec)} of it, to complain about a whole cohort",
+            f"half of an aggregator's bond must hold {inputs(spec) * cohort.cohorts} of it",
         )
 
 

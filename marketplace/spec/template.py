@@ -71,7 +71,7 @@ reveal = "0.05 eth"     # yours: lost unless you reveal the validation set at th
 rule = "reference"      # agreement with your own update; "projection" or "cosine": with the other trainers'
 fallback_rule = "projection"  # for the rest of the reward, and for rounds in which your node posts no update
 reference_share = 8000  # of the reward by the reference, in hundredths of a per cent
-strike_factor = 500     # a Krum score above this many hundredths of the median is a fault; 0: never
+strike_factor = 800     # a Krum score above this many hundredths of the median is a fault; 0: never
 strike_slash = 2000     # a fault costs so many hundredths of a per cent of the stake
 duplicate_cosine = 9990 # updates this alike, in hundredths of a per cent, are copies; 0: no such rule
 

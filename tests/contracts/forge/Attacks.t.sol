@@ -442,7 +442,7 @@ contract AttacksTest is Play {
         t.aggregatorBond = uint96(bound(bond, 0, type(uint96).max / 32));
         t.reward = uint96(bound(reward, 6, type(uint96).max - 24 * uint256(t.aggregatorBond) - SLOTS * t.trainerStake));
         t.aggregatorFee = t.reward / 6;
-        t.complaintDeposit = t.aggregatorBond / uint96(SLOTS);
+        t.complaintDeposit = t.aggregatorBond / uint96(2 * SLOTS);
         t.strikeSlash = uint16(bound(slash, 0, 10_000));
         uint256 project = _activeWith(t);
         for (uint256 i = 0; i < SLOTS; ++i) _submit(project, i);
@@ -604,7 +604,7 @@ contract AttacksTest is Play {
     function testABondIsNotCarriedOffByAnsweredComplaints() external {
         Terms memory t = _terms(address(0));
         t.settlement = Settlement.OnDemand;
-        t.complaintDeposit = BOND / uint96(SLOTS);
+        t.complaintDeposit = BOND / uint96(4 * SLOTS);
         uint256 project = _activeWith(t);
         _submitFirst(project, SLOTS);
         for (uint256 i = 0; i < SLOTS; ++i) {
@@ -623,7 +623,7 @@ contract AttacksTest is Play {
     function testABondCoversTheComplaintsOfAllCohorts() external {
         Terms memory t = _terms(address(0));
         (t.trainers, t.cohorts) = (uint32(2 * SLOTS), 2);
-        t.complaintDeposit = BOND / uint96(SLOTS);
+        t.complaintDeposit = BOND / uint96(4 * SLOTS);
         while (trainers.length > 2 * SLOTS) trainers.pop();
         uint256 project = _create(t);
         for (uint256 i = 0; i < trainers.length; ++i) _join(project, trainers[i]);
@@ -632,8 +632,7 @@ contract AttacksTest is Play {
         vm.roll(block.number + 2);
         market.draw(project);
         for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) _must(_tryHonestSubmit(project, seat), "submit");
-        _deposit(address(0), aggregators[0], BOND / 2);
-        _must(_tryComplain(project, 0, 0x3f), "the whole bond, and half of one more");
+        _must(_tryComplain(project, 0, 0x3f), "a quarter of the bond");
         if (!_tryComplain(project, 1, 0x3f)) return;
         for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) {
             uint256 before = vault.freeOf(address(0), _seated(project, seat));

@@ -123,7 +123,7 @@ contract ComplaintsTest is MarketFixture {
 
     function testComplaintsNeedTheirDepositInTheBond() public {
         Terms memory t = _terms(address(0));
-        t.complaintDeposit = BOND / uint96(SLOTS);
+        t.complaintDeposit = BOND / uint96(2 * SLOTS);
         uint256 project = _activeWith(t);
         _submitFirst(project, SLOTS);
         _complain(project, 1); // a false one
@@ -139,7 +139,7 @@ contract ComplaintsTest is MarketFixture {
                 address(0),
                 aggregators[0],
                 0,
-                BOND / 2 + 2 * (BOND / SLOTS)
+                2 * (BOND / (2 * SLOTS))
             )
         );
         this.complain(project, 0x3f);

@@ -170,7 +170,7 @@ contract TermsCheckTest is MarketFixture {
         t.aggregatorFee = 0;
         _refused(t, "aggregatorFee", 0);
         t = _terms(address(0));
-        t.complaintDeposit = BOND / uint96(SLOTS) + 1; // an aggregator could not complain about a whole cohort
+        t.complaintDeposit = BOND / uint96(2 * SLOTS) + 1; // an aggregator could not complain about a whole cohort
         _refused(t, "complaintDeposit", t.complaintDeposit);
         t.complaintDeposit -= 1;
         _taken(t);

@@ -34,7 +34,7 @@ abstract contract MarketFixture is TestBase {
     uint96 internal constant STAKE = 2 ether;
     uint96 internal constant BOND = 3 ether;
     uint96 internal constant FEE = 1 ether;
-    uint96 internal constant DEPOSIT = 0.25 ether;
+    uint96 internal constant DEPOSIT = 0.01 ether;
     uint96 internal constant REVEAL_BOND = 4 ether;
     bytes32 internal constant KEY = keccak256("an encryption key");
     bytes32 internal constant VALIDATION = keccak256("validation set");
