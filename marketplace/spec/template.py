@@ -64,7 +64,7 @@ aggregator_fee = "0.01 eth"  # of it, for each cohort's result
 [stakes]
 trainer = "0.1 eth"
 aggregator = "0.2 eth"
-complaint_deposit = "0.005 eth"  # what the wrong side of a complaint or a challenge pays
+complaint_deposit = "0.001 eth"  # what the wrong side of a complaint or a challenge pays
 reveal = "0.05 eth"     # yours: lost unless you reveal the validation set at the end
 
 [scoring]

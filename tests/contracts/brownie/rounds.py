@@ -37,7 +37,7 @@ def terms(circuit: bytes, **changes: Any) -> Terms:
         aggregator_bond=70_007,
         max_norm_squared=1_000_000,
         aggregator_fee=10_009,
-        complaint_deposit=9_001,
+        complaint_deposit=2_003,
         slots=SLOTS,
         faults=FAULTS,
         cohorts=1,

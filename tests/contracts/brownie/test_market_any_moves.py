@@ -26,7 +26,7 @@ from marketplace.chain.types import ChallengeKind, Project, Settlement, Status, 
 
 DEEP = os.environ.get("FAIRSHARE_DEEP") == "1"
 NO_SHRINKING = (Phase.explicit, Phase.generate)  # it would replay whole projects hundreds of times
-SEQUENCES, MOVES = (200, 50) if DEEP else (2, 20)
+SEQUENCES, MOVES = (200, 50) if DEEP else (14, 20)
 TRAINERS = 2 * SLOTS + 1  # one more than two cohorts have seats
 LONGEST_END = 80  # moves until a project has ended, whatever happened before
 UNOPENABLE = b"n" * 32

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from brownie import web3
 from brownie.exceptions import VirtualMachineError
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -27,7 +28,9 @@ class World:
     circuit_with_reference: bytes
 
     def balance(self, token: Address, account: Any) -> int:
-        return int(self.erc20.balanceOf(account) if token != NATIVE_COIN else account.balance())
+        if token != NATIVE_COIN:
+            return int(self.erc20.balanceOf(account))
+        return int(web3.eth.get_balance(str(account)))
 
     def account(self, holder: str) -> Any:
         return self.accounts.at(holder)

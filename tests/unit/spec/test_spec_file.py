@@ -218,7 +218,7 @@ def test_the_model_must_stay_in_range_over_all_rounds() -> None:
 
 
 def test_slashing_needs_a_stake() -> None:
-    text = edited("stakes", 'trainer = "0"').replace('"0.005 eth"', '"0"')
+    text = edited("stakes", 'trainer = "0"').replace('"0.001 eth"', '"0"')
     assert refusal(text).message.startswith("scoring.strike_slash")
 
 
@@ -250,7 +250,7 @@ def test_only_the_native_coin_has_units() -> None:
     text = edited("reward", token)
     for amount, units in (("1 eth", "1000000"), ("0.01 eth", "10"), ("0.1 eth", "10"), ("0.2 eth", "10")):
         text = text.replace(f'"{amount}"', f'"{units}"')
-    for amount in ("0.005 eth", "0.05 eth"):
+    for amount in ("0.001 eth", "0.05 eth"):
         assert refusal(text).message.startswith("stakes.")
         text = text.replace(f'"{amount}"', '"1"')
     assert ProjectFile.from_toml(text).reward.token == "0x" + "ab" * 20

@@ -133,7 +133,7 @@ def test_terms_are_the_spec_in_the_contracts_words(spec: ProjectSpec) -> None:
     assert (result.answer_window, result.challenge_window, result.batch_window) == (1800, 1800, 0)
     assert result.validation == bytes.fromhex("ef" * 32)
     assert (result.aggregators, result.min_reputation) == (bytes(32), 0)
-    assert (result.complaint_deposit, result.reveal_bond) == (5 * 10**15, 5 * 10**16)
+    assert (result.complaint_deposit, result.reveal_bond) == (10**15, 5 * 10**16)
     assert result.max_norm_squared == spec.arithmetic.max_norm_squared
     with pytest.raises(ValueError, match="32"):
         terms(spec, b"\x07", (1, 2))
