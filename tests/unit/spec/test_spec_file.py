@@ -248,7 +248,7 @@ def test_only_the_native_coin_has_units() -> None:
     token = 'token = "0x' + "AB" * 20 + '"'
     assert refusal(edited("reward", token)).message.startswith("reward.amount")
     text = edited("reward", token)
-    for amount, units in (("1 eth", "1000000"), ("0.01 eth", "10"), ("0.1 eth", "10"), ("0.2 eth", "10")):
+    for amount, units in (("1 eth", "1000000"), ("0.01 eth", "10"), ("0.1 eth", "10"), ("0.2 eth", "100")):
         text = text.replace(f'"{amount}"', f'"{units}"')
     for amount in ("0.001 eth", "0.05 eth"):
         assert refusal(text).message.startswith("stakes.")
