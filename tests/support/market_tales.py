@@ -138,7 +138,8 @@ def drawn_project(stage: Stage) -> Play:
     run.submit_all(play, dict(list(enumerate(run.honest_updates(play, 24)))[:3]), 1)
     results.post_result(play, play.aggregators[0], 0)
     run.skip(play, cohort=1)
-    run.submit(play, 2, run.honest_updates(play, 25)[2], 1)
+    here = next(slot for slot in (2, 3) if run.account_in(play, slot, 1) != absent)  # the draw is the chain's
+    run.submit(play, here, run.honest_updates(play, 25)[here], 1)
     return play
 
 

@@ -192,10 +192,10 @@ def test_two_aggregators_fail_in_a_round_of_two_cohorts(stage: Stage, cache: Pat
     assert replay(read_history(stage.client, play.project)).state.status is Status.HALTED
 
 
-def test_a_bond_is_topped_up_and_what_is_not_proved_strikes_nobody(stage: Stage, cache: Path) -> None:
+def test_a_bond_pays_for_answers_and_what_is_not_proved_strikes_nobody(stage: Stage, cache: Path) -> None:
     spec = run.spec_for(
         stage,
-        stakes={"aggregator": str(7 * run.DEPOSIT)},
+        stakes={"aggregator": str(12 * run.DEPOSIT)},
         settlement={"mode": "on-demand"},
         rounds={"count": 1},
     )
@@ -206,7 +206,6 @@ def test_a_bond_is_topped_up_and_what_is_not_proved_strikes_nobody(stage: Stage,
     updates[5] = -2 * updates[5]
     run.submit_all(play, dict(enumerate(updates)))
     aggregator = play.aggregators[0]
-    run.deposit(play, aggregator, 2 * run.DEPOSIT)
     run.complain(play, aggregator, (0, 1, 2, 3, 4))
     for slot in range(5):
         run.answer(play, aggregator, slot)
@@ -218,10 +217,7 @@ def test_a_bond_is_topped_up_and_what_is_not_proved_strikes_nobody(stage: Stage,
     assert posted is not None
     assert posted.struck == 1 << 5
     assert replayed.rounds[0].cohorts[0].strikes == []
-    assert (
-        replayed.members.locked[run.address_of(aggregator)]
-        == 7 * run.DEPOSIT + 3 * run.DEPOSIT // 2 - 5 * run.DEPOSIT
-    )
+    assert replayed.members.locked[run.address_of(aggregator)] == (12 - 5) * run.DEPOSIT
 
 
 def test_a_list_of_aggregators_is_held_to(stage: Stage, cache: Path) -> None:

@@ -34,12 +34,13 @@ def test_the_code_on_chain_is_this_checkouts(client: MarketClient, deployment: D
 
 def test_a_second_run_deploys_nothing(anvil: Anvil, senders: Callable[..., TransactionSender]) -> None:
     sender = senders(anvil, 13)
+    account = sender.client.web3.to_checksum_address(sender.address)
+    count = sender.client.web3.eth.get_transaction_count
+    before = count(account)
     first = deploy(sender)
-    nonce = sender.client.web3.eth.get_transaction_count(
-        sender.client.web3.to_checksum_address(sender.address)
-    )
-    assert nonce == len(first.libraries) + 3
+    assert count(account) == before + len(first.libraries) + 3
     assert deploy(sender) == first
+    assert count(account) == before + len(first.libraries) + 3
     assert deploy(sender, unbonding_delay_s=60).market != first.market
     assert deploy(sender, label="other").libraries.keys() == first.libraries.keys()
 
