@@ -62,7 +62,7 @@ def test_a_false_complaint_costs_the_aggregator_and_changes_nothing(
         (
             Attack.WITHHOLD_MODEL,
             ChallengeKind.MODEL,
-            {"training.seed": 5, "rounds.submit_window": 40, "rounds.challenge_window": 40},
+            {"training.learning_rate": 0.137, "rounds.submit_window": 40, "rounds.challenge_window": 40},
         ),
         (Attack.FALSE_GRAM, ChallengeKind.PROOF, {"settlement.mode": "on-demand"}),
     ],
