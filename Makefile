@@ -17,12 +17,16 @@ CONTRACTS := $(STAMPS)/contracts
 FORGE = $(firstword $(wildcard node_modules/@foundry-rs/forge-*/bin/forge))
 SOLIDITY := $(shell find contracts -name '*.sol')
 DEMO ?=
+MUTANTS ?=
+ANALYSERS := build/analysers/venv
+# They count storage writes, which holds for optimised code only.
+COUNTING_TESTS := testLockAndUnlockWriteOnce|testCountsStopAtTheirTop
 
-.PHONY: help setup demo test lint test-python test-contracts test-deep bench clean
+.PHONY: help setup demo test lint test-python test-contracts test-deep bench gas mutate coverage analyse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'make lint, test-python, test-contracts, test-deep, bench, setup, clean: parts of these, and more'
+	@echo 'make lint, test-python, test-contracts, test-deep, bench, gas, mutate, coverage, analyse, setup, clean: parts of these, and more'
 
 setup: $(ENVIRONMENT) $(PACKAGES) $(CONTRACTS)
 
@@ -68,9 +72,35 @@ test-contracts: setup
 test-deep: setup
 	$(BIN)/python -m pytest -m deep --ignore tests/contracts/brownie
 	FOUNDRY_PROFILE=deep $(FORGE) test
+	$(BIN)/python tools/install_solc.py
+	FAIRSHARE_DEEP=1 $(BIN)/brownie test tests/contracts/brownie/test_market_any_moves.py --network development
+
+# docs/contract-checks.md says what these three show. Options of the first go into MUTANTS: make mutate MUTANTS='--jobs 4'
+mutate: setup
+	$(BIN)/python tools/mutate.py $(MUTANTS)
+
+coverage: setup
+	$(FORGE) coverage --exclude-tests --no-match-test '$(COUNTING_TESTS)' --report summary --report lcov \
+		--report-file build/contracts.lcov
+
+analyse: setup $(ANALYSERS)
+	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
+	$(BIN)/python tools/slither_check.py $(ANALYSERS)/bin/slither
+	PATH="$(abspath $(dir $(FORGE))):$$PATH" FOUNDRY_SRC=tests/contracts/halmos FOUNDRY_TEST=tests/contracts/halmos \
+		FOUNDRY_OUT=build/halmos FOUNDRY_CACHE_PATH=build/halmos-cache $(ANALYSERS)/bin/halmos \
+		--forge-build-out build/halmos --function check_ --loop 17 --solver z3 --solver-timeout-assertion 120s --no-status
+
+$(ANALYSERS): tools/analysers.txt $(ENVIRONMENT)
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -r tools/analysers.txt
+	@touch $@
 
 bench: setup
 	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+# Fails where a call costs over 2 % more than benchmarks/gas.json says; `python benchmarks/gas.py --write` renews it.
+gas: setup
+	$(BIN)/python benchmarks/gas.py --check
 
 clean:
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

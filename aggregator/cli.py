@@ -1,20 +1,23 @@
 """`fairshare aggregator`: run, status."""
 
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from aggregator.behaviour import Attack
+from aggregator.intake import Intake, Market
 from marketplace.chain import keystore
+from marketplace.chain.endpoint import translated_errors
+from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 from marketplace.node.options import LAST_ID, DryRun, Settings, with_settings
 from marketplace.node.session import Session, connect, open_session
 
 app = typer.Typer(help="Merge and prove rounds for a fee.", no_args_is_help=True)
-
-TEST_CHAIN = 31337
 
 Projects = Annotated[
     list[int] | None,
@@ -25,6 +28,14 @@ MaxBond = Annotated[int | None, typer.Option("--max-bond", min=0, help="Largest 
 Contact = Annotated[
     str | None,
     typer.Option("--contact", metavar="MULTIADDR", help="Where trainers reach your storage node."),
+]
+Listen = Annotated[
+    str | None,
+    typer.Option("--listen", metavar="HOST:PORT", help="Take signed submissions for batches here."),
+]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help="Where trainers reach --listen; default http://HOST:PORT."),
 ]
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
@@ -40,6 +51,8 @@ def run(
     min_fee: MinFee = 0,
     max_bond: MaxBond = None,
     contact: Contact = None,
+    listen: Listen = None,
+    url: Url = None,
     log_file: LogFile = None,
     attack: Cheat = None,
     dry_run: DryRun = False,
@@ -49,27 +62,29 @@ def run(
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.lifecycle import keep_going, stop_on_signals
-    from marketplace.storage.contact import encode_contact
 
     if dry_run:
         _preview(settings, project or [])
         return
-    with stop_on_signals() as stop, open_session(settings, "aggregator", stop=stop) as session:
-        if attack is not None and session.client.chain_id != TEST_CHAIN:
+    with (
+        stop_on_signals() as stop,
+        open_session(settings, "aggregator", stop=stop) as session,
+        ExitStack() as stack,
+    ):
+        if attack is not None and session.client.chain_id not in LOCAL_CHAIN_IDS:
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
         logging.configure(file=log_file, role="aggregator", account=session.address)
         log = logging.logger()
         for number in project or ():
             session.client.project(number)  # NOT_FOUND: better said than waited for
-        reachable = contact or _own_address(session)
-        encode_contact(reachable)  # BAD_INPUT before a bond is put up
+        office = _open_office(session, contact or _own_address(session), listen, url, stack)
         with ChainClock(session.client, stop=stop) as clock:
             watch = Watch(
                 client=session.client,
                 address=session.address,
                 policy=Policy(frozenset(project or ()), min_fee, max_bond),
                 clock=clock,
-                serve=lambda number: _serve(session, number, reachable, attack),
+                serve=lambda number: _serve(session, number, office, attack),
                 log=log,
                 stop=stop,
             )
@@ -77,7 +92,38 @@ def run(
             watch.join()
 
 
-def _serve(session: Session, project: int, contact: str, attack: Attack | None) -> None:
+@dataclass(frozen=True)
+class Office:
+    """Where this node is reached. `url` and `intake`: where it takes submissions."""
+
+    contact: str
+    url: str | None
+    intake: Intake | None
+
+
+def _open_office(
+    session: Session, contact: str, listen: str | None, url: str | None, stack: ExitStack
+) -> Office:
+    """BAD_INPUT for what cannot be published or listened at, before a bond is put up."""
+    from aggregator.listening import listening, read_place
+    from marketplace.storage.contact import encode_contact
+
+    if listen is None:
+        if url is not None:
+            raise FairshareError(Reason.BAD_INPUT, "--url goes with --listen", "give both")
+        encode_contact(contact)
+        return Office(contact, None, None)
+    host, port = read_place(listen)
+    if url is None and host in ("0.0.0.0", "::"):
+        raise FairshareError(Reason.BAD_INPUT, f"nobody can reach {host}", "say with --url where you are")
+    reachable = url or f"http://{listen}"
+    encode_contact(contact, reachable)
+    intake = Intake(Market(session.client.chain_id, session.client.address), session.journal, session.account)
+    stack.enter_context(listening(intake, host, port))
+    return Office(contact, reachable, intake)
+
+
+def _serve(session: Session, project: int, office: Office, attack: Attack | None) -> None:
     from aggregator.duty import Duty
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
@@ -105,10 +151,12 @@ def _serve(session: Session, project: int, contact: str, attack: Attack | None) 
             journal=session.journal,
             clock=clock,
             key=encryption_key(session.home),
-            contact=contact,
+            contact=office.contact,
             peers=peers,
             log=log,
             attack=attack,
+            url=office.url,
+            desk=None if office.intake is None else office.intake.desk(project),
         )
         keep_going(duty.step, stop=session.stop, log=log)
 
@@ -128,7 +176,8 @@ def _preview(settings: Settings, projects: list[int]) -> None:
     from zk.shape import CircuitShape
 
     client = connect(settings)
-    gas_price = client.web3.eth.gas_price
+    with translated_errors("read the gas price"):
+        gas_price = int(client.web3.eth.gas_price)
     documents = []
     for number in projects or range(1, client.project_count() + 1):
         terms = client.terms(number)
@@ -152,33 +201,32 @@ def _preview(settings: Settings, projects: list[int]) -> None:
 @app.command()
 @with_settings
 def status(settings: Settings) -> None:
-    """The projects you serve, your bonds, credit and track record."""
+    """The projects you serve, your bonds, earnings and track record."""
     client, address = connect(settings), keystore.address_in(settings.keystore)
     record = client.aggregator_record(address)
     served = []
     for number in range(1, client.project_count() + 1):
-        index = client.aggregator_index_of(number, address)
-        if index is None:
+        member = client.membership(number, address)
+        if member.aggregator_index is None:
             continue
-        state, terms = client.project(number), client.terms(number)
+        state = client.project(number)
         served.append(
             {
                 "project": number,
                 "status": state.status.name.lower(),
                 "round": state.round,
-                "index": index,
-                "current": state.aggregator_index == index,
-                "bond_locked": str(client.locked_of(number, address)),
-                "credit": str(client.credit_of(terms.token, address)),
+                "index": member.aggregator_index,
+                "current": state.aggregator_index == member.aggregator_index,
+                "bond_locked": str(member.locked),
+                "claimable": str(client.claimable(number, address)),
             }
         )
     document = {
         "address": address,
-        "results": record.rounds,
-        "faults": record.faults,
+        "record": {"projects": record.projects, "faults": record.faults},
         "projects": served,
     }
-    table = console.table("project", "status", "round", "index", "current", "bond locked", "credit")
+    table = console.table("project", "status", "round", "index", "current", "bond locked", "claimable")
     for row in served:
         table.add_row(*(str(value) for value in row.values()))
     console.result(document, table)

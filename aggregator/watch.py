@@ -12,6 +12,9 @@ from marketplace.errors import FairshareError
 from marketplace.node.clock import ChainClock
 from marketplace.node.logging import Logger
 
+_JOINABLE = (Status.OPEN, Status.ACTIVE)
+_RUNNING = (Status.OPEN, Status.DRAWING, Status.ACTIVE, Status.CLOSING)
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -62,10 +65,13 @@ class Watch:
 
     def _concerns(self, project: int) -> bool:
         status = self.client.project(project).status
-        if status not in (Status.OPEN, Status.ACTIVE):
-            return project in self.policy.projects or bool(self.client.locked_of(project, self.address))
-        if self.client.aggregator_index_of(project, self.address) is not None:
+        member = self.client.membership(project, self.address)
+        if status not in _RUNNING:
+            return project in self.policy.projects or bool(member.locked)
+        if member.aggregator_index is not None:
             return True
+        if status not in _JOINABLE:
+            return False
         if status is Status.OPEN and not self.policy.projects and self._too_late(project):
             return False
         terms = self.client.terms(project)

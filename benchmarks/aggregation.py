@@ -4,13 +4,14 @@
 
 Every run trains with the settings that `fairshare project new` writes, in the protocol's own integers, without chain
 or proof (neither changes a number). Ten trainers, two faults tolerated; in the attacked runs one trainer flips its
-update's sign at the full length that the norm bound allows, one copies another's commitment, one trains
+update's sign at the full length that the norm bound allows, one resubmits another's digest, one trains
 on flipped labels.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -18,22 +19,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from offchain.training import Model, Training, Update, parts_of
 from rich.console import Console
 from rich.table import Table
 
 from marketplace.errors import FairshareError
-from marketplace.learning import datasets, evaluate, split, tasks, train
+from marketplace.learning import datasets, evaluate
 from marketplace.learning.data import Dataset
 from marketplace.protocol import fixed_point, krum
 from marketplace.protocol.gram import gram
-from marketplace.spec import ProjectFile, template
+from marketplace.protocol.krum import ScoreRule
 from trainer_node.behaviour import Attack, Behaviour
 
-Update = NDArray[np.int16]
-Model = NDArray[np.int32]
-
-TASK_OF = {"digits": "softmax", "fashion-mnist": "mlp"}
+SLOTS, FAULTS = 10, 2
 HONEST = "honest"
 CAST = (Attack.SIGN_FLIP, Attack.COPY, Attack.LABEL_FLIP)
 
@@ -52,60 +51,49 @@ class Seen:
 class Experiment:
     """One seed: a split, a cast of attackers, and the settings of a project file."""
 
-    def __init__(self, project: ProjectFile, parts: list[Dataset], evaluation: Dataset, seed: int) -> None:
-        self.project, self.parts, self.evaluation, self.seed = project, parts, evaluation, seed
-        self.task = tasks.load(project.task)
+    def __init__(self, training: Training, parts: list[Dataset], evaluation: Dataset, seed: int) -> None:
+        self.training, self.parts, self.evaluation, self.seed = training, parts, evaluation, seed
         slots = np.random.default_rng(seed).permutation(len(parts)).tolist()
         self.attackers: dict[int, str] = dict(zip(slots, CAST, strict=False))
-        self.rules = krum.Rules(
-            slots=project.cohort.trainers,
-            faults=project.cohort.faults,
-            max_norm_squared=project.max_norm_squared,
-            score_rule=krum.ScoreRule[project.scoring.rule.upper()],
-            strike_factor=project.scoring.strike_factor,
-            duplicate_cosine=project.scoring.duplicate_cosine,
-        )
+        scoring = training.project.scoring
+        rule = ScoreRule[scoring.fallback_rule.upper()]
+        self.rules = dataclasses.replace(training.rules(rule), strike_factor=scoring.strike_factor)
 
     def run(self, merge: Callable[[Model, list[Update]], Model], attacked: bool) -> float:
         """Accuracy on the evaluation set after all rounds, merging with `merge`."""
-        bits = self.project.arithmetic.scale_bits
-        model = fixed_point.to_model(self.task.initial(self.project.training.seed), bits)
+        model = self.training.initial()
         behaviours = [self.attackers.get(i, HONEST) if attacked else HONEST for i in range(self.rules.slots)]
-        for number in range(1, self.project.rounds.count + 1):
-            weights = fixed_point.dequantise(model, bits)
-            model = merge(model, self.updates(weights, behaviours, number))
-        return evaluate.accuracy(self.task, fixed_point.dequantise(model, bits), self.evaluation)
+        for number in range(1, self.training.rounds + 1):
+            model = merge(model, self.updates(model, behaviours, number))
+        return evaluate.accuracy(self.training.task, self.training.weights(model), self.evaluation)
 
-    def updates(self, weights: NDArray[np.float64], behaviours: list[str], number: int) -> list[Update]:
+    def updates(self, model: Model, behaviours: list[str], number: int) -> list[Update]:
         """The ten updates of a round, in slot order; a copy is its victim's update."""
         own = [
-            None if behaviour == Attack.COPY else self.update(weights, behaviour, slot, number)
+            None if behaviour == Attack.COPY else self.update(model, behaviour, slot, number)
             for slot, behaviour in enumerate(behaviours)
         ]
         victim = own[behaviours.index(HONEST)]
         assert victim is not None
         return [victim if update is None else update for update in own]
 
-    def update(self, weights: NDArray[np.float64], behaviour: str, slot: int, number: int) -> Update:
+    def update(self, model: Model, behaviour: str, slot: int, number: int) -> Update:
         """One trainer's quantised update."""
-        training = self.project.training
         acts = Behaviour(None if behaviour == HONEST else Attack(behaviour))
-        data = acts.dataset(self.parts[slot], self.task.classes)
+        data = acts.dataset(self.parts[slot], self.training.task.classes)
         seed = (self.seed * 1000 + number) * self.rules.slots + slot
-        delta = train.local_delta(self.task, weights, data, training, seed, "cpu", 1)
-        clipped = fixed_point.clip(delta, training.clip_norm)
-        honest = fixed_point.quantise(clipped, self.project.arithmetic.scale_bits, self.project.divisor)
+        honest = self.training.update(model, data, seed)
         return acts.update(honest, self.rules.max_norm_squared, seed)
 
     def by_protocol(self, seen: Seen, attacked: bool) -> Callable[[Model, list[Update]], Model]:
-        """Multi-Krum as the contract does it; the copy opens for nobody, so the aggregator omits it."""
+        """Multi-Krum as the contract does it; a copied digest opens for nobody, so the copy counts as absent."""
         behaviours = [self.attackers.get(i, HONEST) if attacked else HONEST for i in range(self.rules.slots)]
-        omitted = [slot for slot, behaviour in enumerate(behaviours) if behaviour == Attack.COPY]
+        present = [slot for slot, behaviour in enumerate(behaviours) if behaviour != Attack.COPY]
 
         def merge(model: Model, updates: list[Update]) -> Model:
             slots = range(self.rules.slots)
-            opened = [None if slot in omitted else updates[slot] for slot in slots]
-            judged = krum.judge(self.rules, gram(opened), slots, omitted, [slot + 1 for slot in slots])
+            opened = [updates[slot] if slot in present else None for slot in slots]
+            judged = krum.judge(self.rules, gram(opened), present, [slot + 1 for slot in slots])
             median = judged.scores[judged.median_score_slot]
             for slot, behaviour in enumerate(behaviours):
                 seen.rounds[behaviour] += 1
@@ -123,23 +111,20 @@ class Experiment:
 
         def merge(model: Model, updates: list[Update]) -> Model:
             total = np.sum([updates[slot] for slot in slots], axis=0, dtype=np.float64)
-            return (model + np.rint(total * self.project.divisor / len(slots))).astype(np.int32)
+            return (model + np.rint(total * self.training.project.divisor / len(slots))).astype(np.int32)
 
         return merge
 
 
 def compare(
-    project: ProjectFile, data: tuple[Dataset, Dataset], alpha: float | None, seeds: int, console: Console
+    training: Training, data: tuple[Dataset, Dataset], alpha: float | None, seeds: int, console: Console
 ) -> bool:
     """Print both tables; whether the protocol's accuracy is what this project promises, on every seed."""
     table = Table("seed", "protocol, attacked", "protocol, no attack", "honest mean", "plain mean, attacked")
     seen, results = Seen(), []
     for seed in range(seeds):
-        slots = project.cohort.trainers
-        parts = (
-            split.iid(data[0], slots, seed) if alpha is None else split.dirichlet(data[0], slots, alpha, seed)
-        )
-        experiment = Experiment(project, parts, data[1], seed)
+        slots = training.project.cohort.slots
+        experiment = Experiment(training, parts_of(data[0], slots, alpha, seed), data[1], seed)
         honest = [slot for slot in range(slots) if slot not in experiment.attackers]
         row = (
             experiment.run(experiment.by_protocol(seen, True), True),
@@ -182,10 +167,16 @@ def main() -> int:
     parser.add_argument("--alpha", type=float, help="Dirichlet split; IID without it")
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
+    torch.set_num_threads(1)  # models this small are slower with more
     try:
-        project = ProjectFile.from_toml(template(TASK_OF[arguments.dataset]))
         data = datasets.load(arguments.dataset, arguments.folder)
-        holds = compare(project, data, arguments.alpha, arguments.seeds, Console(width=100))
+        holds = compare(
+            Training(arguments.dataset, SLOTS, FAULTS),
+            data,
+            arguments.alpha,
+            arguments.seeds,
+            Console(width=100),
+        )
     except FairshareError as error:
         print(error, file=sys.stderr)
         return error.exit_status

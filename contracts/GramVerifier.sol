@@ -5,17 +5,24 @@ import {Circuit, IGramVerifier} from "./interfaces/IGramVerifier.sol";
 import {IEzklVerifier} from "./interfaces/IEzklVerifier.sol";
 import {BitMask} from "./libraries/BitMask.sol";
 import {BN254, G1} from "./libraries/BN254.sol";
+import {KzgOpening} from "./libraries/KzgOpening.sol";
 
 /// @title GramVerifier
-/// @notice Holds the registered circuits. A circuit is named by a digest of its verifier's code, its shape and C_0, so
-/// whoever knows the digest knows what is proved; nobody owns the registry.
+/// @notice Holds the registered circuits. A circuit is named by a digest of its verifier's code, its shape and its SRS,
+/// so whoever knows the digest knows what is proved; nobody owns the registry.
 contract GramVerifier is IGramVerifier {
     using BitMask for uint256;
 
+    struct Entry {
+        Circuit circuit;
+        bytes32 codeHash; // of the verifier, as in the digest
+    }
+
     uint256 private constant MAX_SLOTS = 16;
+    uint256 private constant MAX_LOGROWS = 28;
     uint256 private constant POINT_BYTES = 64;
 
-    mapping(bytes32 digest => Circuit) private _circuits;
+    mapping(bytes32 digest => Entry) private _entries;
 
     /// @inheritdoc IGramVerifier
     function register(Circuit calldata circuit) external override returns (bytes32 digest) {
@@ -23,98 +30,178 @@ contract GramVerifier is IGramVerifier {
         if (
             circuit.slots == 0 ||
             circuit.slots > MAX_SLOTS ||
+            circuit.logrows == 0 ||
+            circuit.logrows > MAX_LOGROWS ||
             circuit.length == 0 ||
+            circuit.length > 1 << circuit.logrows ||
             circuit.proofLength < circuit.slots * POINT_BYTES
-        ) revert InvalidCircuit(circuit.slots, circuit.length, circuit.proofLength);
+        ) revert InvalidCircuit(circuit.slots, circuit.logrows, circuit.length, circuit.proofLength);
         if (!BN254.isOnCurve(circuit.zero)) revert InvalidZero(circuit.zero.x, circuit.zero.y);
-        digest = _digest(circuit);
-        if (_circuits[digest].verifier != address(0)) revert AlreadyRegistered(digest);
-        _circuits[digest] = circuit;
+        if (!BN254.isInG2(circuit.tau)) revert InvalidTau();
+        bytes32 codeHash = circuit.verifier.codehash;
+        digest = keccak256(
+            abi.encode(
+                codeHash,
+                circuit.slots,
+                circuit.logrows,
+                circuit.length,
+                circuit.proofLength,
+                circuit.zero,
+                circuit.tau
+            )
+        );
+        if (_entries[digest].codeHash != 0) revert AlreadyRegistered(digest);
+        _entries[digest].circuit = circuit;
+        _entries[digest].codeHash = codeHash;
         emit CircuitRegistered(digest, circuit.verifier, circuit.slots, circuit.length);
     }
 
     /// @inheritdoc IGramVerifier
     function circuitOf(bytes32 digest) external view override returns (Circuit memory) {
-        return _circuits[digest];
+        return _entries[digest].circuit;
     }
 
     /// @inheritdoc IGramVerifier
     function verify(
         bytes32 circuit,
-        bytes31[] calldata commitments,
+        uint256 present,
         uint256 merged,
         G1 calldata model,
         uint256[] calldata gram,
         bytes calldata proof
     ) external view override returns (G1 memory moved) {
-        Circuit memory known = _circuits[circuit];
-        if (known.verifier == address(0)) revert UnknownCircuit(circuit);
+        Circuit storage known = _known(circuit);
+        address verifier = known.verifier;
         // The code at an address can change (EIP-7702 delegations do): the digest pins what runs now.
-        if (_digest(known) != circuit) revert VerifierChanged(circuit, known.verifier);
-        uint256 slots = known.slots;
-        _requireLength(commitments.length, slots);
-        _requireLength(gram.length, (slots * (slots + 1)) / 2);
+        if (verifier.codehash != _entries[circuit].codeHash) revert VerifierChanged(circuit, verifier);
         _requireLength(proof.length, known.proofLength);
-        _requireCommitments(commitments, BN254.digest(known.zero), proof);
-        for (uint256 i = 0; i < gram.length; ++i) {
-            if (gram[i] >= BN254.SCALAR_MODULUS) revert NotAFieldElement(i, gram[i]);
-        }
-        _requireProof(known.verifier, gram, proof);
-        return _move(known.zero, commitments, merged, model, proof);
+        moved = _move(known, present, merged, model, gram, proof);
+        _requireProof(verifier, gram, proof);
     }
 
-    /// @dev The proof carries the commitments themselves: C_i at bytes [64i, 64i + 64).
-    function _requireCommitments(bytes31[] calldata commitments, bytes31 zero, bytes calldata proof) private pure {
-        for (uint256 i = 0; i < commitments.length; ++i) {
-            bytes31 expected = commitments[i] == 0 ? zero : commitments[i];
-            if (bytes31(keccak256(_point(proof, i))) != expected) revert CommitmentMismatch(i);
-        }
-    }
-
-    function _requireProof(address verifier, uint256[] calldata gram, bytes calldata proof) private view {
-        // Low level, so that any answer but a clean `true` ends in one error of ours.
-        // solhint-disable-next-line avoid-low-level-calls
-        (bool ok, bytes memory answer) = verifier.staticcall(abi.encodeCall(IEzklVerifier.verifyProof, (proof, gram)));
-        if (!ok || answer.length != 32 || abi.decode(answer, (uint256)) != 1) revert ProofRejected(verifier);
-    }
-
-    /// @dev M + sum over merged (C_i - C_0).
-    function _move(
-        G1 memory zero,
-        bytes31[] calldata commitments,
+    /// @inheritdoc IGramVerifier
+    function move(
+        bytes32 circuit,
+        uint256 present,
         uint256 merged,
-        G1 memory model,
-        bytes calldata proof
-    ) private view returns (G1 memory moved) {
-        if (merged >> commitments.length != 0) revert InvalidMerged(merged);
-        if (merged == 0) return model;
-        moved = BN254.add(model, BN254.mul(BN254.negate(zero), merged.count()));
-        for (uint256 i = 0; i < commitments.length; ++i) {
-            if (!merged.has(i)) continue;
-            if (commitments[i] == 0) revert InvalidMerged(merged);
-            moved = BN254.add(moved, abi.decode(_point(proof, i), (G1)));
-        }
+        G1 calldata model,
+        uint256[] calldata gram,
+        bytes calldata commitments
+    ) external view override returns (G1 memory moved) {
+        Circuit storage known = _known(circuit);
+        _requireLength(commitments.length, known.slots * POINT_BYTES);
+        return _move(known, present, merged, model, gram, commitments);
     }
 
-    function _point(bytes calldata proof, uint256 slot) private pure returns (bytes calldata) {
-        return proof[slot * POINT_BYTES:(slot + 1) * POINT_BYTES];
+    /// @inheritdoc IGramVerifier
+    function open(
+        bytes32 circuit,
+        G1 calldata commitment,
+        uint256 width,
+        bytes calldata packed,
+        G1 calldata proof
+    ) external view override returns (uint256 normSquared) {
+        Circuit memory known = _known(circuit);
+        if (width != 2 && width != 4) revert InvalidWidth(width);
+        _requireLength(packed.length, known.length * width);
+        uint256 z = KzgOpening.challenge(circuit, commitment, packed);
+        uint256 y;
+        (y, normSquared) = KzgOpening.evaluate(packed, width, known.logrows, z);
+        G1 memory difference = BN254.add(commitment, BN254.negate(known.zero));
+        if (!KzgOpening.holds(difference, z, y, proof, known.tau)) revert OpeningRejected();
+    }
+
+    function _known(bytes32 circuit) private view returns (Circuit storage known) {
+        known = _entries[circuit].circuit;
+        if (known.verifier == address(0)) revert UnknownCircuit(circuit);
+    }
+
+    /// @dev model + the sum over merged of (C_i - C_0), once masks, lengths, absent slots and numbers are right.
+    function _move(
+        Circuit storage known,
+        uint256 present,
+        uint256 merged,
+        G1 calldata model,
+        uint256[] calldata gram,
+        bytes calldata commitments
+    ) private view returns (G1 memory moved) {
+        uint256 slots = known.slots;
+        G1 memory zero = known.zero;
+        if (!merged.isWithin(present) || merged >> slots != 0) revert InvalidMerged(merged);
+        _requireLength(gram.length, (slots * (slots + 1)) / 2);
+        _requireFieldElements(gram);
+        G1 memory minusZero = BN254.negate(zero);
+        uint256[4] memory terms = [model.x, model.y, 0, 0];
+        for (uint256 i = 0; i < slots; ++i) {
+            if (merged.has(i)) {
+                (terms[2], terms[3]) = _point(commitments, i);
+                BN254.accumulate(terms);
+                (terms[2], terms[3]) = (minusZero.x, minusZero.y);
+                BN254.accumulate(terms);
+            } else if (!present.has(i)) {
+                (uint256 x, uint256 y) = _point(commitments, i);
+                if (x != zero.x || y != zero.y) revert CommitmentMismatch(i);
+            }
+        }
+        return G1(terms[0], terms[1]);
+    }
+
+    function _requireFieldElements(uint256[] calldata numbers) private pure {
+        uint256 order = BN254.SCALAR_MODULUS;
+        uint256 at;
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let end := add(numbers.offset, shl(5, numbers.length))
+            for {
+                at := numbers.offset
+            } lt(at, end) {
+                at := add(at, 0x20)
+            } {
+                if iszero(lt(calldataload(at), order)) {
+                    break
+                }
+            }
+            at := shr(5, sub(at, numbers.offset))
+        }
+        if (at != numbers.length) revert NotAFieldElement(at, numbers[at]);
+    }
+
+    /// @dev Any answer but a clean `true` ends in one error of ours.
+    function _requireProof(address verifier, uint256[] calldata gram, bytes calldata proof) private view {
+        bytes4 selector = IEzklVerifier.verifyProof.selector;
+        bool accepted;
+        // The call is laid out by hand: the compiler would copy the numbers one by one.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            let padded := and(add(proof.length, 0x1f), not(0x1f))
+            let list := add(input, add(0x64, padded)) // of the numbers
+            mstore(input, selector)
+            mstore(add(input, 0x04), 0x40)
+            mstore(add(input, 0x24), add(0x60, padded))
+            mstore(add(input, 0x44), proof.length)
+            mstore(sub(list, 0x20), 0) // the padding, before the proof covers what it needs
+            calldatacopy(add(input, 0x64), proof.offset, proof.length)
+            mstore(list, gram.length)
+            calldatacopy(add(list, 0x20), gram.offset, shl(5, gram.length))
+            let size := add(sub(list, input), shl(5, add(gram.length, 1)))
+            accepted := staticcall(gas(), verifier, input, size, 0x00, 0x20)
+            accepted := and(accepted, and(eq(returndatasize(), 0x20), eq(mload(0x00), 1)))
+        }
+        if (!accepted) revert ProofRejected(verifier);
+    }
+
+    /// @dev C_slot; the caller has checked the length.
+    function _point(bytes calldata commitments, uint256 slot) private pure returns (uint256 x, uint256 y) {
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let at := add(commitments.offset, shl(6, slot))
+            x := calldataload(at)
+            y := calldataload(add(at, 0x20))
+        }
     }
 
     function _requireLength(uint256 given, uint256 expected) private pure {
         if (given != expected) revert WrongInputLength(given, expected);
-    }
-
-    function _digest(Circuit memory circuit) private view returns (bytes32) {
-        return
-            keccak256(
-                abi.encode(
-                    circuit.verifier.codehash,
-                    uint256(circuit.slots),
-                    uint256(circuit.length),
-                    uint256(circuit.proofLength),
-                    circuit.zero.x,
-                    circuit.zero.y
-                )
-            );
     }
 }

@@ -23,8 +23,9 @@ class Attack(StrEnum):
     RANDOM = "random"  # noise as long as the norm bound allows
     ZERO = "zero"  # no work: the zero update
     LABEL_FLIP = "label-flip"  # trains on wrong labels
-    COPY = "copy"  # resubmits another's commitment and sealed update
+    COPY = "copy"  # resubmits another's digest and sealed update
     ABSENT = "absent"  # joins and never submits
+    WITHHOLD = "withhold"  # submits, and never hands the update over
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Behaviour:
     def copies(self) -> bool:
         """Whether it submits what another trainer submitted."""
         return self.attack is Attack.COPY
+
+    @property
+    def withholds(self) -> bool:
+        """Whether it keeps its sealed updates to itself."""
+        return self.attack is Attack.WITHHOLD
 
     def dataset(self, dataset: Dataset, classes: int) -> Dataset:
         """The data it trains on."""

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from marketplace.node.journal import Journal
 from marketplace.storage.cid import cid_of
+from marketplace.updates.codec import pack_update, unpack_update
 from zk.curve import Point
 
-RECORD, SEALED, CONTENT_KEY, SERVED = "update", "sealed-update", "content-key", "served"
+RECORD, UPDATE, SEALED, CONTENT_KEY, SERVED = (
+    "update",
+    "packed-update",
+    "sealed-update",
+    "content-key",
+    "served",
+)
+
+
+@dataclass(frozen=True)
+class Own:
+    """What only the maker of an update has."""
+
+    update: NDArray[np.int16]  # [d]
+    commitment: Point
+    blob: bytes  # sealed
+    content_key: bytes
 
 
 @dataclass(frozen=True)
@@ -16,29 +37,34 @@ class Prepared:
     """A round's submission. Once journalled it never changes: a restarted node submits the same."""
 
     round: int
-    commitment: Point
+    digest: bytes  # of commitment and trainer
     cid: str  # of the sealed update
     aggregator_index: int  # to which it is sealed
-    blob: bytes | None  # None where the blob is another's (an attack)
-    content_key: bytes | None
+    own: Own | None  # None where the submission is another's (an attack)
+
+    @staticmethod
+    def of(round_: int, digest: bytes, aggregator_index: int, own: Own) -> Prepared:
+        """An update of one's own."""
+        return Prepared(round_, digest, cid_of(own.blob), aggregator_index, own)
 
     def keep(self, journal: Journal, project: int) -> None:
         """Write it down, all or nothing."""
+        record: dict[str, Any] = {
+            "digest": self.digest.hex(),
+            "cid": self.cid,
+            "aggregator_index": self.aggregator_index,
+        }
         with journal.atomic():
-            if self.blob is not None and self.content_key is not None:
-                journal.put_blob(project, self.round, SEALED, self.blob)
-                journal.put_blob(project, self.round, CONTENT_KEY, self.content_key)
-            journal.put(
-                project,
-                self.round,
-                RECORD,
-                {
-                    "x": str(self.commitment.x),
-                    "y": str(self.commitment.y),
-                    "cid": self.cid,
-                    "aggregator_index": self.aggregator_index,
-                },
-            )
+            if self.own is not None:
+                journal.put_blob(project, self.round, UPDATE, pack_update(self.own.update))
+                journal.put_blob(project, self.round, SEALED, self.own.blob)
+                journal.put_blob(project, self.round, CONTENT_KEY, self.own.content_key)
+                record |= {
+                    "length": self.own.update.size,
+                    "x": str(self.own.commitment.x),
+                    "y": str(self.own.commitment.y),
+                }
+            journal.put(project, self.round, RECORD, record)
 
     @staticmethod
     def recall(journal: Journal, project: int, round_: int) -> Prepared | None:
@@ -46,16 +72,13 @@ class Prepared:
         record = journal.get(project, round_, RECORD)
         if record is None:
             return None
-        return Prepared(
-            round_,
-            Point(int(record["x"]), int(record["y"])),
-            record["cid"],
-            record["aggregator_index"],
-            journal.get_blob(project, round_, SEALED),
-            journal.get_blob(project, round_, CONTENT_KEY),
+        packed, blob, key = (
+            journal.get_blob(project, round_, name) for name in (UPDATE, SEALED, CONTENT_KEY)
         )
-
-    @staticmethod
-    def of_sealed(round_: int, commitment: Point, aggregator_index: int, blob: bytes, key: bytes) -> Prepared:
-        """A sealed update of one's own."""
-        return Prepared(round_, commitment, cid_of(blob), aggregator_index, blob, key)
+        own = None
+        if packed is not None and blob is not None and key is not None:
+            commitment = Point(int(record["x"]), int(record["y"]))
+            own = Own(unpack_update(packed, record["length"]), commitment, blob, key)
+        return Prepared(
+            round_, bytes.fromhex(record["digest"]), record["cid"], record["aggregator_index"], own
+        )

@@ -11,11 +11,12 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.learning.train import local_delta
 from marketplace.node.project import ProjectContext
+from marketplace.protocol.digests import update_digest
 from marketplace.protocol.fixed_point import clip, quantise
 from marketplace.updates.codec import pack_update
 from marketplace.updates.envelope import seal
 from trainer_node.behaviour import Behaviour
-from trainer_node.prepared import Prepared
+from trainer_node.prepared import Own, Prepared
 
 
 def prepare(
@@ -50,8 +51,13 @@ def prepare(
         )
     update = behaviour.update(honest, context.terms.max_norm_squared, round_seed)
     commitment = context.committer.commit(update)
-    sealed = seal(pack_update(update), aggregator_key, context.update_context(round_, trainer, commitment))
-    return Prepared.of_sealed(round_, commitment, aggregator_index, sealed.blob, sealed.content_key)
+    sealed = seal(pack_update(update), commitment, aggregator_key, context.update_context(round_, trainer))
+    return Prepared.of(
+        round_,
+        update_digest(*commitment, trainer),
+        aggregator_index,
+        Own(update, commitment, sealed.blob, sealed.content_key),
+    )
 
 
 def seed_of(seed: int, round_: int) -> int:

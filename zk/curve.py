@@ -11,6 +11,7 @@ from typing import NamedTuple
 from py_ecc.bn128.bn128_curve import add as _add
 from py_ecc.bn128.bn128_curve import b as _b
 from py_ecc.bn128.bn128_curve import is_on_curve as _is_on_curve
+from py_ecc.bn128.bn128_curve import multiply as _multiply
 from py_ecc.bn128.bn128_curve import neg as _neg
 from py_ecc.fields import bn128_FQ as FQ
 
@@ -25,6 +26,15 @@ class Point(NamedTuple):
 
     x: int
     y: int
+
+
+class G2(NamedTuple):
+    """Affine coordinates of a point of G2, imaginary parts first (EIP-197)."""
+
+    x_imaginary: int
+    x_real: int
+    y_imaginary: int
+    y_real: int
 
 
 INFINITY = Point(0, 0)
@@ -45,6 +55,11 @@ def add(a: Point, b: Point) -> Point:
 def subtract(a: Point, b: Point) -> Point:
     """a - b; both must be on the curve (FairshareError BAD_INPUT)."""
     return _outer(_add(_checked(a), _neg(_checked(b))))
+
+
+def multiply(point: Point, factor: int) -> Point:
+    """factor * point, factor >= 0; the point must be on the curve (FairshareError BAD_INPUT)."""
+    return _outer(_multiply(_checked(point), factor))
 
 
 def moved(model: Point, commitments: Sequence[Point], zero: Point) -> Point:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zk.curve import Point
-from zk.shape import CIRCUIT_VERSION, CircuitShape
+from zk import srs as srs_files
+from zk.curve import G2, Point
+from zk.shape import CIRCUIT_VERSION, CircuitShape, layout_of
 from zk.srs import SrsKind
 
 EZKL_VERSION = "23.0.5"
@@ -27,7 +28,8 @@ _CHECKED = ("settings.json", "circuit.compiled", "verifying.key", "verifier.sol"
 class CircuitFiles:
     """One circuit, ready for commitments and verification; proving needs `zk.keys.proving_key` too.
 
-    `zero` is C_0, the commitment of the zero vector; `proof_length` is in bytes and the same for every proof.
+    `zero` is C_0, the commitment of the zero vector; `tau` is the SRS's [tau]G2; `proof_length` is in bytes and the
+    same for every proof.
     """
 
     directory: Path
@@ -38,7 +40,13 @@ class CircuitFiles:
     compiled: Path
     srs_kind: SrsKind
     zero: Point
+    tau: G2
     proof_length: int
+
+    @property
+    def logrows(self) -> int:
+        """Columns have 2^logrows rows, and so has the SRS."""
+        return layout_of(self.shape).logrows
 
     @property
     def verifier(self) -> Path:
@@ -105,6 +113,7 @@ def load(directory: Path) -> CircuitFiles | None:
             compiled=directory / "circuit.compiled",
             srs_kind=record["srs_kind"],
             zero=Point(x, y),
+            tau=srs_files.tau(directory / record["srs"]),
             proof_length=record["proof_length"],
         )
     except (FileNotFoundError, ValueError, KeyError):

@@ -8,9 +8,11 @@ perpetual powers of tau, where one honest participant among dozens is enough.
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Literal
 
 from marketplace.errors import FairshareError, Reason
+from zk.curve import BASE_FIELD, G2, Point
 
 SrsKind = Literal["test", "ceremony"]
 
@@ -32,10 +34,13 @@ CEREMONY_SHA256 = {
     20: "54ef75911da76d7a6b7ea341998aaf66cb06c679c53e0a88a4fe070dd3add963",
 }
 
+_G1_BYTES, _G2_BYTES, _COORDINATE_BYTES = 64, 128, 32
+_MONTGOMERY_INVERSE = pow(1 << 256, -1, BASE_FIELD)  # coordinates are stored times 2^256, little-endian
+
 
 def size(logrows: int) -> int:
     """Bytes of an SRS file for 2^logrows rows: k, 2^k powers, 2^k Lagrange points (G1), two points of G2."""
-    return 4 + 2 * (64 << logrows) + 2 * 128
+    return 4 + 2 * (_G1_BYTES << logrows) + 2 * _G2_BYTES
 
 
 def check(data: bytes, logrows: int, kind: SrsKind) -> None:
@@ -52,3 +57,28 @@ def check(data: bytes, logrows: int, kind: SrsKind) -> None:
             "the SRS is said to come from the powers of tau ceremony, and does not",
             "do not join this project",
         )
+
+
+def tau(path: Path) -> G2:
+    """[tau]G2, the last point of the file; FairshareError(INTEGRITY) where its numbers are not reduced."""
+    x_real, x_imaginary, y_real, y_imaginary = _coordinates(path, path.stat().st_size - _G2_BYTES, 4)
+    return G2(x_imaginary, x_real, y_imaginary, y_real)
+
+
+def lagrange_point(path: Path, logrows: int, row: int) -> Point:
+    """[L_row(tau)], the commitment of 1 in that row and 0 in the other ones; INTEGRITY as for `tau`."""
+    x, y = _coordinates(path, 4 + (_G1_BYTES << logrows) + _G1_BYTES * row, 2)
+    return Point(x, y)
+
+
+def _coordinates(path: Path, offset: int, count: int) -> list[int]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        words = [int.from_bytes(file.read(_COORDINATE_BYTES), "little") for _ in range(count)]
+    if any(word >= BASE_FIELD for word in words):
+        raise FairshareError(
+            Reason.INTEGRITY,
+            f"{path.name} holds a number beyond the field",
+            "fetch the circuit's files again",
+        )
+    return [word * _MONTGOMERY_INVERSE % BASE_FIELD for word in words]

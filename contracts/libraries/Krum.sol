@@ -2,36 +2,43 @@
 pragma solidity 0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {BN254} from "./BN254.sol";
+import {ScoreRule} from "../interfaces/ITrainingMarket.sol";
 import {BitMask} from "./BitMask.sol";
 
 /// @title From a round's Gram matrix to who is merged, who is struck and who contributed what
 /// @notice docs/protocol.md, "From G to pay", steps 1 to 9; marketplace/protocol/krum.py is its twin. Multi-Krum after
 /// Blanchard et al., "Machine Learning with Adversaries" (NeurIPS 2017). Pure: it checks claims instead of sorting.
 /// @dev Never overflows and never divides by zero, whatever field elements G holds: present slots have
-/// G_ii <= N_max < 2^63, so an inner product that passes the near test is below 2^63 and a distance below 2^65.
+/// G_ii <= N_max < 2^63, so an inner product that passes the near test is below 2^63, a distance at most 2^65, a score
+/// below 2^76 and a dot_i below 2^67. That is what `unchecked` relies on throughout.
 library Krum {
     using BitMask for uint256;
 
     /// @notice Distance of two updates whose inner product no vectors in range can have.
-    uint256 internal constant FAR = 1 << 72;
+    uint256 internal constant FAR = 0x1000000000000000000; // 2^72; literals: assembly takes no other constants
+    uint256 private constant FIELD = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
     uint256 private constant COSINE_SHIFT = 32;
-    uint256 private constant BASIS_POINTS_SQUARED = 10_000 ** 2;
+    uint256 private constant BASIS_POINTS = 10_000;
+    uint256 private constant BASIS_POINTS_SQUARED = 100_000_000;
+    /// @dev j at byte 2^j mod 19, for j < 16: 2 is a primitive root of 19. So a walk goes from set bit to set bit.
+    uint256 private constant INDEX_OF_BIT = 0x0000010d02000e060308000c0f05070b040a0900000000000000000000000000;
 
     /// @notice What a project's terms say about judging.
     struct Rules {
-        uint256 slots;
+        uint256 slots; // at most 16
         uint256 faults;
-        uint256 maxNormSquared;
-        bool cosine; // the score rule: cosine, else projection
+        uint256 maxNormSquared; // below 2^63
+        ScoreRule rule; // Projection or Cosine: the project's, or its fallback
+        bool hasReference; // the project's rule is Reference: G has a row more, the owner's
         uint256 strikeFactor;
         uint256 duplicateCosine;
     }
 
-    /// @notice The round: masks of slots, the order of submission by slot (from 1), G's upper triangle.
+    /// @notice The round: mask of slots with an update in the proof, the order of submission by slot (from 1), and the
+    /// upper triangle of G.
     struct Input {
         uint256 submitted;
-        uint256 omitted;
+        bool referencePresent;
         uint256[] positions;
         uint256[] gram;
     }
@@ -51,15 +58,23 @@ library Krum {
         uint256[] scores;
         uint256[] contributions;
         uint256 total;
+        uint256[] referenceContributions;
+        uint256 referenceTotal;
+        bool byReference; // the reference counts
     }
 
-    /// @dev What is computed once over the pairs of present slots.
-    struct Pairs {
+    /// @dev A round while it is judged. `table` has K columns, by slot: row 0 is G_jj, row 1 dot_j, and row 2 + i, for
+    /// present i and j, is their *closeness* FAR - D_ij.
+    struct Work {
+        uint256 slots;
+        uint256 inputs; // rows of G
+        uint256 bound; // N_max
+        uint256 present; // mask
         uint256 count; // n
-        uint256[] normsSquared; // by slot
-        uint256[] distances; // K x K
-        int256[] dots; // by slot, over the merged
+        uint256 merged; // mask, as claimed
         uint256 copies; // mask
+        uint256 duplicate; // squared cosine of near-duplicates, in squared basis points
+        uint256[] table;
     }
 
     /// @notice The claim about a slot's nearest neighbours is not the rule's.
@@ -80,236 +95,365 @@ library Krum {
 
     /// @notice Judges a round; reverts where a claim is not exactly what the rules give.
     function judge(
-        Rules memory rules,
-        Input memory input,
-        Claims memory claims
+        Rules calldata rules,
+        Input calldata input,
+        Claims calldata claims
     ) internal pure returns (Verdict memory verdict) {
-        if (input.gram.length != (rules.slots * (rules.slots + 1)) / 2) {
-            revert WrongLength(input.gram.length, (rules.slots * (rules.slots + 1)) / 2);
-        }
-        if (claims.neighbours.length != rules.slots) revert WrongLength(claims.neighbours.length, rules.slots);
-        Pairs memory pairs;
-        uint256 oversized;
-        (verdict.present, oversized, pairs.normsSquared) = _sizes(rules, input);
-        verdict.scores = new uint256[](rules.slots);
-        verdict.contributions = new uint256[](rules.slots);
-        verdict.struck = oversized;
-        pairs.count = verdict.present.count();
-        if (pairs.count < quorum(rules.slots, rules.faults)) {
+        Work memory work;
+        work.slots = rules.slots;
+        work.inputs = rules.hasReference ? work.slots + 1 : work.slots;
+        uint256[] calldata gram = input.gram;
+        _requireLength(gram.length, (work.inputs * (work.inputs + 1)) / 2);
+        _requireLength(input.positions.length, work.slots);
+        _requireLength(claims.neighbours.length, work.slots);
+        verdict.scores = new uint256[](work.slots);
+        verdict.contributions = new uint256[](work.slots);
+        verdict.referenceContributions = new uint256[](work.slots);
+        work.table = new uint256[](work.slots * (work.slots + 2));
+        work.bound = rules.maxNormSquared;
+        verdict.struck = _measure(work, input.submitted, gram);
+        verdict.present = work.present;
+        if (work.count < quorum(work.slots, rules.faults)) {
             _requireNoClaims(claims);
             return verdict;
         }
-        _comparePairs(rules, input, claims.merged, verdict.present, pairs);
-        _score(rules, claims, verdict, pairs);
-        _requireMerged(rules, claims.merged, verdict, pairs.count);
-        if (!verdict.present.has(claims.medianScoreSlot)) revert WrongMedianScore(claims.medianScoreSlot);
-        if (!_isMedian(verdict.scores, verdict.present, pairs.count, claims.medianScoreSlot)) {
-            revert WrongMedianScore(claims.medianScoreSlot);
+        work.merged = claims.merged;
+        // Where there are no near-duplicates, no order is needed to tell which of two is the copy.
+        bool unique = rules.duplicateCosine == 0 || rules.duplicateCosine > BASIS_POINTS;
+        work.duplicate = unique ? BASIS_POINTS_SQUARED : rules.duplicateCosine * rules.duplicateCosine;
+        _compare(work, gram, unique ? input.positions[:0] : input.positions);
+        _score(work, claims.neighbours, work.count - rules.faults - 2, verdict.scores);
+        verdict.struck |= _rank(work, rules, claims.medianScoreSlot, verdict.scores);
+        if (rules.hasReference && input.referencePresent) {
+            // An owner's update beyond the bound, or of nothing, is no reference.
+            uint256 square = gram[gram.length - 1];
+            verdict.byReference = square != 0 && square <= work.bound;
         }
-        verdict.struck |= _strikes(rules, verdict, verdict.scores[claims.medianScoreSlot]);
-        _contribute(rules, claims, verdict, pairs);
+        uint256 median = _medianNorm(work, claims.medianNormSlot);
+        _contribute(work, median, rules.rule == ScoreRule.Cosine, verdict);
+        if (verdict.byReference) _contributeAlong(work, gram, median, verdict);
     }
 
-    /// @dev Step 1: present and oversized slots, and G's diagonal.
-    function _sizes(
-        Rules memory rules,
-        Input memory input
-    ) private pure returns (uint256 present, uint256 oversized, uint256[] memory normsSquared) {
-        normsSquared = new uint256[](rules.slots);
-        uint256 judged = input.submitted & ~input.omitted;
-        uint256 cell = 0;
-        for (uint256 i = 0; i < rules.slots; ++i) {
-            if (judged.has(i)) {
-                normsSquared[i] = input.gram[cell];
-                if (input.gram[cell] > rules.maxNormSquared) oversized |= 1 << i;
-                else present |= 1 << i;
-            }
-            cell += rules.slots - i;
-        }
+    function _requireLength(uint256 given, uint256 expected) private pure {
+        if (given != expected) revert WrongLength(given, expected);
     }
 
     /// @dev Nothing is merged without a quorum, so nothing may be claimed.
-    function _requireNoClaims(Claims memory claims) private pure {
+    function _requireNoClaims(Claims calldata claims) private pure {
         if (claims.merged != 0) revert WrongMerged(claims.merged);
         for (uint256 i = 0; i < claims.neighbours.length; ++i) {
             if (claims.neighbours[i] != 0) revert WrongNeighbours(i, claims.neighbours[i]);
         }
     }
 
-    /// @dev Steps 2, 7 and 9 in one walk over the pairs. `merged` is checked later.
-    function _comparePairs(
-        Rules memory rules,
-        Input memory input,
-        uint256 merged,
-        uint256 present,
-        Pairs memory pairs
-    ) private pure {
-        uint256 slots = rules.slots;
-        pairs.distances = new uint256[](slots * slots);
-        pairs.dots = new int256[](slots);
-        // Safe: indices stay below 256, and a dot product is a sum of at most 16 numbers below 2^63.
+    /// @dev Step 1: present and oversized slots, and G's diagonal.
+    function _measure(
+        Work memory work,
+        uint256 submitted,
+        uint256[] calldata gram
+    ) private pure returns (uint256 oversized) {
+        (uint256[] memory table, uint256 slots, uint256 bound) = (work.table, work.slots, work.bound);
+        uint256 step = work.inputs; // to the next cell of the diagonal
+        uint256 cell = 0;
+        uint256 present = 0;
+        uint256 count = 0;
         unchecked {
             for (uint256 i = 0; i < slots; ++i) {
-                if ((present >> i) & 1 == 0) continue;
-                uint256 cell = i * slots - (i * (i + 1)) / 2; // of G_ij: cell + j
-                if ((merged >> i) & 1 == 1) pairs.dots[i] += int256(pairs.normsSquared[i]);
-                for (uint256 j = i + 1; j < slots; ++j) {
-                    if ((present >> j) & 1 == 0) continue;
-                    uint256 distance = _comparePair(rules, input, merged, pairs, i, j, input.gram[cell + j]);
-                    pairs.distances[i * slots + j] = distance;
-                    pairs.distances[j * slots + i] = distance;
+                if ((submitted >> i) & 1 != 0) {
+                    uint256 square = gram[cell];
+                    if (square > bound) {
+                        oversized |= 1 << i;
+                    } else {
+                        table[i] = square;
+                        present |= 1 << i;
+                        ++count;
+                    }
                 }
+                cell += step;
+                --step;
+            }
+        }
+        (work.present, work.count) = (present, count);
+    }
+
+    /// @dev Steps 2, 7 and 9 in one walk over the pairs. `merged` is checked later.
+    function _compare(Work memory work, uint256[] calldata gram, uint256[] calldata positions) private pure {
+        uint256[] memory table = work.table;
+        uint256 toGram; // bytes from G_jj in the table to G_ij in the call data
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            toGram := sub(gram.offset, add(table, 0x20))
+        }
+        (uint256 slots, uint256 rest) = (work.slots, work.inputs);
+        unchecked {
+            for (uint256 i = 0; i < slots; ++i) {
+                if ((work.present >> i) & 1 != 0) {
+                    uint256 twins = _compareOne(work, i, toGram);
+                    if (twins != 0) work.copies |= _copies(positions, i, twins);
+                }
+                toGram += 32 * --rest;
             }
         }
     }
 
-    function _comparePair(
-        Rules memory rules,
-        Input memory input,
-        uint256 merged,
-        Pairs memory pairs,
-        uint256 i,
-        uint256 j,
-        uint256 inner
-    ) private pure returns (uint256 distance) {
-        uint256 a = pairs.normsSquared[i];
-        uint256 b = pairs.normsSquared[j];
-        bool negative = inner > BN254.SCALAR_MODULUS / 2;
-        uint256 size = negative ? BN254.SCALAR_MODULUS - inner : inner;
-        // Safe: a and b are at most N_max, and size is once the first test has passed; then 2 * size <=
-        // 2 * sqrt(a * b) <= a + b, and both sides of the duplicate test are below 2^154.
+    function _compareOne(Work memory work, uint256 i, uint256 toGram) private pure returns (uint256 twins) {
+        (uint256[] memory table, uint256 slots, uint256 merged) = (work.table, work.slots, work.merged);
+        uint256 dot;
         unchecked {
-            // The second test is Cauchy-Schwarz.
-            if (size > rules.maxNormSquared || size * size > a * b) return FAR;
-            if ((merged >> i) & (merged >> j) & 1 == 1) {
-                int256 dot = negative ? -int256(size) : int256(size);
-                pairs.dots[i] += dot;
-                pairs.dots[j] += dot;
+            merged = (merged >> i) & 1 != 0 ? merged : 0;
+            (twins, dot) = _compareRow(toGram, work.duplicate, merged, work.bound, 32 * slots, i, table);
+            table[slots + i] += dot;
+        }
+    }
+
+    /// @dev Compares slot i with those above it. The closeness of absent ones nobody reads, and as their G_jj is 0 in
+    /// the table, they are nobody's twins. In two's complement: a negative inner product is 2^256 less its size, and
+    /// its square and the sums come out right.
+    /// @param together Mask of the slots that add to dot_i, as i adds to theirs: none if i is not merged.
+    /// @param width Of a row of the table, in bytes.
+    /// @param bit The number of slot i; in the loop the mask of j alone.
+    /// @param square The table; in the loop where G_jj is in it.
+    /// @return twins The slots that i is a near-duplicate of.
+    /// @return dot What the walk adds to dot_i.
+    function _compareRow(
+        uint256 toGram,
+        uint256 duplicate,
+        uint256 together,
+        uint256 bound,
+        uint256 width,
+        uint256 bit,
+        uint256[] memory square
+    ) private pure returns (uint256 twins, uint256 dot) {
+        // By hand: most of a judgement's gas goes here, and the compiler's indexing would double it.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            square := add(square, 0x20)
+            let end := add(square, width)
+            square := add(square, shl(5, bit))
+            let toRow := mul(width, add(bit, 2)) // from G_jj to the closeness of i and j
+            let column := add(square, toRow) // where the closeness of j and i is
+            let a := mload(square)
+            if together {
+                dot := a
             }
-            if (negative) return a + b + 2 * size;
-            uint256 cosine = rules.duplicateCosine;
-            if (cosine != 0 && size != 0 && size * size * BASIS_POINTS_SQUARED >= cosine * cosine * a * b) {
-                pairs.copies |= 1 << (input.positions[i] < input.positions[j] ? j : i);
+            bit := shl(bit, 1)
+            for {} 1 {} {
+                square := add(square, 0x20)
+                if eq(square, end) {
+                    break
+                }
+                column := add(column, width)
+                bit := shl(1, bit)
+                // Plus N_max, so that one comparison does for both signs.
+                let inner := addmod(calldataload(add(square, toGram)), bound, FIELD)
+                if gt(inner, shl(1, bound)) {
+                    continue
+                }
+                inner := sub(inner, bound)
+                // Most pairs are below the near-duplicates' limit, which is not above that of Cauchy-Schwarz.
+                if iszero(lt(mul(mul(inner, inner), BASIS_POINTS_SQUARED), mul(duplicate, mul(a, mload(square))))) {
+                    if gt(mul(inner, inner), mul(a, mload(square))) {
+                        continue
+                    }
+                    if sgt(inner, 0) {
+                        twins := or(twins, bit)
+                    }
+                }
+                if and(together, bit) {
+                    dot := add(dot, inner)
+                    mstore(add(square, width), add(inner, mload(add(square, width))))
+                }
+                inner := add(sub(FAR, add(a, mload(square))), shl(1, inner)) // closeness
+                mstore(add(square, toRow), inner)
+                mstore(column, inner)
             }
-            return a + b - 2 * size;
+        }
+    }
+
+    /// @dev Step 9: of slot i and each of its near-duplicates, the one that came later.
+    function _copies(uint256[] calldata positions, uint256 i, uint256 twins) private pure returns (uint256 copies) {
+        for (uint256 j = i + 1; j < positions.length; ++j) {
+            if (twins.has(j)) copies |= 1 << (positions[i] < positions[j] ? j : i);
         }
     }
 
     /// @dev Step 3: r_i from the named neighbours, none of whom may be farther than a slot left unnamed.
-    function _score(Rules memory rules, Claims memory claims, Verdict memory verdict, Pairs memory pairs) private pure {
-        uint256 wanted = pairs.count - rules.faults - 2;
-        for (uint256 i = 0; i < rules.slots; ++i) {
-            uint256 named = claims.neighbours[i];
-            if (!verdict.present.has(i)) {
-                if (named != 0) revert WrongNeighbours(i, named);
-                continue;
+    function _score(
+        Work memory work,
+        uint16[] calldata neighbours,
+        uint256 wanted,
+        uint256[] memory scores
+    ) private pure {
+        (uint256[] memory table, uint256 width, uint256 present) = (work.table, 32 * work.slots, work.present);
+        uint256 row; // where slot i's row of the table begins
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            row := add(add(table, 0x20), mul(2, width))
+        }
+        unchecked {
+            for (uint256 i = 0; i < scores.length; ++i) {
+                uint256 named; // neighbours[i], without its decoding: the check below is the stricter one
+                // solhint-disable-next-line no-inline-assembly
+                assembly ("memory-safe") {
+                    named := calldataload(add(neighbours.offset, shl(5, i)))
+                }
+                uint256 others = (present >> i) & 1 != 0 ? present ^ (1 << i) : 0;
+                if (named & ~others != 0) revert WrongNeighbours(i, named);
+                if (others != 0) {
+                    (uint256 count, uint256 closeness, bool nearest) = _sumOfNearest(row, named, others ^ named);
+                    if (count != wanted || !nearest) revert WrongNeighbours(i, named);
+                    scores[i] = wanted * FAR - closeness;
+                }
+                row += width;
             }
-            uint256 others = verdict.present & ~(1 << i);
-            if (!named.isWithin(others) || named.count() != wanted) revert WrongNeighbours(i, named);
-            (uint256 sum, bool nearest) = _sumOfNearest(pairs.distances, i * rules.slots, named, others);
-            if (!nearest) revert WrongNeighbours(i, named);
-            verdict.scores[i] = sum;
         }
     }
 
-    /// @dev The sum of the named distances of a row, and whether none of them is above one left unnamed.
+    /// @dev How many are named, their closeness in sum, and whether none of them is less close than one of the others.
     function _sumOfNearest(
-        uint256[] memory distances,
         uint256 row,
         uint256 named,
         uint256 others
-    ) private pure returns (uint256 sum, bool nearest) {
-        uint256 farthestNamed = 0;
-        uint256 nearestUnnamed = type(uint256).max;
-        // Safe: at most 15 distances, each at most 2^72.
+    ) private pure returns (uint256 count, uint256 sum, bool nearest) {
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let most := 0 // closeness of the others
+            for {} others {} {
+                let bit := and(others, sub(0, others)) // the lowest
+                others := xor(others, bit)
+                let closeness := mload(add(row, shl(5, byte(mod(bit, 19), INDEX_OF_BIT))))
+                if gt(closeness, most) {
+                    most := closeness
+                }
+            }
+            let farther := 0
+            for {} named {} {
+                let bit := and(named, sub(0, named))
+                named := xor(named, bit)
+                let closeness := mload(add(row, shl(5, byte(mod(bit, 19), INDEX_OF_BIT))))
+                farther := or(farther, lt(closeness, most))
+                sum := add(sum, closeness)
+                count := add(count, 1)
+            }
+            nearest := iszero(farther)
+        }
+    }
+
+    /// @dev Steps 4 to 6: the merged are the n - f smallest (r_i, i), as one number each; the claimed slot holds the
+    /// median of the scores; who is beyond the factor, without the oversized.
+    function _rank(
+        Work memory work,
+        Rules calldata rules,
+        uint256 medianSlot,
+        uint256[] memory scores
+    ) private pure returns (uint256 struck) {
+        (uint256 merged, uint256 present) = (work.merged, work.present);
+        if (!present.has(medianSlot)) revert WrongMedianScore(medianSlot);
+        uint256 median = scores[medianSlot];
+        uint256 limit = rules.strikeFactor == 0 ? type(uint256).max : rules.strikeFactor * median;
+        uint256 largestMerged = 0;
+        uint256 smallestLeft = type(uint256).max;
+        uint256 left = 0;
+        uint256 less = 0;
+        uint256 more = 0;
         unchecked {
-            for (uint256 j = 0; others >> j != 0; ++j) {
-                if ((others >> j) & 1 == 0) continue;
-                uint256 distance = distances[row + j];
-                if ((named >> j) & 1 == 1) {
-                    sum += distance;
-                    if (distance > farthestNamed) farthestNamed = distance;
-                } else if (distance < nearestUnnamed) {
-                    nearestUnnamed = distance;
+            for (uint256 i = 0; i < scores.length; ++i) {
+                if ((present >> i) & 1 == 0) continue;
+                uint256 rank = scores[i];
+                if (rank < median) ++less;
+                else if (rank > median) ++more;
+                if (rank * 100 > limit) struck |= 1 << i;
+                rank = (rank << 8) | i;
+                if ((merged >> i) & 1 != 0) {
+                    if (rank > largestMerged) largestMerged = rank;
+                } else {
+                    if (rank < smallestLeft) smallestLeft = rank;
+                    ++left;
                 }
             }
         }
-        return (sum, farthestNamed <= nearestUnnamed);
+        if (!merged.isWithin(present) || left != rules.faults || largestMerged > smallestLeft) {
+            revert WrongMerged(merged);
+        }
+        if (!_isMedian(work.count, less, more)) revert WrongMedianScore(medianSlot);
     }
 
-    /// @dev Step 4: the n - f smallest (r_i, i), as one number each.
-    function _requireMerged(Rules memory rules, uint256 merged, Verdict memory verdict, uint256 count) private pure {
-        if (!merged.isWithin(verdict.present) || merged.count() != count - rules.faults) revert WrongMerged(merged);
-        uint256 largestMerged = 0;
-        uint256 smallestLeft = type(uint256).max;
-        for (uint256 i = 0; i < rules.slots; ++i) {
-            if (!verdict.present.has(i)) continue;
-            uint256 rank = (verdict.scores[i] << 8) | i;
-            if (merged.has(i)) {
-                if (rank > largestMerged) largestMerged = rank;
-            } else if (rank < smallestLeft) {
-                smallestLeft = rank;
+    /// @dev Step 5: whether the ((n - 1) // 2)-th smallest of n values, from 0, is the one that `less` are less and
+    /// `more` are more than.
+    function _isMedian(uint256 count, uint256 less, uint256 more) private pure returns (bool) {
+        uint256 place = (count - 1) / 2;
+        return less <= place && place < count - more;
+    }
+
+    /// @dev Step 7: nu, the norm of the claimed slot if that is the median. One root will do: n_i < nu where
+    /// G_ii < nu^2, and n_i > nu where G_ii >= (nu + 1)^2.
+    function _medianNorm(Work memory work, uint256 slot) private pure returns (uint256 median) {
+        (uint256[] memory table, uint256 slots, uint256 present) = (work.table, work.slots, work.present);
+        if (!present.has(slot)) revert WrongMedianNorm(slot);
+        median = Math.sqrt(table[slot]);
+        uint256 less = 0;
+        uint256 more = 0;
+        unchecked {
+            uint256 from = median * median;
+            uint256 to = from + 2 * median;
+            for (uint256 i = 0; i < slots; ++i) {
+                if ((present >> i) & 1 == 0) continue;
+                uint256 square = table[i];
+                if (square < from) ++less;
+                else if (square > to) ++more;
             }
         }
-        if (largestMerged > smallestLeft) revert WrongMerged(merged);
+        if (!_isMedian(work.count, less, more)) revert WrongMedianNorm(slot);
     }
 
-    /// @dev Step 5: whether `values[slot]` is the ((n - 1) // 2)-th smallest of the present slots' values, from 0.
-    function _isMedian(
-        uint256[] memory values,
-        uint256 present,
-        uint256 count,
-        uint256 slot
-    ) private pure returns (bool) {
-        uint256 place = (count - 1) / 2;
-        uint256 median = values[slot];
-        uint256 less = 0;
-        uint256 lessOrEqual = 0;
-        for (uint256 i = 0; i < values.length; ++i) {
-            if (!present.has(i)) continue;
-            if (values[i] < median) ++less;
-            if (values[i] <= median) ++lessOrEqual;
+    /// @dev Step 8 for the merged that are no copies.
+    function _contribute(Work memory work, uint256 median, bool cosine, Verdict memory verdict) private pure {
+        (uint256[] memory table, uint256 slots, uint256 paid) = (work.table, work.slots, work.merged & ~work.copies);
+        uint256[] memory contributions = verdict.contributions;
+        uint256 total = 0;
+        unchecked {
+            for (uint256 i = 0; i < slots; ++i) {
+                if ((paid >> i) & 1 == 0) continue;
+                uint256 dot = table[slots + i];
+                uint256 square = table[i];
+                if (int256(dot) <= 0 || square == 0) continue;
+                dot = cosine ? (dot << COSINE_SHIFT) / Math.sqrt(square) : _capped(dot, square, median);
+                contributions[i] = dot;
+                total += dot;
+            }
         }
-        return less <= place && place < lessOrEqual;
+        verdict.total = total;
     }
 
-    /// @dev Step 6, without the oversized. A score is below 2^76, the factor below 2^16.
-    function _strikes(
-        Rules memory rules,
-        Verdict memory verdict,
-        uint256 median
-    ) private pure returns (uint256 struck) {
-        if (rules.strikeFactor == 0) return 0;
-        uint256 limit = rules.strikeFactor * median;
-        for (uint256 i = 0; i < rules.slots; ++i) {
-            if (verdict.present.has(i) && verdict.scores[i] * 100 > limit) struck |= 1 << i;
-        }
-    }
-
-    /// @dev Steps 7 to 9.
-    function _contribute(
-        Rules memory rules,
-        Claims memory claims,
-        Verdict memory verdict,
-        Pairs memory pairs
+    /// @dev Step 8b, as step 8: <q_i, q_ref> counts where it is positive and possible for vectors in range.
+    function _contributeAlong(
+        Work memory work,
+        uint256[] calldata gram,
+        uint256 median,
+        Verdict memory verdict
     ) private pure {
-        uint256[] memory norms = new uint256[](rules.slots);
-        for (uint256 i = 0; i < rules.slots; ++i) {
-            if (verdict.present.has(i)) norms[i] = Math.sqrt(pairs.normsSquared[i]);
+        (uint256[] memory table, uint256 slots, uint256 paid) = (work.table, work.slots, work.merged & ~work.copies);
+        uint256[] memory contributions = verdict.referenceContributions;
+        uint256 ownSquare = gram[gram.length - 1];
+        uint256 total = 0;
+        unchecked {
+            for (uint256 i = 0; i < slots; ++i) {
+                if ((paid >> i) & 1 == 0) continue;
+                uint256 dot = gram[i * (slots + 1) - (i * (i + 1)) / 2 + slots];
+                uint256 square = table[i];
+                if (dot > work.bound || dot * dot > square * ownSquare || square == 0) continue;
+                dot = _capped(dot, square, median);
+                contributions[i] = dot;
+                total += dot;
+            }
         }
-        if (!verdict.present.has(claims.medianNormSlot)) revert WrongMedianNorm(claims.medianNormSlot);
-        if (!_isMedian(norms, verdict.present, pairs.count, claims.medianNormSlot)) {
-            revert WrongMedianNorm(claims.medianNormSlot);
-        }
-        uint256 median = norms[claims.medianNormSlot];
-        uint256 paid = claims.merged & ~pairs.copies;
-        for (uint256 i = 0; i < rules.slots; ++i) {
-            if (!paid.has(i) || norms[i] == 0 || pairs.dots[i] <= 0) continue;
-            uint256 dot = uint256(pairs.dots[i]); // positive, below 2^67
-            uint256 contribution =
-                rules.cosine ? (dot << COSINE_SHIFT) / norms[i] : (dot * Math.min(norms[i], median)) / norms[i];
-            verdict.contributions[i] = contribution;
-            verdict.total += contribution;
+        verdict.referenceTotal = total;
+    }
+
+    /// @dev dot * min(n_i, nu) // n_i. Up to the median that is `dot`, and no root is needed.
+    function _capped(uint256 dot, uint256 square, uint256 median) private pure returns (uint256) {
+        unchecked {
+            return square <= median * (median + 2) ? dot : (dot * median) / Math.sqrt(square);
         }
     }
 }

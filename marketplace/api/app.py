@@ -11,11 +11,14 @@ from fastapi import FastAPI, Path, Query
 from marketplace.api import models as m
 from marketplace.api import problems, views
 from marketplace.api.audits import Audits
+from marketplace.api.chronicle import rounds_of
+from marketplace.api.money import accounts_of, payouts
 from marketplace.api.reader import Reader, readable
-from marketplace.chain import events as e
+from marketplace.api.rounds import round_shown, round_summary
 from marketplace.chain.client import MarketClient
-from marketplace.chain.types import Address, address
+from marketplace.chain.types import Account, Address, Record, address
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.outcomes import posted_result
 from marketplace.storage.store import ContentStore
 
 LARGEST_PAGE = 100
@@ -112,8 +115,31 @@ def _add_projects(app: FastAPI, client: MarketClient) -> None:
                 project,
                 client.project(project, block=at),
                 client.terms(project, block=at),
-                client.trainers(project, block=at),
                 client.aggregators(project, block=at),
+                client.challenge(project, block=at),
+            )
+
+    @app.get("/projects/{project}/trainers", tags=["projects"])
+    def list_trainers(project: ProjectId, offset: Offset = 0, limit: Limit = 20) -> m.TrainerPage:
+        """Trainers of a project by number, and what they have earned in it."""
+        with readable():
+            at = client.latest_block().number
+            state = client.project(project, block=at)
+            total = max(state.drawn_from, state.trainer_count)
+            numbers = range(offset, min(offset + limit, total))
+            trainer_of = client.market.functions.trainerOf
+            views_ = [trainer_of(project, number) for number in numbers]
+            read = client.call_many("read trainers", views_, block=at)
+            accounts = [Account.from_abi(values) for values in read]
+            return m.TrainerPage(
+                block_number=at,
+                project=project,
+                total=total,
+                offset=offset,
+                trainers=[
+                    m.TrainerPart(number=number, trainer=account.holder, earned=str(account.earned))
+                    for number, account in zip(numbers, accounts, strict=True)
+                ],
             )
 
 
@@ -121,26 +147,32 @@ def _add_rounds(app: FastAPI, reader: Reader) -> None:
     @app.get("/projects/{project}/rounds", tags=["rounds"])
     def list_rounds(project: ProjectId, offset: Offset = 0, limit: Limit = 20) -> m.RoundPage:
         """Rounds so far."""
-        told = reader.told(project)
-        rounds = told.replayed.rounds
-        return m.RoundPage(
-            block_number=told.history.block.number,
-            project=project,
-            total=len(rounds),
-            offset=offset,
-            rounds=[views.round_summary(round_) for round_ in rounds[offset : offset + limit]],
-        )
+        chronicle = reader.told(project)
+        with readable():
+            rounds = rounds_of(chronicle)
+            return m.RoundPage(
+                block_number=chronicle.block.number,
+                project=project,
+                total=len(rounds),
+                offset=offset,
+                rounds=[round_summary(chronicle, told) for told in rounds[offset : offset + limit]],
+            )
 
     @app.get("/projects/{project}/rounds/{round}", tags=["rounds"])
     def read_round(project: ProjectId, round: Round) -> m.RoundShown:
-        """A round: commitments, G, scores, mask, shares, payments, the transaction that proved it.
+        """A round: arrivals, complaints, commitments, G, scores, mask, pay, challenges.
 
-        Scores, contributions and shares are derived from G here; proofs are verified by the audit only.
+        Scores are derived from G here; proofs, and whether everything follows from them, are the audit's.
         """
-        told = reader.told(project)
-        for replayed in told.replayed.rounds:
-            if replayed.number == round:
-                return views.round_shown(told.history, told.replayed, replayed)
+        chronicle = reader.told(project)
+        with readable():
+            for told in rounds_of(chronicle):
+                if told.number == round:
+                    results = {
+                        posted.cohort: posted_result(reader.client, project, posted)
+                        for posted in told.results
+                    }
+                    return round_shown(chronicle, told, results)
         raise FairshareError(
             Reason.NOT_FOUND, f"project {project} has had no round {round}", f"see /projects/{project}/rounds"
         )
@@ -149,44 +181,65 @@ def _add_rounds(app: FastAPI, reader: Reader) -> None:
 def _add_money(app: FastAPI, client: MarketClient, reader: Reader) -> None:
     @app.get("/projects/{project}/payouts", tags=["money"])
     def read_payouts(project: ProjectId, offset: Offset = 0, limit: Limit = 100) -> m.Payouts:
-        """Every credit of a project, and what each account has of it."""
-        told = reader.told(project)
-        history = told.history
-        accounts = [history.state.owner]
-        accounts += [event.trainer for event in history.of(e.TrainerJoined)]
-        accounts += [event.aggregator for event in history.of(e.AggregatorJoined)]
-        claimable = {
-            account: client.credit_of(history.terms.token, account, block=history.block.number)
-            for account in dict.fromkeys(accounts)
-        }
-        return views.payouts(history, told.replayed, claimable, offset, limit)
+        """What a project's money became: earnings that stand, the refund, claims."""
+        chronicle = reader.told(project)
+        with readable():
+            return payouts(chronicle, offset, limit)
+
+    @app.get("/projects/{project}/accounts", tags=["money"])
+    def list_accounts(project: ProjectId, offset: Offset = 0, limit: Limit = 20) -> m.AccountPage:
+        """What each account earned, claimed, has locked and may claim, as the contract has it."""
+        chronicle = reader.told(project)
+        with readable():
+            accounts = accounts_of(chronicle)
+            return m.AccountPage(
+                block_number=chronicle.block.number,
+                project=project,
+                total=len(accounts),
+                offset=offset,
+                accounts=[
+                    _account(client, project, account, chronicle.block.number)
+                    for account in accounts[offset : offset + limit]
+                ],
+            )
+
+
+def _account(client: MarketClient, project: int, account: Address, block: int) -> m.AccountShown:
+    member = client.membership(project, account, block=block)
+    return m.AccountShown(
+        account=account,
+        claimed=str(member.claimed),
+        locked=str(member.locked),
+        claimable=str(client.claimable(project, account, block=block)),
+    )
 
 
 def _add_people(app: FastAPI, client: MarketClient) -> None:
     @app.get("/trainers/{trainer}", tags=["people"])
-    def read_trainer(trainer: AddressText) -> m.TrainerShown:
+    def read_trainer(trainer: AddressText) -> m.RecordShown:
         """An address's track record as a trainer; zeros where it has none."""
         with readable():
             at, account = client.latest_block().number, _address(trainer)
-            record = client.trainer_record(account, block=at)
-        return m.TrainerShown(
-            block_number=at,
-            trainer=account,
-            rounds=record.rounds,
-            merged=record.merged,
-            faults=record.faults,
-            contribution=str(record.contribution),
-        )
+            return _record(at, account, client.trainer_record(account, block=at))
 
     @app.get("/aggregators/{aggregator}", tags=["people"])
-    def read_aggregator(aggregator: AddressText) -> m.AggregatorShown:
+    def read_aggregator(aggregator: AddressText) -> m.RecordShown:
         """An address's track record as an aggregator; zeros where it has none."""
         with readable():
             at, account = client.latest_block().number, _address(aggregator)
-            record = client.aggregator_record(account, block=at)
-        return m.AggregatorShown(
-            block_number=at, aggregator=account, rounds=record.rounds, faults=record.faults
-        )
+            return _record(at, account, client.aggregator_record(account, block=at))
+
+
+def _record(block: int, account: Address, record: Record) -> m.RecordShown:
+    return m.RecordShown(
+        block_number=block,
+        account=account,
+        projects=record.projects,
+        faults=record.faults,
+        contribution=str(record.contribution),
+        score=str(record.score),
+        updated_at=record.updated_at,
+    )
 
 
 def _address(text: str) -> Address:

@@ -66,6 +66,10 @@ class ProjectSummary(Part):
     round: int
     rounds: int
     slots: int
+    cohorts: int
+    places: int
+    score_rule: str
+    settlement: str
     token: Address
     reward: Amount
     spec: Cid
@@ -80,22 +84,35 @@ class ProjectPage(Answer):
 
 
 class TermsShown(Part):
-    """What the owner fixed. Windows in seconds."""
+    """What the owner fixed. Windows in seconds, shares in basis points; null: none."""
 
     token: Address
     reward: Amount
     trainer_stake: Amount
     aggregator_bond: Amount
     aggregator_fee: Amount
+    complaint_deposit: Amount
+    reveal_bond: Amount
     spec: Cid
     circuit: Hash
+    validation: Hash | None
+    aggregators: Hash | None
     slots: int
     faults: int
+    cohorts: int
+    trainers: int
     rounds: int
     join_window: int
+    batch_window: int
     submit_window: int
+    answer_window: int
     result_window: int
+    challenge_window: int
+    settlement: str
     score_rule: str
+    fallback_rule: str
+    reference_share: int
+    min_reputation: int
     strike_factor: int
     strike_slash: int
     duplicate_cosine: int
@@ -103,38 +120,79 @@ class TermsShown(Part):
     initial_model: Point
 
 
+class AggregatorPart(Part):
+    """An aggregator of a project, in the order of the turns."""
+
+    index: int
+    aggregator: Address
+    earned: Amount
+
+
+class ChallengeOpen(Part):
+    """A challenge that awaits its answer."""
+
+    kind: str
+    challenger: Address
+    round: int
+    deadline: int
+
+
 class ProjectShown(Answer):
-    """A project. `trainers` by slot, null where a slot is empty; `aggregators` in the order of their turns."""
+    """A project. `seed`: of the draw of seats, null where trainer i has seat i."""
 
     project: int
     owner: Address
     status: str
     round: int
+    last_round: int
+    cohorts: int
+    seed: Hash | None
+    revealed: bool
     join_deadline: int
     submit_deadline: int
+    answer_deadline: int
     result_deadline: int
+    challenge_deadline: int
     aggregator_index: int
-    trainers: list[Address | None]
-    aggregators: list[Address]
+    trainer_count: int
+    aggregators: list[AggregatorPart]
+    challenge: ChallengeOpen | None
     escrow: Amount
     pot: Amount
     model: Point
     terms: TermsShown
 
 
+class TrainerPart(Part):
+    """A trainer of a project."""
+
+    number: int
+    trainer: Address
+    earned: Amount
+
+
+class TrainerPage(Answer):
+    """Trainers by number. `total`: numbers given so far; one that left an active project keeps its number."""
+
+    project: int
+    total: int
+    offset: int
+    trainers: list[TrainerPart]
+
+
 class RoundSummary(Part):
-    """A round in a list. `merged`, `struck`, `omitted`: slots."""
+    """A round in a list. `submitted` .. `struck`: seats, cohort * K + slot; `models`: CIDs, the last one stands."""
 
     round: int
     outcome: str
     submitted: list[int]
-    omitted: list[int]
+    withheld: list[int]
     merged: list[int]
     struck: list[int]
+    reference: bool
     paid: Amount
-    aggregator: Address | None
-    model: Cid | None
-    transaction: Hash | None
+    models: list[Cid]
+    transactions: list[Hash]
 
 
 class RoundPage(Answer):
@@ -147,22 +205,53 @@ class RoundPage(Answer):
 
 
 class SlotShown(Part):
-    """A slot in a round. Scores are null where the round has none for it; `share` in millionths."""
+    """A slot in a round. `position`: in the order of arrival; `share`: of what its cohort's round paid, in millionths.
+
+    `commitment` is known once the slot's update is in a result, or answered for; `krum_score` where it was present.
+    """
 
     slot: int
     trainer: Address | None
-    commitment: Point | None
+    digest: Hash | None
     position: int | None
+    batched: bool
     update: Cid | None
     submitted_in: Hash | None
-    omitted: bool
+    complained: bool
+    answered_in: Hash | None
+    withheld: bool
+    commitment: Point | None
+    present: bool
     merged: bool
     struck: bool
     krum_score: Big | None
-    contribution: Big | None
     share: int | None
     paid: Amount
     slashed: Amount
+
+
+class BatchShown(Part):
+    """The aggregator's batch. `updates`: CID of its list."""
+
+    root: Hash
+    slots: list[int]
+    updates: Cid
+    transaction: Hash
+
+
+class CohortShown(Part):
+    """A cohort's round. `gram`: upper triangle of G row by row, as signed integers; the reference comes last."""
+
+    cohort: int
+    outcome: str
+    slots: list[SlotShown]
+    batch: BatchShown | None
+    aggregator: Address | None
+    fee: Amount | None
+    gram: list[Big] | None
+    model: Cid | None
+    model_commitment: Point | None
+    result_transaction: Hash | None
 
 
 class TimeoutShown(Part):
@@ -173,29 +262,44 @@ class TimeoutShown(Part):
     transaction: Hash
 
 
+class ReferenceShown(Part):
+    """The owner's update on its validation set."""
+
+    digest: Hash
+    update: Cid
+    transaction: Hash
+
+
+class ChallengeShown(Part):
+    """A challenge of the round. `cohort`: of a proof."""
+
+    kind: str
+    challenger: Address
+    cohort: int
+    deadline: int
+    transaction: Hash
+    answered_in: Hash | None
+
+
 class RoundShown(Answer):
-    """A round. `gram`: upper triangle of G row by row; `violations`: what the replay of the events found wrong."""
+    """A round, as the market's events have it; the audit says whether all of it is right."""
 
     project: int
     round: int
     outcome: str
     submit_deadline: int
     result_deadline: int
-    slots: list[SlotShown]
-    gram: list[Big] | None
-    budget: Amount | None
-    pot: Amount | None
-    aggregator: Address | None
-    fee: Amount | None
+    challenge_deadline: int | None
+    budget: Amount
+    cohorts: list[CohortShown]
+    reference: ReferenceShown | None
     timeouts: list[TimeoutShown]
-    model: Point
-    model_cid: Cid | None
-    proof_transaction: Hash | None
-    violations: list[str]
+    challenges: list[ChallengeShown]
+    undone_in: Hash | None
 
 
 class PaymentShown(Part):
-    """A credit of the project. `kind`: contribution, fee or refund."""
+    """What was earned, or paid out. `kind`: contribution, fee, refund or claim."""
 
     kind: str
     account: Address
@@ -205,18 +309,8 @@ class PaymentShown(Part):
     transaction: Hash
 
 
-class AccountShown(Part):
-    """What a project gave and took of an account; `claimable` in this token over all projects."""
-
-    account: Address
-    credited: Amount
-    slashed: Amount
-    locked: Amount
-    claimable: Amount
-
-
 class Payouts(Answer):
-    """All credits of a project: reward + slashed = paid + fees + refund + held."""
+    """Earnings and claims of a project. Undone rounds count for nothing. `held`: escrow and pot."""
 
     project: int
     token: Address
@@ -224,12 +318,31 @@ class Payouts(Answer):
     paid: Amount
     fees: Amount
     refund: Amount
-    slashed: Amount
+    struck: Amount
+    bonds_lost: Amount
     held: Amount
-    accounts: list[AccountShown]
+    claimed: Amount
     total: int
     offset: int
     payments: list[PaymentShown]
+
+
+class AccountShown(Part):
+    """An account's part in a project. `claimable`: with the owner's refund."""
+
+    account: Address
+    claimed: Amount
+    locked: Amount
+    claimable: Amount
+
+
+class AccountPage(Answer):
+    """Owner, aggregators, trainers."""
+
+    project: int
+    total: int
+    offset: int
+    accounts: list[AccountShown]
 
 
 class CheckShown(Part):
@@ -249,19 +362,12 @@ class AuditShown(Answer):
     checks: list[CheckShown]
 
 
-class TrainerShown(Answer):
-    """Track record as a trainer, over all projects. `contribution`: millionths of whole rounds."""
+class RecordShown(Answer):
+    """Track record in one role, over all projects. `contribution`: millionths of whole rounds; `score`: decays."""
 
-    trainer: Address
-    rounds: int
-    merged: int
+    account: Address
+    projects: int
     faults: int
     contribution: Big
-
-
-class AggregatorShown(Answer):
-    """Track record as an aggregator, over all projects. `rounds`: results accepted; `faults`: time-outs."""
-
-    aggregator: Address
-    rounds: int
-    faults: int
+    score: Big
+    updated_at: int

@@ -6,43 +6,40 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from marketplace.audit.history import History, read_history
-from marketplace.audit.replay import Replay, replay
+from marketplace.api.chronicle import Chronicle
 from marketplace.audit.report import MALFORMED
 from marketplace.chain.client import MarketClient
+from marketplace.chain.events import MARKET_EVENTS, fetch
 from marketplace.errors import FairshareError, Reason
 
 _KEPT = 8
 
 
-@dataclass(frozen=True)
-class Told:
-    """A project's history and what it amounts to."""
-
-    history: History
-    replayed: Replay
-
-
 class Reader:
-    """Histories by project and block hash; the last few are kept. Threads may share it."""
+    """Chronicles by project and block hash; the last few are kept. Threads may share it."""
 
     def __init__(self, client: MarketClient, *, from_block: int = 0) -> None:
         self.client = client
         self._from_block = from_block
-        self._told: OrderedDict[tuple[int, bytes], Told] = OrderedDict()
+        self._told: OrderedDict[tuple[int, bytes], Chronicle] = OrderedDict()
         self._lock = threading.Lock()
 
-    def told(self, project: int) -> Told:
-        """A project's history up to the newest block. Raises NOT_FOUND, CHAIN_UNREACHABLE, INTEGRITY."""
+    def told(self, project: int) -> Chronicle:
+        """A project's events up to the newest block. Raises NOT_FOUND, CHAIN_UNREACHABLE, INTEGRITY."""
+        with readable():
+            return self._read(project)
+
+    def _read(self, project: int) -> Chronicle:
         block = self.client.latest_block()
         key = (project, block.hash)
         with self._lock:
             known = self._told.get(key)
         if known is None:
-            history = read_history(self.client, project, block=block.number, from_block=self._from_block)
-            known = Told(history, replay(history))
+            at = block.number
+            state, terms = self.client.project(project, block=at), self.client.terms(project, block=at)
+            events = fetch(self.client, MARKET_EVENTS, project, from_block=self._from_block, to_block=at)
+            known = Chronicle(project, block, state, terms, tuple(events))
             with self._lock:
                 self._told[key] = known
                 while len(self._told) > _KEPT:

@@ -6,19 +6,24 @@ from dataclasses import dataclass
 
 from marketplace.audit.history import History
 from marketplace.audit.members import Members
-from marketplace.audit.rounds import Outcome, RoundReplay, Theme, Violation
+from marketplace.audit.rounds import CohortReplay, Outcome, RoundReplay, Theme, Violation
+from marketplace.audit.standing import Standing, no_challenge
 from marketplace.chain import events as e
-from marketplace.chain.types import Address, Project, Status
+from marketplace.chain.types import NATIVE_COIN, Address, Challenge, ChallengeKind, Project, ScoreRule, Status
+from marketplace.chain.types import Outcome as Link
+from marketplace.node.outcomes import chain_of
+from marketplace.node.seats import cohort_numbers
 from marketplace.protocol.krum import quorum
-from zk.curve import INFINITY
+from zk.curve import INFINITY, Point
 
 
 @dataclass(frozen=True)
 class Movement:
     """Stake that an event must have moved in the vault, in the same transaction."""
 
-    kind: type[e.Event]  # Locked, Unlocked or Slashed
+    kind: type[e.Event]  # Locked, Unlocked, Slashed or Transferred
     account: Address
+    to: Address | None  # of a transfer
     amount: int
     transaction_hash: bytes
 
@@ -28,15 +33,16 @@ class Recorded:
     """What an event must have written into the reputation registry, in the same transaction."""
 
     transaction_hash: bytes
-    round: int
-    aggregator: Address | None  # None: the round's trainers
-    fault: bool
+    kind: type[e.Event]
+    account: Address
+    value: int  # contribution, results, or 1 for an aggregator's fault
 
 
 class Book:
     """Where the project stands, and what was found wrong so far.
 
-    `due`: the event that must come next, and its transaction. Amounts in the token's smallest unit.
+    `due`: the events of which one must come next, in this transaction. `links`: outcomes of `standing.outcome_round`;
+    None where a result could not be read. Amounts in the token's smallest unit.
     """
 
     def __init__(self, history: History) -> None:
@@ -45,98 +51,175 @@ class Book:
         self.quorum = quorum(self.terms.slots, self.terms.faults)
         self.zero = history.circuit.zero if history.circuit is not None else INFINITY
         self.members = Members(self.terms)
-        self.owner: Address = history.state.owner
-        self.status = Status.NONE
-        self.join_deadline = 0
-        self.aggregator_index = 0
-        self.escrow = 0
-        self.model = self.terms.initial_model
+        self.standing = Standing.before(history.state.owner, self.terms)
+        self.challenge: Challenge = no_challenge()
         self.rounds: list[RoundReplay] = []
-        self.due: tuple[type[e.Event], bytes] | None = None
+        self.links: list[Link] | None = []
+        self.due: tuple[tuple[type[e.Event], ...], bytes] | None = None
+        self.pending: list[e.TrainerStruck | e.UpdateWithheld] = []
         self.violations: list[Violation] = []
         self.movements: list[Movement] = []
         self.records: list[Recorded] = []
-        self.paid = self.fees = self.slashed = self.refund = 0
+        self.reveal_bond = 0  # in the market's hands, and nobody's yet
+        self.slashed = self.claimed = 0
 
     @property
     def current(self) -> RoundReplay | None:
         """The newest round."""
         return self.rounds[-1] if self.rounds else None
 
+    @property
+    def inputs(self) -> int:
+        """Slots that a complaint can be about: K, and one for a reference."""
+        return self.terms.slots + (self.terms.score_rule is ScoreRule.REFERENCE)
+
     def state(self) -> Project:
         """The project as it must stand on chain."""
-        current = self.current
-        return Project(
-            owner=self.owner,
-            status=self.status,
-            round=current.number if current else 0,
-            trainer_count=len(self.members.trainers),
-            aggregator_count=len(self.members.aggregators),
-            aggregator_index=self.aggregator_index,
-            submitted_count=len(current.submissions) if current else 0,
-            join_deadline=self.join_deadline,
-            submit_deadline=current.submit_deadline if current else 0,
-            result_deadline=current.result_deadline if current else 0,
-            occupied=self.members.occupied,
-            submitted=current.submitted if current else 0,
-            escrow=self.escrow,
-            pot=current.carried if current and self.status is Status.ACTIVE else 0,
-            model=self.model,
-        )
+        return self.standing.project(self.members, self.outcome_chain() or bytes(32))
 
-    def wrong(self, theme: Theme, message: str) -> None:
+    def outcome_chain(self) -> bytes | None:
+        """The hash over the outcomes that can be undone; None where a result could not be read."""
+        return None if self.links is None else chain_of(self.links) if self.links else bytes(32)
+
+    def wrong(self, theme: Theme, message: str, cohort: int | None = None) -> None:
         """Notes a violation in the newest round."""
         number = self.rounds[-1].number if self.rounds else 0
-        self.violations.append(Violation(theme, number, message))
+        self.violations.append(Violation(theme, number, cohort, message))
 
-    def require(self, holds: bool, theme: Theme, event: e.Event, message: str) -> None:
+    def require(
+        self, holds: bool, theme: Theme, event: e.Event, message: str, cohort: int | None = None
+    ) -> None:
         """Notes a violation by `event` unless `holds`."""
         if not holds:
-            self.wrong(theme, f"{name_of(event)}: {message}")
+            self.wrong(theme, f"{name_of(event)}: {message}", cohort)
 
     def in_round(self, event: e.Event, round: int) -> RoundReplay | None:
         """The round under way, if it is the one that `event` speaks of."""
         current = self.current
         open_ = current is not None and current.outcome is Outcome.OPEN and current.number == round
-        self.require(
-            open_ and self.status is Status.ACTIVE, Theme.TIMELINE, event, f"round {round} was not under way"
-        )
+        active = self.standing.status is Status.ACTIVE
+        self.require(open_ and active, Theme.TIMELINE, event, f"round {round} was not under way")
         return current if open_ else None
 
-    def require_turn(self, event: e.Event, aggregator: Address) -> None:
-        """Notes a violation unless it is the aggregator's turn."""
-        listed = self.members.aggregators
-        turn = self.aggregator_index < len(listed) and listed[self.aggregator_index] == aggregator
-        self.require(turn, Theme.TIMELINE, event, f"it was not {aggregator}'s turn")
+    def in_cohort(self, event: e.Event, round: int, cohort: int) -> CohortReplay | None:
+        """The cohort that `event` speaks of, if its round is under way and without an end."""
+        current = self.in_round(event, round)
+        if current is None:
+            return None
+        known = 0 <= cohort < len(current.cohorts)
+        found = current.cohorts[cohort] if known else None
+        open_ = found is not None and not found.concluded
+        self.require(open_, Theme.TIMELINE, event, f"cohort {cohort} was not under way")
+        if found is not None:
+            found.touched = True
+        return found if open_ else None
 
-    def count_without(self, event: e.Event, current: RoundReplay, omitted: int) -> int:
-        """Updates left without the omitted slots, which must have submitted and be few enough."""
-        count = omitted.bit_count()
-        allowed = not omitted & ~current.submitted and count <= self.terms.faults
-        self.require(allowed, Theme.TIMELINE, event, f"{count} slots were omitted that could not be")
-        return len(current.submissions) - count
+    def seat(self, cohort: CohortReplay) -> tuple[Address | None, ...]:
+        """The trainers by slot, as they are now."""
+        return tuple(self.members.holder(number) for number in cohort.numbers)
+
+    def new_cohorts(self, round: int) -> tuple[CohortReplay, ...]:
+        """The cohorts of a round that opens."""
+        state, model = self.state(), self.standing.model
+        return tuple(
+            CohortReplay(index, cohort_numbers(state, self.terms.slots, round, index), model, model)
+            for index in range(state.cohorts)
+        )
+
+    def aggregator(self, index: int | None = None) -> Address | None:
+        """By place in the list; None: the current one."""
+        place, listed = self.standing.aggregator_index if index is None else index, self.members.aggregators
+        return listed[place] if 0 <= place < len(listed) else None
+
+    def require_turn(self, event: e.Event, time: int, aggregator: Address | None = None) -> None:
+        """Notes a violation unless somebody's turn, `aggregator`'s if it is named, is not over."""
+        in_time = time < self.standing.result_deadline
+        self.require(in_time, Theme.TIMELINE, event, "the aggregator's deadline had passed")
+        if aggregator is not None:
+            turn = self.aggregator() == aggregator
+            self.require(turn, Theme.TIMELINE, event, f"it was not {aggregator}'s turn")
+
+    def require_unchallenged(self, event: e.Event) -> None:
+        """Notes a violation while a challenge is open."""
+        self.require(self.challenge.kind is ChallengeKind.NONE, Theme.TIMELINE, event, "a challenge was open")
+
+    def require_answered(self, event: e.Event, time: int, cohort: CohortReplay) -> None:
+        """Notes a violation while answers to complaints may still come."""
+        over = not cohort.complained or time >= self.standing.answer_deadline
+        self.require(over, Theme.COMPLAINTS, event, "answers could still come", cohort.index)
+
+    def set_window(self, submit_deadline: int) -> None:
+        """Sets the submit deadline and what follows from it."""
+        self.standing.submit_deadline = self.standing.turn_start = submit_deadline
+        self.standing.result_deadline = submit_deadline + self.terms.result_window
 
     def close_if_complete(self, current: RoundReplay, time: int) -> None:
-        """The last awaited submission closes the window at once."""
-        if current.submitted == self.members.occupied:
-            current.submit_deadline = time
-            current.result_deadline = time + self.terms.result_window
+        """The last awaited submission closes the window at once, but not before the challenge deadline."""
+        if self.terms.score_rule is ScoreRule.REFERENCE and current.reference is None:
+            return
+        awaited = min(self.terms.slots, self.members.trainer_count)
+        for cohort in current.cohorts:
+            if not cohort.touched or len(cohort.submissions) < awaited:
+                return
+        self.set_window(max(time, self.standing.challenge_deadline))
 
-    def advance(self, event: e.Event, current: RoundReplay) -> None:
-        """After a round comes the next one, or the end."""
-        last = current.number >= self.terms.rounds or len(self.members.trainers) < self.quorum
-        self.due = (e.ProjectEnded if last else e.RoundOpened, event.transaction_hash)
+    def is_provisional(self, time: int) -> bool:
+        """Whether what the latest results brought may still be undone."""
+        p = self.standing
+        if p.status not in (Status.ACTIVE, Status.CLOSING):
+            return False
+        running = p.round == p.outcome_round and p.status is Status.ACTIVE
+        return time < p.challenge_deadline or self.challenge.kind is not ChallengeKind.NONE or running
 
-    def moves(self, kind: type[e.Event], account: Address, amount: int, event: e.Event) -> None:
-        """Notes what the vault must have moved."""
-        if amount or kind is not e.Slashed:  # the market does not ask the vault to slash nothing
-            self.movements.append(Movement(kind, account, amount, event.transaction_hash))
+    def claimable(self, account: Address) -> int:
+        """What an account may claim once nothing can be challenged."""
+        p, members = self.standing, self.members
+        amount = members.earnings(account) - members.claimed.get(account, 0)
+        stayed = account in members.numbers and account not in members.left
+        if stayed and p.status is Status.SETTLED and not p.revealed:
+            amount += p.bonus
+        if account == p.owner:
+            amount += p.owner_credit
+            if p.status is Status.HALTED and not p.revealed:
+                amount += self.terms.reveal_bond
+        return amount
 
-    def settle_leftovers(self, current: RoundReplay) -> None:
-        """Strikes and payments belong to a result."""
-        if current.posted is None and (current.strikes or current.payments):
-            stray = (current.strikes or current.payments)[0]
-            self.wrong(Theme.PAYMENTS, f"{name_of(stray)} belongs to no result")
+    def moves(
+        self,
+        kind: type[e.Event],
+        account: Address,
+        amount: int,
+        event: e.Event,
+        *,
+        to: Address | None = None,
+        always: bool = False,
+    ) -> None:
+        """Notes what the vault must have moved; nothing, unless the market asks it to move nothing."""
+        if amount or always:
+            self.movements.append(Movement(kind, account, to, amount, event.transaction_hash))
+
+    def slash(self, event: e.Event, account: Address, slashed: int, due: int) -> None:
+        """Takes what is due of an account's stake; a token that shrinks may bring less."""
+        fits = slashed == due or (self.terms.token != NATIVE_COIN and 0 <= slashed <= due)
+        self.require(fits, Theme.MONEY, event, f"it took {slashed}, not {due}")
+        self.members.take(account, due)
+        self.moves(e.Slashed, account, due, event)
+        self.slashed += slashed
+
+    def move_model(self, event: e.ResultPosted | e.RoundUndone) -> None:
+        """Goes on with the commitment that the chain says."""
+        self.standing.model = Point(event.x, event.y)
+
+    def balance(self) -> int:
+        """What came into the project less what it owes and has paid: 0 at every step.
+
+        reward + reveal bond + slashed = earned + owner's credit + escrow + pot, and a reveal bond that is nobody's yet.
+        """
+        p, members = self.standing, self.members
+        came = p.came + self.slashed
+        bonus = p.bonus * members.trainer_count if p.status is Status.SETTLED and not p.revealed else 0
+        owed = sum(members.earned) + sum(members.fees) + bonus + p.credited
+        return came - owed - p.escrow - p.pot - self.reveal_bond
 
 
 def name_of(event: e.Event) -> str:

@@ -3,43 +3,89 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
+from eth_abi.exceptions import DecodingError
 from eth_utils.abi import function_abi_to_4byte_selector
+from web3.exceptions import MismatchedABI, Web3ValueError
 
-from marketplace.chain.contracts import MARKET, abi_entry
-from marketplace.chain.events import decode_result_call
-from marketplace.chain.types import RoundResult
+from marketplace.chain.contracts import MARKET, abi_entry, codec
+from marketplace.chain.types import Arrivals, RoundResult
 from marketplace.errors import FairshareError, Reason
 
 _MOST_CANDIDATES = 64
 
+T = TypeVar("T")
 
-def find_result(transaction_input: bytes, project: int, round: int) -> RoundResult:
-    """The result that a transaction posted for a round: its own call, or one that it hands to another contract.
+
+@dataclass(frozen=True)
+class ProofAnswer:
+    """What answered a challenge of a result: the Gram matrix's upper triangle, and the proof."""
+
+    gram: tuple[int, ...]
+    proof: bytes
+
+
+def find_result(transaction_input: bytes, project: int, round: int, cohort: int) -> RoundResult:
+    """The result that a transaction posted for a cohort's round: its own call, or one handed to another contract.
 
     A contract account passes the call on within its own calldata. That what is found is what the market saw
-    is for the caller to show: the proof, the merged mask and the model's commitment leave no other.
+    is for the caller to show: the digests, the merged mask and the model's commitment leave no other.
 
     Raises INTEGRITY where the calldata holds no such call.
     """
-    selector = _selector("postResult")
+
+    def read(arguments: dict[str, Any]) -> RoundResult | None:
+        result = RoundResult.from_abi(arguments["result"])
+        said = (arguments["project"], result.round, result.cohort)
+        return result if said == (project, round, cohort) else None
+
+    return _find(transaction_input, "postResult", read, f"round {round}'s result")
+
+
+def find_complaint(transaction_input: bytes, project: int, round: int, cohort: int) -> Arrivals:
+    """The arrivals that a complaint handed in; INTEGRITY likewise."""
+
+    def read(arguments: dict[str, Any]) -> Arrivals | None:
+        said = (arguments["project"], arguments["round"], arguments["cohort"])
+        return Arrivals.from_abi(arguments["arrivals"]) if said == (project, round, cohort) else None
+
+    return _find(transaction_input, "complain", read, f"round {round}'s complaint")
+
+
+def find_proof(transaction_input: bytes, project: int) -> ProofAnswer:
+    """The proof that answered a challenge; INTEGRITY likewise."""
+
+    def read(arguments: dict[str, Any]) -> ProofAnswer | None:
+        if arguments["project"] != project:
+            return None
+        return ProofAnswer(tuple(int(felt) for felt in arguments["gram"]), bytes(arguments["proof"]))
+
+    return _find(transaction_input, "answerProof", read, "the answer")
+
+
+def _find(
+    transaction_input: bytes, function: str, read: Callable[[dict[str, Any]], T | None], what: str
+) -> T:
+    selector = _selector(function)
     start = transaction_input.find(selector)
     for _ in range(_MOST_CANDIDATES):
         if start < 0:
             break
         try:
-            call = decode_result_call(transaction_input[start:])
-        except FairshareError as error:
-            if error.reason is not Reason.INTEGRITY:
-                raise
-        else:
-            if call.project == project and call.result.round == round:
-                return call.result
+            _, arguments = codec(MARKET).decode_function_input(transaction_input[start:])
+            found = read(arguments)
+        except (Web3ValueError, MismatchedABI, DecodingError, OverflowError, ValueError):
+            found = None
+        if found is not None:
+            return found
         start = transaction_input.find(selector, start + 1)
     raise FairshareError(
         Reason.INTEGRITY,
-        f"the calldata of round {round}'s result holds no postResult for it",
-        "check the endpoint; a result put together by another contract cannot be audited",
+        f"the calldata of {what} holds no {function} for it",
+        "check the endpoint; what another contract put together itself cannot be audited",
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from eth_utils.crypto import keccak
 
 from marketplace.audit.history import History, Progress
 from marketplace.audit.report import failed
-from marketplace.chain.circuits import digest_of
+from marketplace.chain.circuits import circuit_of, digest_of
 from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
 from marketplace.chain.deployment import verify_code
@@ -15,7 +17,7 @@ from zk.files import CircuitFiles
 
 
 def check_contracts(client: MarketClient) -> str:
-    """The market, its vault, registry, judge and GramVerifier run what this checkout compiles to."""
+    """The market, its vault, registry, judge, GramVerifier and linked libraries run what this checkout compiles to."""
     hashes = verify_code(client)
     return f"{', '.join(sorted(hashes))} run the code of this checkout"
 
@@ -35,13 +37,12 @@ def check_circuit(
     code = client.code(registered.verifier, block=history.block.number)
     if keccak(code) != keccak(bytes.fromhex(artifact.deployed_bytecode)):
         raise failed(f"the verifier's code at {registered.verifier} is not the one made from the circuit")
-    shape = files.shape
-    made = (shape.slots, shape.length, files.proof_length, files.zero)
-    kept = (registered.slots, registered.length, registered.proof_length, registered.zero)
-    for name, here, there in zip(("slots", "length", "proof length", "C_0"), made, kept, strict=True):
+    ours = circuit_of(files, registered.verifier)
+    for field in dataclasses.fields(ours):
+        here, there = getattr(ours, field.name), getattr(registered, field.name)
         if here != there:
-            raise failed(f"the circuit's {name} is {here}, but {there} is registered")
-    digest = digest_of(artifact, shape.slots, shape.length, files.proof_length, files.zero)
+            raise failed(f"the circuit's {field.name} is {here}, but {there} is registered")
+    digest = digest_of(artifact, ours)
     if digest != terms.circuit:
         raise failed(f"the circuit's digest is 0x{digest.hex()}, but the terms name 0x{terms.circuit.hex()}")
-    return f"keys, verifier and C_0 made anew give the digest 0x{digest.hex()} of the terms"
+    return f"keys, verifier, C_0 and [tau]G2 made anew give the digest 0x{digest.hex()} of the terms"

@@ -7,14 +7,14 @@ from math import isqrt
 from typing import Any
 
 from marketplace.audit.history import History
+from marketplace.audit.reasons import why
 from marketplace.audit.replay import replay
-from marketplace.audit.rounds import Outcome, RoundReplay
+from marketplace.audit.rounds import CohortReplay, RoundReplay
 from marketplace.audit.settlement import Settlement
-from marketplace.chain.events import Event
-from marketplace.chain.types import Address, Terms
+from marketplace.chain.events import BatchPosted, Event, UpdateSubmitted
+from marketplace.chain.types import Address
 from marketplace.errors import FairshareError, Reason
-from marketplace.node.project import rules_of
-from marketplace.protocol.krum import contribution
+from marketplace.protocol.shares import SHARE_UNIT
 from marketplace.storage.cid import from_digest
 
 
@@ -28,10 +28,16 @@ class Place:
 
 @dataclass(frozen=True)
 class SubmissionShown:
-    """What a slot submitted. `position`: order of submission in the round, from 1."""
+    """What a slot submitted. `position`: order of arrival in the cohort, from 1; 0 where it is not known (yet).
 
-    x: int
-    y: int
+    `digest`: of commitment and trainer; `x`, `y`: the commitment, once the result opened it. `update_cid` is that of
+    the sealed update, or, where it came in the aggregator's batch, of the batch's list.
+    """
+
+    digest: str | None  # 0x-hex; None: in a batch that nobody opened on chain
+    batched: bool
+    x: int | None
+    y: int | None
     update_cid: str
     position: int
     at: Place
@@ -39,7 +45,7 @@ class SubmissionShown:
 
 @dataclass(frozen=True)
 class ScoresShown:
-    """A slot's numbers beside those of the others; lists are by slot."""
+    """A slot's numbers beside those of the others; lists are by slot. With a reference, G's row ends with its entry."""
 
     gram_row: list[int]
     norm: int
@@ -52,32 +58,46 @@ class ScoresShown:
 
 @dataclass(frozen=True)
 class PayShown:
-    """`amount` = `pot` * `contribution` // `total_contribution`, in the token's unit; `share` in millionths."""
+    """How the amount follows, in the token's unit.
+
+    `amount` = (`pot` - `reference_pot`) * `contribution` // `total_contribution`
+    + `reference_pot` * `reference_contribution` // `total_reference_contribution`, where a total of 0 gives nothing.
+    `share` in millionths of the pot.
+    """
 
     contribution: int
     total_contribution: int
+    reference_contribution: int
+    total_reference_contribution: int
     share: int
     budget: int
     from_timeouts: int
     from_strikes: int
     pot: int
+    reference_pot: int
     amount: int
     at: Place
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """The answer to "why was I paid this". `why` is one line; parts are None where the round never came to them."""
+    """The answer to "why was I paid this". `why` is one line; parts are None where the round never came to them.
+
+    `paid` is 0 for a round that was undone.
+    """
 
     project: int
     round: int
     trainer: str
+    number: int | None
+    cohort: int | None
     slot: int | None
     outcome: str
     why: str
     merged: bool
     struck: bool
     slashed: int
+    withheld: int  # what it paid for an update that it would not show
     paid: int
     submission: SubmissionShown | None
     scores: ScoresShown | None
@@ -107,33 +127,59 @@ def explain(history: History, trainer: Address, round: int) -> Explanation:
 
 def explain_round(history: History, replayed: RoundReplay, trainer: Address) -> Explanation:
     """As `explain`, from a round that is replayed already."""
-    slot = next((slot for slot, holder in enumerate(replayed.trainers) if holder == trainer), None)
-    submission = replayed.submission_of(slot) if slot is not None else None
-    settled = replayed.settlement
-    judged = settled is not None and slot is not None and submission is not None
+    cohort, slot = _seat(replayed, trainer)
+    settled = cohort.settlement if cohort is not None else None
     scores = pay = None
-    if settled is not None and slot is not None and judged and slot in settled.judgement.present:
+    if cohort is not None and settled is not None and slot in settled.judgement.present:
         scores = _scores(settled, slot)
-        pay = _pay(settled, slot, replayed)
+        pay = _pay(settled, slot, cohort)
+    strikes = [strike for strike in cohort.strikes if strike.trainer == trainer] if cohort else []
+    amounts = cohort.posted.amounts if cohort is not None and cohort.posted is not None else ()
     return Explanation(
         project=history.project,
         round=replayed.number,
         trainer=trainer,
-        slot=slot,
+        number=cohort.numbers[slot] if cohort is not None else None,
+        cohort=cohort.index if cohort is not None else None,
+        slot=slot if cohort is not None else None,
         outcome=str(replayed.outcome),
-        why=_why(history.terms, replayed, slot),
+        why=why(history.terms, replayed, cohort, slot),
         merged=settled is not None and slot in settled.judgement.merged,
-        struck=any(strike.trainer == trainer for strike in replayed.strikes),
-        slashed=sum(strike.slashed for strike in replayed.strikes if strike.trainer == trainer),
-        paid=sum(payment.amount for payment in replayed.payments if payment.trainer == trainer),
-        submission=None
-        if submission is None
-        else SubmissionShown(
-            submission.x, submission.y, from_digest(submission.blob), submission.position, _place(submission)
-        ),
+        struck=bool(strikes),
+        slashed=sum(strike.slashed for strike in strikes),
+        withheld=sum(other.paid for other in cohort.withheld if other.trainer == trainer) if cohort else 0,
+        paid=amounts[slot] if replayed.stands and slot < len(amounts) else 0,
+        submission=_submission(cohort, slot) if cohort is not None else None,
         scores=scores,
         pay=pay,
         block_number=history.block.number,
+    )
+
+
+def _seat(replayed: RoundReplay, trainer: Address) -> tuple[CohortReplay | None, int]:
+    for cohort in replayed.cohorts:
+        if trainer in cohort.trainers:
+            return cohort, cohort.trainers.index(trainer)
+    return None, 0
+
+
+def _submission(cohort: CohortReplay, slot: int) -> SubmissionShown | None:
+    event: UpdateSubmitted | BatchPosted | None = cohort.submission_of(slot)
+    digest = event.digest if isinstance(event, UpdateSubmitted) else None
+    if event is None and cohort.batched >> slot & 1:
+        event = cohort.batch
+        digest = cohort.received.digests[slot] if cohort.received is not None else None
+    if event is None:
+        return None
+    opened = cohort.commitments[slot] if slot < len(cohort.commitments) else None
+    return SubmissionShown(
+        digest=None if digest is None else "0x" + digest.hex(),
+        batched=isinstance(event, BatchPosted),
+        x=opened.x if opened is not None else None,
+        y=opened.y if opened is not None else None,
+        update_cid=from_digest(event.list if isinstance(event, BatchPosted) else event.blob),
+        position=cohort.received.positions[slot] if cohort.received is not None else 0,
+        at=_place(event),
     )
 
 
@@ -150,68 +196,33 @@ def _scores(settled: Settlement, slot: int) -> ScoresShown:
     )
 
 
-def _pay(settled: Settlement, slot: int, replayed: RoundReplay) -> PayShown | None:
-    if replayed.posted is None:
+def _pay(settled: Settlement, slot: int, cohort: CohortReplay) -> PayShown | None:
+    if cohort.posted is None:
         return None
-    contributions = settled.judgement.contributions
+    by_rule, along = settled.judgement.contributions, settled.judgement.reference_contributions
     return PayShown(
-        contribution=contributions[slot],
-        total_contribution=sum(contributions),
-        share=settled.shares[slot],
+        contribution=by_rule[slot],
+        total_contribution=sum(by_rule),
+        reference_contribution=along[slot],
+        total_reference_contribution=sum(along),
+        share=settled.amounts[slot] * SHARE_UNIT // settled.pot if settled.pot else 0,
         budget=settled.budget,
-        from_timeouts=replayed.carried,
-        from_strikes=sum(settled.losses.values()),
+        from_timeouts=settled.carried,
+        from_strikes=settled.pot - settled.budget - settled.carried,
         pot=settled.pot,
+        reference_pot=settled.along,
         amount=settled.amounts[slot],
-        at=_place(replayed.posted),
+        at=_place(cohort.posted),
     )
-
-
-def _why(terms: Terms, replayed: RoundReplay, slot: int | None) -> str:
-    if slot is None:
-        return "it held no slot in this round"
-    if replayed.submission_of(slot) is None:
-        return "it submitted nothing in this round"
-    omitted = (
-        replayed.posted.omitted if replayed.posted else replayed.skipped.omitted if replayed.skipped else 0
-    )
-    if omitted >> slot & 1:
-        return "the aggregator left it out as unopenable"
-    if replayed.outcome is not Outcome.PROVED:
-        return {
-            Outcome.OPEN: "the round is not over",
-            Outcome.SKIPPED: "the round was skipped: too few updates",
-            Outcome.HALTED: "the project halted: no aggregator was left",
-        }[replayed.outcome]
-    if replayed.settlement is None:
-        return "the round's result cannot be read from its transaction"
-    return _why_judged(terms, replayed.settlement, slot)
-
-
-def _why_judged(terms: Terms, settled: Settlement, slot: int) -> str:
-    judgement, gram = settled.judgement, settled.gram
-    if slot in judgement.oversized:
-        return f"its squared norm {gram[slot, slot]} is beyond the project's bound {terms.max_norm_squared}"
-    if not judgement.merged:
-        return f"only {len(judgement.present)} updates were within the bound: nothing was merged"
-    if slot not in judgement.merged:
-        rank = sorted(judgement.present, key=lambda i: (judgement.scores[i], i)).index(slot) + 1
-        kept, count = len(judgement.merged), len(judgement.present)
-        return f"it is too far from the others: Krum score {rank} of {count}, the best {kept} are merged"
-    if judgement.contributions[slot]:
-        return f"it was merged, with {settled.shares[slot]} millionths of the round's contributions"
-    median = isqrt(gram[judgement.median_norm_slot, judgement.median_norm_slot])
-    own = contribution(rules_of(terms), gram, slot, judgement.merged, isqrt(gram[slot, slot]), median)
-    if own:
-        return "it was merged, but is too much like an update that was committed to before it"
-    return "it was merged, but points nowhere the others go: it contributed nothing"
 
 
 def _place(event: Event) -> Place:
     return Place(event.block_number, "0x" + event.transaction_hash.hex())
 
 
-_SMALL = frozenset({"project", "round", "slot", "block", "block_number", "position", "share"})
+_SMALL = frozenset(
+    {"project", "round", "number", "cohort", "slot", "block", "block_number", "position", "share"}
+)
 
 
 def _plain(value: Any, name: str = "") -> Any:

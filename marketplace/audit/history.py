@@ -6,17 +6,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from marketplace.audit.calls import find_result
+from marketplace.audit.calls import ProofAnswer, find_complaint, find_proof, find_result
 from marketplace.audit.report import MALFORMED
 from marketplace.chain import events
 from marketplace.chain.client import MarketClient
-from marketplace.chain.events import Event, ResultPosted
-from marketplace.chain.types import Address, Block, Circuit, Project, RoundResult, Terms
+from marketplace.chain.events import ChallengeAnswered, DrawScheduled, Event, ResultPosted, UpdatesComplained
+from marketplace.chain.types import (
+    Account,
+    Address,
+    Arrivals,
+    Block,
+    ChallengeKind,
+    Circuit,
+    Project,
+    RoundResult,
+    Terms,
+)
 from marketplace.errors import FairshareError, Reason
 
-PROJECT_EVENTS = tuple(kind for kind in events.MARKET_EVENTS if kind is not events.Claimed)
+PROJECT_EVENTS = events.MARKET_EVENTS
+RECENT_BLOCKS = 256  # whose hashes a contract can read
 
 E = TypeVar("E", bound=Event)
+T = TypeVar("T")
+Place = tuple[bytes, int, int]  # transaction, round, cohort
 Progress = Callable[[str], None]
 
 
@@ -25,8 +38,9 @@ class History:
     """A project at `block`. Nothing in it has been checked.
 
     `events`: the market's events of this project; `reputation`: the registry's; both in the chain's order.
-    `results`: by transaction and round of a ResultPosted, what its calldata said, or why that cannot be told.
-    `times`: timestamps in seconds, by the number of each block that holds one of the events.
+    `results`, `complaints`: what the calldata of a ResultPosted and an UpdatesComplained said, or why that cannot be
+    told; `proofs`: likewise, of a ChallengeAnswered, by transaction. `times`: timestamps in seconds, by the number of
+    each block that holds one of the events; `hashes`: of the blocks that seeds were drawn from.
     """
 
     chain_id: int
@@ -36,16 +50,24 @@ class History:
     terms: Terms
     state: Project
     circuit: Circuit | None  # None where none is registered under the terms' digest
-    trainers: tuple[Address, ...]  # by slot, at the block
-    aggregators: tuple[Address, ...]
+    trainers: tuple[Account, ...]  # by number, at the block
+    aggregators: tuple[Account, ...]
     events: tuple[Event, ...]
     reputation: tuple[Event, ...]
-    results: Mapping[tuple[bytes, int], RoundResult | str]
+    results: Mapping[Place, RoundResult | str]
+    complaints: Mapping[Place, Arrivals | str]
+    proofs: Mapping[bytes, ProofAnswer | str]
     times: Mapping[int, int]
+    hashes: Mapping[int, bytes]
 
     def of(self, kind: type[E]) -> list[E]:
         """The project's events of one type."""
         return [event for event in self.events if isinstance(event, kind)]
+
+
+def place_of(event: ResultPosted | UpdatesComplained) -> Place:
+    """Under which a result's or a complaint's calldata is kept."""
+    return event.transaction_hash, event.round, event.cohort
 
 
 def read_history(
@@ -53,13 +75,13 @@ def read_history(
     project: int,
     *,
     block: int | None = None,
-    from_block: int = 0,
+    from_block: int | None = None,
     on_progress: Progress | None = None,
 ) -> History:
     """Reads a project's history up to `block` (None: the newest).
 
-    No event of the market may be older than `from_block`. Raises NOT_FOUND for an unknown project,
-    CHAIN_UNREACHABLE, and INTEGRITY where the endpoint serves what cannot be read, or changes its mind about
+    No event of the market may be older than `from_block` (None: than the client's). Raises NOT_FOUND for an unknown
+    project, CHAIN_UNREACHABLE, and INTEGRITY where the endpoint serves what cannot be read, or changes its mind about
     the block.
     """
     pinned = client.latest_block() if block is None else client.block(block)
@@ -79,7 +101,7 @@ def read_history(
 
 
 def _read(
-    client: MarketClient, project: int, block: Block, from_block: int, on_progress: Progress
+    client: MarketClient, project: int, block: Block, from_block: int | None, on_progress: Progress
 ) -> History:
     at = block.number
     state, terms = client.project(project, block=at), client.terms(project, block=at)
@@ -87,6 +109,8 @@ def _read(
     market = events.fetch(client, PROJECT_EVENTS, project, from_block=from_block, to_block=at)
     reputation = events.fetch(client, events.REPUTATION_EVENTS, project, from_block=from_block, to_block=at)
     on_progress("reading transactions")
+    results, complaints, proofs = _calls(client, market)
+    drawn_from = {event.seed_block for event in market if isinstance(event, DrawScheduled)}
     return History(
         chain_id=client.chain_id,
         market=client.address,
@@ -95,16 +119,15 @@ def _read(
         terms=terms,
         state=state,
         circuit=_circuit(client, terms, at),
-        trainers=client.trainers(project, block=at),
+        trainers=client.trainer_accounts(project, block=at),
         aggregators=client.aggregators(project, block=at),
         events=tuple(market),
         reputation=tuple(reputation),
-        results={
-            (event.transaction_hash, event.round): _result(client, event)
-            for event in market
-            if isinstance(event, ResultPosted)
-        },
+        results=results,
+        complaints=complaints,
+        proofs=proofs,
         times={number: client.block(number).timestamp for number in {event.block_number for event in market}},
+        hashes={number: client.block(number).hash for number in drawn_from if number <= at},
     )
 
 
@@ -117,9 +140,30 @@ def _circuit(client: MarketClient, terms: Terms, block: int) -> Circuit | None:
         return None
 
 
-def _result(client: MarketClient, event: ResultPosted) -> RoundResult | str:
+def _calls(
+    client: MarketClient, market: list[Event]
+) -> tuple[dict[Place, RoundResult | str], dict[Place, Arrivals | str], dict[bytes, ProofAnswer | str]]:
+    results: dict[Place, RoundResult | str] = {}
+    complaints: dict[Place, Arrivals | str] = {}
+    proofs: dict[bytes, ProofAnswer | str] = {}
+    for event in market:
+        match event:
+            case ResultPosted():
+                results[place_of(event)] = _call(
+                    client, event, find_result, event.project, event.round, event.cohort
+                )
+            case UpdatesComplained():
+                complaints[place_of(event)] = _call(
+                    client, event, find_complaint, event.project, event.round, event.cohort
+                )
+            case ChallengeAnswered(kind=ChallengeKind.PROOF):
+                proofs[event.transaction_hash] = _call(client, event, find_proof, event.project)
+    return results, complaints, proofs
+
+
+def _call(client: MarketClient, event: Event, find: Callable[..., T], *about: int) -> T | str:
     try:
-        return find_result(client.transaction_input(event.transaction_hash), event.project, event.round)
+        return find(client.transaction_input(event.transaction_hash), *about)
     except FairshareError as error:
         if error.reason is Reason.CHAIN_UNREACHABLE:
             raise

@@ -1,4 +1,4 @@
-"""The whole market's money up to one block: credits and stakes are kept by account, over all projects."""
+"""The whole market's money up to one block: its coins are held together, and stakes by account, over all projects."""
 
 from __future__ import annotations
 
@@ -8,54 +8,32 @@ from dataclasses import dataclass
 from marketplace.audit.report import MALFORMED
 from marketplace.chain import events as e
 from marketplace.chain.client import MarketClient
-from marketplace.chain.types import Address
+from marketplace.chain.types import Address, Terms
 from marketplace.errors import FairshareError, Reason
-
-_MARKET_EVENTS = tuple(kind for kind in e.MARKET_EVENTS if kind not in (e.KeyResealed, e.UpdateSubmitted))
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Events of all projects that move money, and the vault's; `tokens` and `owners` by project."""
+    """Events of all projects that bring money in or out, and the vault's; `terms` by project."""
 
     events: tuple[e.Event, ...]
     vault: tuple[e.Event, ...]
-    tokens: dict[int, Address]
-    owners: dict[int, Address]
+    terms: dict[int, Terms]
 
-    def credits(self, token: Address) -> Counter[Address]:
-        """What each account was credited and has not claimed, in the token's unit."""
-        owed: Counter[Address] = Counter()
-        for event in self.events:
-            match event:
-                case e.Claimed():
-                    if event.token == token:
-                        owed[event.account] -= event.amount
-                case e.TrainerPaid() if self.tokens.get(event.project) == token:
-                    owed[event.trainer] += event.amount
-                case e.ResultPosted() if self.tokens.get(event.project) == token:
-                    owed[event.aggregator] += event.fee
-                case e.ProjectEnded() if self.tokens.get(event.project) == token:
-                    owed[self.owners[event.project]] += event.refund
-        return owed
-
-    def held(self, token: Address) -> int:
-        """What the projects of this token have not given out yet: escrows and pots together."""
+    def owed(self, token: Address) -> int:
+        """What came into the projects of this token and has not been paid out: all of it is owed to somebody."""
         total = 0
         for event in self.events:
-            if self.tokens.get(getattr(event, "project", 0)) != token:
+            terms = self.terms.get(getattr(event, "project", 0))
+            if terms is None or terms.token != token:
                 continue
             match event:
                 case e.ProjectCreated():
-                    total += event.reward
-                case e.TrainerStruck() | e.AggregatorTimedOut():
+                    total += event.reward + terms.reveal_bond
+                case e.TrainerStruck() | e.AggregatorTimedOut() | e.RoundUndone():
                     total += event.slashed
-                case e.TrainerPaid():
+                case e.Claimed():
                     total -= event.amount
-                case e.ResultPosted():
-                    total -= event.fee
-                case e.ProjectEnded():
-                    total -= event.refund
         return total
 
     def locked(self, token: Address) -> Counter[Address]:
@@ -67,6 +45,8 @@ class Ledger:
                     total[event.account] += event.amount
                 case e.Unlocked() | e.Slashed() if event.token == token:
                     total[event.account] -= event.amount
+                case e.Transferred() if event.token == token:
+                    total[event.from_] -= event.amount
         return total
 
     def free(self, token: Address) -> Counter[Address]:
@@ -78,6 +58,8 @@ class Ledger:
                     total[event.account] += event.amount
                 case e.Locked() | e.UnbondingStarted() if event.token == token:
                     total[event.account] -= event.amount
+                case e.Transferred() if event.token == token:
+                    total[event.to] += event.amount
         return total
 
     def projects_in(self, transaction_hash: bytes) -> set[int]:
@@ -89,10 +71,10 @@ class Ledger:
         }
 
 
-def read_ledger(client: MarketClient, *, block: int, from_block: int = 0) -> Ledger:
+def read_ledger(client: MarketClient, *, block: int, from_block: int | None = None) -> Ledger:
     """Reads the events of all projects up to `block`. Raises CHAIN_UNREACHABLE, INTEGRITY."""
     try:
-        market = e.fetch(client, _MARKET_EVENTS, from_block=from_block, to_block=block)
+        market = e.fetch(client, e.MARKET_EVENTS, from_block=from_block, to_block=block)
         vault = e.fetch(client, e.VAULT_EVENTS, from_block=from_block, to_block=block)
     except MALFORMED as error:
         raise FairshareError(
@@ -100,10 +82,9 @@ def read_ledger(client: MarketClient, *, block: int, from_block: int = 0) -> Led
             f"the endpoint served events that cannot be read: {type(error).__name__}: {error}"[:300],
             "use another endpoint",
         ) from error
-    created = [event for event in market if isinstance(event, e.ProjectCreated)]
+    created = [event.project for event in market if isinstance(event, e.ProjectCreated)]
     return Ledger(
         events=tuple(market),
         vault=tuple(vault),
-        tokens={event.project: event.token for event in created},
-        owners={event.project: event.owner for event in created},
+        terms={project: client.terms(project, block=block) for project in created},
     )

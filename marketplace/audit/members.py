@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from marketplace.chain.types import NATIVE_COIN, Address, Terms
+from marketplace.chain.types import NATIVE_COIN, Account, Address, Membership, Terms
 
 MAX_AGGREGATORS = 8  # TermsCheck.sol
 NOBODY = NATIVE_COIN  # the zero address
@@ -12,48 +12,71 @@ NOBODY = NATIVE_COIN  # the zero address
 
 @dataclass
 class Members:
-    """Slots, the aggregators' list, and what the vault holds locked for each account (token's unit)."""
+    """Trainers by number, the aggregators' list, and what is locked for each account (token's unit).
+
+    `numbers` keeps those who left while the project was active: their number and earnings stay theirs.
+    """
 
     terms: Terms
-    trainers: dict[int, Address] = field(default_factory=dict)
+    holders: list[Address] = field(default_factory=list)
+    earned: list[int] = field(default_factory=list)
     aggregators: list[Address] = field(default_factory=list)
+    fees: list[int] = field(default_factory=list)
+    numbers: dict[Address, int] = field(default_factory=dict)
+    left: set[Address] = field(default_factory=set)
     locked: dict[Address, int] = field(default_factory=dict)
+    claimed: dict[Address, int] = field(default_factory=dict)
 
     @property
-    def occupied(self) -> int:
-        """Bit mask of the slots taken."""
-        return sum(1 << slot for slot in self.trainers)
+    def trainer_count(self) -> int:
+        """Those who have not left."""
+        return len(self.holders) - len(self.left)
 
-    def by_slot(self) -> tuple[Address, ...]:
-        """K addresses; the zero address where a slot is empty."""
-        return tuple(self.trainers.get(slot, NOBODY) for slot in range(self.terms.slots))
+    def holder(self, number: int | None) -> Address | None:
+        """The trainer with a number; None where there is none any more."""
+        if number is None or not 0 <= number < len(self.holders) or self.holders[number] == NOBODY:
+            return None
+        return self.holders[number]
 
     def is_member(self, account: Address) -> bool:
-        """Whether the account holds a slot or a place in the list."""
-        return account in self.aggregators or account in self.trainers.values()
+        """Whether the account has, or had while active, a part in the project."""
+        return account in self.aggregators or account in self.numbers
 
-    def stakes(self) -> dict[int, int]:
-        """What is left of each trainer's stake, by slot."""
-        return {slot: self.locked.get(trainer, 0) for slot, trainer in self.trainers.items()}
-
-    def join(self, slot: int, trainer: Address) -> str:
-        """Takes a slot; returns what is wrong with that, empty where nothing is."""
-        lowest = next((free for free in range(self.terms.slots) if free not in self.trainers), None)
+    def join(self, number: int, trainer: Address) -> str:
+        """Takes the next place; returns what is wrong with that, empty where nothing is."""
         wrong = ""
-        if slot != lowest:
-            wrong = f"took slot {slot}, but the lowest free slot is {'none' if lowest is None else lowest}"
+        if number != len(self.holders) or number >= self.terms.trainers:
+            wrong = (
+                f"took number {number}, but {len(self.holders)} of {self.terms.trainers} places were taken"
+            )
         elif self.is_member(trainer):
             wrong = "had a part in the project already"
-        if slot < self.terms.slots:
-            self.trainers[slot] = trainer
+        self.numbers[trainer] = len(self.holders)
+        self.holders.append(trainer)
+        self.earned.append(0)
         self.locked[trainer] = self.terms.trainer_stake
         return wrong
 
-    def leave(self, slot: int, trainer: Address) -> tuple[int, str]:
-        """Gives a slot back; returns the stake that became free, and what is wrong."""
-        wrong = "" if self.trainers.get(slot) == trainer else f"left slot {slot} that it did not hold"
-        self.trainers.pop(slot, None)
-        return self.locked.pop(trainer, 0), wrong
+    def leave(self, number: int, trainer: Address, *, active: bool) -> tuple[int, str]:
+        """Leaves; returns the stake that became free, and what is wrong.
+
+        Before the start the last trainer moves into the hole; afterwards the place stays empty.
+        """
+        freed = self.locked.pop(trainer, 0)
+        if trainer in self.left or self.numbers.get(trainer) != number or self.holder(number) != trainer:
+            return freed, f"left with number {number} that it did not have"
+        if active:
+            self.holders[number] = NOBODY
+            self.left.add(trainer)
+            self.locked[trainer] = 0
+            return freed, ""
+        last = self.holders.pop()
+        self.earned.pop()
+        del self.numbers[trainer]
+        if last != trainer:
+            self.holders[number] = last
+            self.numbers[last] = number
+        return freed, ""
 
     def join_aggregator(self, index: int, aggregator: Address) -> str:
         """Appends to the list; returns what is wrong."""
@@ -63,16 +86,43 @@ class Members:
         elif self.is_member(aggregator):
             wrong = "had a part in the project already"
         self.aggregators.append(aggregator)
+        self.fees.append(0)
         self.locked[aggregator] = self.terms.aggregator_bond
         return wrong
 
     def leave_aggregator(self, index: int, aggregator: Address) -> tuple[int, str]:
         """Leaves the list; returns the bond that became free, and what is wrong."""
+        freed = self.locked.pop(aggregator, 0)
         if index >= len(self.aggregators) or self.aggregators[index] != aggregator:
-            return self.locked.pop(aggregator, 0), f"left place {index} of the list that it did not hold"
-        del self.aggregators[index]
-        return self.locked.pop(aggregator, 0), ""
+            return freed, f"left place {index} of the list that it did not hold"
+        del self.aggregators[index], self.fees[index]
+        return freed, ""
 
     def take(self, account: Address, amount: int) -> None:
         """Takes from what is locked for an account; never below zero."""
         self.locked[account] = max(0, self.locked.get(account, 0) - amount)
+
+    def earnings(self, account: Address) -> int:
+        """What an account earned as trainer or aggregator."""
+        if account in self.numbers:
+            return self.earned[self.numbers[account]]
+        return self.fees[self.aggregators.index(account)] if account in self.aggregators else 0
+
+    def trainer_accounts(self) -> tuple[Account, ...]:
+        """As the contract holds them, by number."""
+        return tuple(Account(*pair) for pair in zip(self.holders, self.earned, strict=True))
+
+    def aggregator_accounts(self) -> tuple[Account, ...]:
+        """As the contract holds them, in the order of turns."""
+        return tuple(Account(*pair) for pair in zip(self.aggregators, self.fees, strict=True))
+
+    def membership(self, account: Address) -> Membership:
+        """An address's part as the contract holds it."""
+        index = self.aggregators.index(account) + 1 if account in self.aggregators else 0
+        return Membership(
+            number=self.numbers[account] + 1 if account in self.numbers else 0,
+            index=index,
+            left=account in self.left,
+            locked=self.locked.get(account, 0),
+            claimed=self.claimed.get(account, 0),
+        )

@@ -1,4 +1,4 @@
-"""Conservation, credits, stakes and reputation: what events amount to, against what the contracts hold."""
+"""Conservation, claims, stakes and reputation: what events amount to, against what the contracts hold."""
 
 from __future__ import annotations
 
@@ -9,48 +9,49 @@ from marketplace.audit.ledger import Ledger
 from marketplace.audit.replay import Replay
 from marketplace.audit.report import failed
 from marketplace.audit.rounds import Theme
+from marketplace.audit.rules_members import ENDED
 from marketplace.chain import events as e
 from marketplace.chain import token as tokens
 from marketplace.chain.client import MarketClient
 from marketplace.chain.types import NATIVE_COIN, Address
 
-_MOVES = (e.Locked, e.Unlocked, e.Slashed)
+_MOVES = (e.Locked, e.Unlocked, e.Slashed, e.Transferred)
+_Move = tuple[str, Address, Address, Address | None, int]
 
 
 def check_conservation(history: History, replayed: Replay) -> str:
-    """reward + slashed = paid + fees + refund + escrow and pot still held."""
+    """reward + reveal bond + slashed = paid out + still to be claimed + held, and so after every single event."""
     wrong = replayed.about(Theme.MONEY)
     if wrong:
         raise failed(str(wrong[0]))
-    came = history.terms.reward + replayed.slashed
-    held = history.state.escrow + history.state.pot
-    went = replayed.paid + replayed.fees + replayed.refund
-    if came != went + held:
-        raise failed(f"{came} came in, but {went} was given out and {held} is held")
+    terms, state = history.terms, history.state
+    came = terms.reward + terms.reveal_bond + replayed.slashed
+    held = state.escrow + state.pot
+    owed = sum(replayed.claimable.values())
+    bond = came - replayed.claimed - owed - held  # a reveal bond that is nobody's yet
+    if bond != (0 if state.revealed or state.status in ENDED else terms.reveal_bond):
+        raise failed(f"{came} came in, but {replayed.claimed} was paid, {owed} is owed and {held} is held")
     return (
-        f"reward {history.terms.reward} + slashed {replayed.slashed} = paid {replayed.paid} "
-        f"+ fees {replayed.fees} + refund {replayed.refund} + held {held}"
+        f"reward {terms.reward} + reveal bond {terms.reveal_bond} + slashed {replayed.slashed} = paid out "
+        f"{replayed.claimed} + owed {owed} + held {held + bond}"
     )
 
 
-def check_credits(client: MarketClient, history: History, ledger: Ledger) -> str:
-    """What each account of the project may claim is what all projects credited to it, less what it claimed."""
-    token, at = history.terms.token, history.block.number
-    derived = ledger.credits(token)
-    accounts = _accounts(history)
-    for account in accounts:
-        held = client.credit_of(token, account, block=at)
-        if held != derived[account]:
-            raise failed(
-                f"{account} may claim {held}, but its credits less its claims are {derived[account]}"
-            )
-    return f"the credits of {len(accounts)} accounts are what the events of all projects give"
+def check_claims(client: MarketClient, history: History, replayed: Replay) -> str:
+    """What each account of the project may claim is what it earned, less what it claimed."""
+    accounts = list(replayed.claimable)
+    views = [client.market.functions.claimable(history.project, account) for account in accounts]
+    found = client.call_many("read what may be claimed", views, block=history.block.number)
+    for account, held in zip(accounts, found, strict=True):
+        if held != replayed.claimable[account]:
+            raise failed(f"{account} may claim {held}, but the events give {replayed.claimable[account]}")
+    return f"what {len(accounts)} accounts may claim is what they earned, less what they claimed"
 
 
 def check_solvency(client: MarketClient, history: History, ledger: Ledger) -> str:
-    """The market holds at least what it owes in this token: credits, escrows and pots of all projects."""
+    """The market holds at least what it owes in this token, over all projects."""
     token, at = history.terms.token, history.block.number
-    owed = sum(ledger.credits(token).values()) + ledger.held(token)
+    owed = ledger.owed(token)
     holds = tokens.balance(client.web3, token, client.address, block=at)
     if holds < owed:
         raise failed(f"the market holds {holds}, but owes {owed}")
@@ -58,27 +59,26 @@ def check_solvency(client: MarketClient, history: History, ledger: Ledger) -> st
 
 
 def check_stakes(client: MarketClient, history: History, replayed: Replay, ledger: Ledger) -> str:
-    """Each join, leave, strike, time-out and release moved exactly its stake in the vault, and nothing else did."""
+    """Each event that moves stake or a deposit moved exactly that in the vault, and nothing else did."""
     token, at = history.terms.token, history.block.number
-    due: dict[bytes, Counter[tuple[str, Address, Address, int]]] = {}
+    due: dict[bytes, Counter[_Move]] = {}
     for movement in replayed.movements:
         moves = due.setdefault(movement.transaction_hash, Counter())
-        moves[(movement.kind.__name__, token, movement.account, movement.amount)] += 1
-    for transaction_hash, expected in due.items():
-        found = Counter(
-            (type(event).__name__, event.token, event.account, event.amount)
-            for event in ledger.vault
-            if isinstance(event, _MOVES) and event.transaction_hash == transaction_hash
-        )
-        missing = expected - found
-        surplus = found - expected if ledger.projects_in(transaction_hash) == {history.project} else None
-        for what, moves_ in (("not", missing), ("besides", surplus)):
+        moves[(movement.kind.__name__, token, movement.account, movement.to, movement.amount)] += 1
+    moved: dict[bytes, Counter[_Move]] = {}
+    for event in ledger.vault:
+        if isinstance(event, _MOVES):
+            moved.setdefault(event.transaction_hash, Counter())[_move(event)] += 1
+    for transaction_hash in dict.fromkeys((*due, *(event.transaction_hash for event in history.events))):
+        found, expected = moved.get(transaction_hash, Counter()), due.get(transaction_hash, Counter())
+        alone = ledger.projects_in(transaction_hash) == {history.project}
+        for what, moves_ in (("not", expected - found), ("besides", found - expected if alone else None)):
             if moves_:
-                kind, _, account, amount = next(iter(moves_))
+                kind, _, account, _, amount = next(iter(moves_))
                 raise failed(
                     f"the vault has {what} {kind} {amount} of {account} in 0x{transaction_hash.hex()}"
                 )
-    accounts, all_locked, all_free = _accounts(history), ledger.locked(token), ledger.free(token)
+    accounts, all_locked, all_free = _accounts(history, replayed), ledger.locked(token), ledger.free(token)
     for account in accounts:
         for name, held, derived in (
             ("locked", client.vault.locked(token, account, block=at), all_locked[account]),
@@ -86,44 +86,52 @@ def check_stakes(client: MarketClient, history: History, replayed: Replay, ledge
         ):
             if held != derived:
                 raise failed(f"the vault holds {held} {name} of {account}, but its events give {derived}")
-        locked = client.locked_of(history.project, account, block=at)
-        if locked != replayed.members.locked.get(account, 0):
-            raise failed(
-                f"the project holds {locked} locked of {account}, not {replayed.members.locked.get(account, 0)}"
-            )
     return f"{len(replayed.movements)} movements of {len(accounts)} accounts are the vault's own"
 
 
 def check_reputation(history: History, replayed: Replay) -> str:
-    """The registry recorded each result, omission and time-out once, and nothing else for this project."""
-    found = [
-        (
-            event.transaction_hash,
-            event.round,
-            event.aggregator if isinstance(event, e.AggregatorRecorded) else None,
-            isinstance(event, e.AggregatorRecorded) and event.fault,
-        )
-        for event in history.reputation
-        if isinstance(event, e.AggregatorRecorded | e.TrainersRecorded)
-    ]
+    """The registry recorded each fault, and what each released account did, once, and nothing else here."""
+    found = [(event.transaction_hash, *_record(event)) for event in history.reputation]
     due = [
-        (record.transaction_hash, record.round, record.aggregator, record.fault)
+        (record.transaction_hash, record.kind.__name__, record.account, record.value)
         for record in replayed.records
     ]
     if found != due:
         place = next(i for i in range(max(len(found), len(due))) if found[i : i + 1] != due[i : i + 1])
-        round_ = (found[place] if place < len(found) else due[place])[1]
-        raise failed(f"the registry's records of round {round_} are not those that the round gives")
-    return f"{len(found)} records in the registry are those of the results, omissions and time-outs"
+        _, kind, account, value = found[place] if place < len(found) else due[place]
+        raise failed(f"the registry's {kind} of {account} ({value}) is not what the project's events give")
+    return f"{len(found)} records in the registry are those of faults and of released stakes"
 
 
-def _accounts(history: History) -> list[Address]:
-    """Owner, trainers and aggregators, those that left included."""
-    found = [history.state.owner]
+def _move(event: e.Event) -> _Move:
+    match event:
+        case e.Transferred():
+            return "Transferred", event.token, event.from_, event.to, event.amount
+        case e.Locked() | e.Unlocked() | e.Slashed():
+            return type(event).__name__, event.token, event.account, None, event.amount
+    raise ValueError(type(event).__name__)
+
+
+def _record(event: e.Event) -> tuple[str, Address, int]:
+    match event:
+        case e.TrainerRecorded():
+            return type(event).__name__, event.trainer, event.contribution
+        case e.AggregatorRecorded():
+            return type(event).__name__, event.aggregator, event.rounds
+        case e.FaultRecorded():
+            return type(event).__name__, event.account, int(event.as_aggregator)
+    raise ValueError(type(event).__name__)
+
+
+def _accounts(history: History, replayed: Replay) -> list[Address]:
+    """Owner, members, challengers, those that left included."""
+    found = list(replayed.claimable)
     for event in history.events:
         match event:
             case e.TrainerJoined():
                 found.append(event.trainer)
             case e.AggregatorJoined():
                 found.append(event.aggregator)
+            case e.Challenged():
+                found.append(event.challenger)
     return [account for account in dict.fromkeys(found) if account != NATIVE_COIN]

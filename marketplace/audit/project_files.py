@@ -8,6 +8,7 @@ from marketplace.audit.history import History
 from marketplace.audit.models import check_model
 from marketplace.audit.report import failed
 from marketplace.chain.client import MarketClient
+from marketplace.chain.events import AggregatorJoined
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.project import check_spec, fetch_circuit, fetch_spec
 from marketplace.spec.posted import ProjectSpec
@@ -53,3 +54,13 @@ def check_initial_model(
 ) -> str:
     """The initial model of the spec is the one behind M_0."""
     return check_model(store, digest_of(spec.initial_model), history.terms.initial_model, files, timeout_s)
+
+
+def check_aggregators(history: History, spec: ProjectSpec) -> str:
+    """Everybody that aggregates is on the spec's list, whose Merkle root the terms hold."""
+    allowed = {account.lower() for account in spec.aggregators.allowed}
+    joined = history.of(AggregatorJoined)
+    for event in joined:
+        if event.aggregator.lower() not in allowed:
+            raise failed(f"{event.aggregator} joined as an aggregator, but is not on the project's list")
+    return f"{len(joined)} aggregators are on the project's list of {len(allowed)}"

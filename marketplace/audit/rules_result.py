@@ -1,143 +1,215 @@
-"""How a round's result must be: what G gives, against what its transaction claimed, credited and took."""
+"""How a cohort's result must be: what G gives, against what its transaction claimed, gave and took."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from eth_abi.exceptions import EncodingError
+
 from marketplace.audit.book import Book, Recorded, name_of
 from marketplace.audit.claims import wrong_claim
-from marketplace.audit.rounds import Outcome, RoundReplay, Theme
-from marketplace.audit.settlement import settle
+from marketplace.audit.received import read_arrivals
+from marketplace.audit.rounds import CohortReplay, Theme
+from marketplace.audit.rules_complaint import settle_silence
+from marketplace.audit.rules_round import conclude
+from marketplace.audit.settlement import commitments_in, settle
 from marketplace.chain import events as e
-from marketplace.chain.types import RoundResult
+from marketplace.chain.types import RoundResult, Settlement
 from marketplace.errors import FairshareError
+from marketplace.node.outcomes import outcome_of, statement
 from marketplace.node.project import rules_of
-from zk.curve import Point
+from marketplace.protocol.digests import update_digest
+from marketplace.protocol.krum import mask
+from zk.curve import SIZE, Point
 
 
 def struck(book: Book, event: e.TrainerStruck, time: int) -> None:
-    current = book.in_round(event, event.round)
-    if current is not None:
-        current.strikes.append(event)
-
-
-def trainer_paid(book: Book, event: e.TrainerPaid, time: int) -> None:
-    current = book.in_round(event, event.round)
-    if current is not None:
-        current.payments.append(event)
+    """Settled with the result that follows in the same transaction."""
+    book.pending.append(event)
 
 
 def posted(book: Book, event: e.ResultPosted, time: int) -> None:
-    current = book.in_round(event, event.round)
-    if current is None:
+    cohort = book.in_cohort(event, event.round, event.cohort)
+    if cohort is None:
         return
-    in_time = current.submit_deadline <= time < current.result_deadline
-    book.require(in_time, Theme.TIMELINE, event, "it came outside its window")
-    book.require_turn(event, event.aggregator)
-    updates = book.count_without(event, current, event.omitted)
-    book.require(updates >= book.quorum, Theme.TIMELINE, event, f"{updates} updates are no quorum")
-    current.posted, current.outcome = event, Outcome.PROVED
-    current.trainers = book.members.by_slot()
-    fee = book.terms.aggregator_fee
-    book.require(event.fee == fee, Theme.PAYMENTS, event, f"the fee is {event.fee}, not {fee}")
-    _settle(book, current, event)
-    slashed = sum(strike.slashed for strike in current.strikes)
-    given = sum(payment.amount for payment in current.payments)
-    for strike in current.strikes:
-        book.members.take(strike.trainer, strike.slashed)
-        book.moves(e.Slashed, strike.trainer, strike.slashed, strike)
-    book.slashed += slashed
-    book.paid += given
-    book.fees += event.fee
-    book.escrow += current.carried + slashed - given - event.fee
-    book.model = current.model = Point(event.x, event.y)
-    book.records.append(Recorded(event.transaction_hash, event.round, None, False))
-    book.records.append(Recorded(event.transaction_hash, event.round, event.aggregator, False))
-    book.advance(event, current)
+    p, terms = book.standing, book.terms
+    book.require_unchallenged(event)
+    closed = time >= p.submit_deadline
+    book.require(closed, Theme.TIMELINE, event, "the window was still open")
+    book.require_turn(event, time, event.aggregator)
+    book.require_answered(event, time, cohort)
+    count = event.present.bit_count()
+    book.require(count >= book.quorum, Theme.TIMELINE, event, f"{count} updates are no quorum")
+    cohort.posted, cohort.before = event, p.model
+    cohort.trainers = book.seat(cohort)
+    settle_silence(book, event, cohort)
+    cohort.strikes = [other for other in book.pending if isinstance(other, e.TrainerStruck)]
+    book.pending = []
+    before = (p.escrow, p.pot)
+    book.require(
+        (event.escrow, event.pot) == before,
+        Theme.MONEY,
+        event,
+        f"escrow and pot before it are {event.escrow} and {event.pot}, not {before[0]} and {before[1]}",
+        cohort.index,
+    )
+    fee = terms.aggregator_fee if event.merged else 0
+    book.require(event.fee == fee, Theme.PAYMENTS, event, f"the fee is {event.fee}, not {fee}", cohort.index)
+    due = _settle(book, cohort, event)
+    _take(book, cohort, due)
+    _give(book, cohort, event)
+    _link(book, cohort, event)
+    book.move_model(event)
+    cohort.model = p.model
+    conclude(book, event, cohort)
 
 
-def _settle(book: Book, current: RoundReplay, event: e.ResultPosted) -> None:
-    """Derives what the result had to bring about, and holds its events against that."""
-    read = book.history.results.get((event.transaction_hash, event.round), "its transaction was not read")
+def _settle(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> dict[str, int] | None:
+    """Derives what the result had to bring about, and holds its events against that; the losses by trainer."""
+    read = book.history.results.get(
+        (event.transaction_hash, event.round, event.cohort), "its transaction was not read"
+    )
     if isinstance(read, str):
-        current.unread = read
-        return
-    current.result = read
-    _hold_claims(book, event, read)
+        cohort.unread = read
+        return None
+    cohort.result = read
+    for name, said, found in (("merged", read.merged, event.merged), ("model", read.model, event.model)):
+        message = f"{name} is not what its transaction said"
+        book.require(said == found, Theme.JUDGEMENT, event, message, cohort.index)
+    known, wrong = read_arrivals(book, cohort, read.arrivals)
+    book.require(not wrong, Theme.ARRIVALS, event, wrong, cohort.index)
+    cohort.received = known
+    present = [slot for slot in known.slots if not cohort.complained >> slot & 1]
+    book.require(
+        event.present == mask(present),
+        Theme.ARRIVALS,
+        event,
+        f"present is {event.present:#x}, but {mask(present):#x} arrived and was not withheld",
+        cohort.index,
+    )
+    current, slots = book.current, book.terms.slots
+    reference = current.reference if current is not None else None
+    counts = reference is not None and not cohort.complained >> slots & 1
+    digests = {slot: known.digests[slot] or b"" for slot in present}
+    if reference is not None and counts:
+        digests[slots] = reference.digest
     try:
-        settled = settle(
+        _hold_commitments(book, cohort, event, read, digests)
+        cohort.settlement = settled = settle(
             book.terms,
             read,
-            current.submissions,
-            book.members.stakes(),
-            current.carried,
-            book.model,
-            book.zero,
+            cohorts=book.standing.cohorts,
+            present=present,
+            positions=known.positions,
+            reference=counts,
+            stakes=_stakes(book, cohort),
+            carried=book.standing.pot,
+            arrived=sum(strike.slashed for strike in cohort.strikes),
+            model=book.standing.model,
+            zero=book.zero,
         )
     except (FairshareError, ValueError) as error:
-        book.wrong(Theme.JUDGEMENT, f"{name_of(event)}: its numbers cannot be judged: {error}")
-        return
-    current.settlement = settled
+        book.wrong(Theme.JUDGEMENT, f"{name_of(event)}: its numbers cannot be judged: {error}", cohort.index)
+        return None
     judged = settled.judgement
     wrong = wrong_claim(rules_of(book.terms), settled.gram, judged, read)
-    book.require(not wrong, Theme.JUDGEMENT, event, wrong)
-    for name, mask, slots in (
+    book.require(not wrong, Theme.JUDGEMENT, event, wrong, cohort.index)
+    for name, bits, chosen in (
         ("merged", event.merged, judged.merged),
         ("struck", event.struck, judged.struck),
     ):
-        expected = sum(1 << slot for slot in slots)
-        book.require(
-            mask == expected, Theme.JUDGEMENT, event, f"{name} is {mask:#x}, but G gives {expected:#x}"
-        )
-    holder = current.trainers
-    _same(
-        book,
-        event,
-        "a strike",
-        [(strike.transaction_hash, strike.trainer, strike.slashed) for strike in current.strikes],
-        [(event.transaction_hash, holder[slot], settled.losses[slot]) for slot in sorted(settled.losses)],
-    )
-    _same(
-        book,
-        event,
-        "a payment",
-        [(p.transaction_hash, p.trainer, p.contribution, p.amount) for p in current.payments],
-        [
-            (event.transaction_hash, holder[slot], contribution, settled.amounts[slot])
-            for slot, contribution in enumerate(judged.contributions)
-            if contribution
-        ],
-    )
-    book.require(
-        Point(event.x, event.y) == settled.model,
-        Theme.COMMITMENT,
-        event,
-        "the model's commitment is not the old one moved by the merged updates",
-    )
+        message = f"{name} is {bits:#x}, but G gives {mask(chosen):#x}"
+        book.require(bits == mask(chosen), Theme.JUDGEMENT, event, message, cohort.index)
+    _hold_amounts(book, cohort, event)
+    moved = Point(event.x, event.y) == settled.model
+    message = "the model's commitment is not the old one moved by the merged updates"
+    book.require(moved, Theme.MODEL, event, message, cohort.index)
+    return {cohort.trainers[slot] or "": loss for slot, loss in settled.losses.items()}
 
 
-def _hold_claims(book: Book, event: e.ResultPosted, result: RoundResult) -> None:
-    for name, said, found in (
-        ("omitted", result.omitted, event.omitted),
-        ("merged", result.merged, event.merged),
-        ("model", result.model, event.model),
-    ):
-        book.require(said == found, Theme.JUDGEMENT, event, f"{name} is not what its transaction said")
-
-
-def _same(
-    book: Book, event: e.Event, what: str, found: list[tuple[Any, ...]], due: list[tuple[Any, ...]]
+def _hold_commitments(
+    book: Book, cohort: CohortReplay, event: e.ResultPosted, result: RoundResult, digests: dict[int, bytes]
 ) -> None:
-    for place in range(max(len(found), len(due))):
-        actual = found[place] if place < len(found) else None
-        expected = due[place] if place < len(due) else None
-        if actual != expected:
-            book.wrong(
-                Theme.PAYMENTS,
-                f"{name_of(event)}: {what} is {_words(actual)}, but G gives {_words(expected)}",
-            )
+    """Every update that counts opens what was submitted; the others hold C_0."""
+    holders = (*cohort.trainers, book.standing.owner)
+    cohort.commitments = commitments_in(book.terms, result)
+    for slot, point in enumerate(cohort.commitments):
+        holder = holders[slot]
+        if slot in digests:
+            opens = holder is not None and update_digest(point.x, point.y, holder) == digests[slot]
+            message = f"slot {slot} is opened to another commitment than the one submitted"
+        else:
+            opens, message = point == book.zero, f"slot {slot} is absent, but does not hold C_0"
+        book.require(opens, Theme.COMMITMENTS, event, message, cohort.index)
+
+
+def _stakes(book: Book, cohort: CohortReplay) -> dict[int, int]:
+    """What is left of each trainer's stake, by slot."""
+    locked = book.members.locked
+    return {slot: locked.get(trainer, 0) for slot, trainer in enumerate(cohort.trainers) if trainer}
+
+
+def _hold_amounts(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> None:
+    settled = cohort.settlement
+    if settled is None:
+        return
+    found: list[tuple[Any, ...]] = [
+        (strike.transaction_hash, strike.trainer, strike.round) for strike in cohort.strikes
+    ]
+    due = [(event.transaction_hash, cohort.trainers[slot], event.round) for slot in sorted(settled.losses)]
+    message = f"{len(found)} strikes are not just the {len(due)} that G gives"
+    book.require(found == due, Theme.PAYMENTS, event, message, cohort.index)
+    for slot in range(max(len(event.amounts), len(settled.amounts))):
+        paid = event.amounts[slot] if slot < len(event.amounts) else None
+        amount = settled.amounts[slot] if slot < len(settled.amounts) else None
+        if paid != amount:
+            trainer = cohort.trainers[slot] if slot < len(cohort.trainers) else None
+            message = f"slot {slot} ({trainer}) is paid {paid}, but G gives {amount}"
+            book.require(False, Theme.PAYMENTS, event, message, cohort.index)
             return
 
 
-def _words(values: tuple[Any, ...] | None) -> str:
-    return "missing" if values is None else ", ".join(str(value) for value in values[1:])
+def _take(book: Book, cohort: CohortReplay, due: dict[str, int] | None) -> None:
+    for strike in cohort.strikes:
+        loss = strike.slashed if due is None else due.get(strike.trainer, strike.slashed)
+        book.slash(strike, strike.trainer, strike.slashed, loss)
+        book.records.append(Recorded(strike.transaction_hash, e.FaultRecorded, strike.trainer, 0))
+
+
+def _give(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> None:
+    """Credits what the event says, to whom it says."""
+    p, members = book.standing, book.members
+    for number, amount in zip(cohort.numbers, event.amounts, strict=False):
+        if amount and number is not None and number < len(members.earned):
+            members.earned[number] += amount
+        elif amount:
+            book.require(False, Theme.PAYMENTS, event, "it pays an empty seat", cohort.index)
+    if 0 <= p.aggregator_index < len(members.fees):
+        members.fees[p.aggregator_index] += event.fee
+    slashed = sum(strike.slashed for strike in cohort.strikes)
+    p.escrow += p.pot + slashed - sum(event.amounts) - event.fee
+    p.pot = 0
+
+
+def _link(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> None:
+    """What the contract keeps of the result, so that it can be undone."""
+    p, result = book.standing, cohort.result
+    if p.outcome_round != p.round:
+        book.links = []
+    p.outcome_round, p.outcome_index = p.round, p.aggregator_index
+    said = bytes(32)
+    if book.terms.settlement is Settlement.ON_DEMAND and result is not None:
+        proof = result.proof
+        said = statement(proof[: len(proof) - len(proof) % SIZE], result.gram)
+    elif book.terms.settlement is Settlement.ON_DEMAND:
+        book.links = None
+    if book.links is None:
+        return
+    slashed = sum(strike.slashed for strike in cohort.strikes)
+    try:
+        link = outcome_of(event, p.aggregator_index, slashed, cohort.before, said, cohort.numbers)
+        book.links.append(link)
+        book.outcome_chain()
+    except (FairshareError, EncodingError, ValueError, IndexError):
+        book.links = None
+        book.wrong(Theme.PAYMENTS, f"{name_of(event)}: what it gives cannot be undone", cohort.index)

@@ -1,71 +1,88 @@
-"""What a round's result had to bring about: judgement, strikes, amounts, the model's commitment."""
+"""What a cohort's result had to bring about: judgement, strikes, amounts, the model's commitment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from marketplace.chain.events import UpdateSubmitted
-from marketplace.chain.types import RoundResult, Terms
+from marketplace.chain.types import RoundResult, ScoreRule, Terms
+from marketplace.chain.types import Settlement as Mode
 from marketplace.node.project import rules_of
 from marketplace.protocol.field import from_felt
 from marketplace.protocol.gram import Gram
-from marketplace.protocol.krum import Judgement, judge, members
-from marketplace.protocol.shares import amounts, round_budget, shares, strike_loss
-from zk.curve import Point, moved
+from marketplace.protocol.krum import Judgement, judge
+from marketplace.protocol.shares import BASIS_POINTS, amounts, round_budget, strike_loss
+from zk.curve import SIZE, Point, from_bytes, moved
 
 
 @dataclass(frozen=True)
 class Settlement:
-    """The outcome of a round by the rules of docs/protocol.md. Sequences are by slot, amounts in the token's unit.
+    """The outcome of a cohort's round by docs/protocol.md. Sequences are by slot, amounts in the token's unit.
 
-    `pot` = `budget` + what time-outs of the round brought + what its strikes brought. `shares`: millionths.
+    `pot` = `budget` + `carried` + what strikes brought; `along`: the part of it that goes by the reference.
     """
 
-    gram: Gram
+    gram: Gram  # with a reference, its last row is the owner's
     judgement: Judgement
+    positions: tuple[int, ...]
     budget: int
-    losses: Mapping[int, int]  # of the struck
+    carried: int  # the pot before the result
+    losses: Mapping[int, int]  # what the struck lose of their stakes
     pot: int
+    along: int
     amounts: tuple[int, ...]
-    shares: tuple[int, ...]
     model: Point
+
+
+def inputs(terms: Terms) -> int:
+    """Inputs of the circuit: K, and one for the owner's reference."""
+    return terms.slots + (terms.score_rule is ScoreRule.REFERENCE)
+
+
+def commitments_in(terms: Terms, result: RoundResult) -> tuple[Point, ...]:
+    """The commitments at the beginning of a result's proof; INTEGRITY where they are no points."""
+    return tuple(from_bytes(result.proof[SIZE * i : SIZE * (i + 1)]) for i in range(inputs(terms)))
 
 
 def settle(
     terms: Terms,
     result: RoundResult,
-    submissions: Sequence[UpdateSubmitted],
+    *,
+    cohorts: int,
+    present: Collection[int],
+    positions: Sequence[int],
+    reference: bool,
     stakes: Mapping[int, int],
     carried: int,
+    arrived: int | None,
     model: Point,
     zero: Point,
 ) -> Settlement:
-    """Settles a round from its posted Gram matrix and its submissions.
+    """Settles a cohort's round from its posted Gram matrix and commitments.
 
-    `stakes`: what is left of each trainer's stake, by slot; `carried`: bonds that time-outs of the round
-    brought; `model`: its commitment before the round. Raises ValueError where the numbers are no Gram matrix.
+    `present`: slots with an update; `reference`: whether the owner's is there; `stakes`: what is left of each
+    trainer's stake, by slot; `carried`: the pot before; `arrived`: what came in of the strikes, None: all of it;
+    `model`: its commitment before. Raises ValueError, INTEGRITY where the numbers are no Gram matrix or no points.
     """
-    gram = Gram(terms.slots, tuple(from_felt(felt) for felt in result.gram))
-    positions = [0] * terms.slots
-    points = {}
-    for submission in submissions:
-        positions[submission.slot] = submission.position
-        points[submission.slot] = Point(submission.x, submission.y)
-    judgement = judge(rules_of(terms), gram, points, members(result.omitted), positions)
+    gram = Gram(inputs(terms), tuple(from_felt(felt) for felt in result.gram))
+    points = commitments_in(terms, result)
+    judgement = judge(rules_of(terms), gram, present, positions, reference_present=reference)
+    proved = terms.settlement is Mode.PROVED  # what is not proved takes nobody's stake
     losses = {
         slot: strike_loss(stakes.get(slot, 0), terms.trainer_stake, terms.strike_slash)
-        for slot in judgement.struck
+        for slot in (judgement.struck if proved else ())
     }
-    budget = round_budget(terms.reward, terms.rounds, terms.aggregator_fee)
-    pot = budget + carried + sum(losses.values())
+    budget = round_budget(terms.reward, terms.rounds, cohorts, terms.aggregator_fee)
+    pot = budget + carried + (sum(losses.values()) if arrived is None else arrived)
     return Settlement(
         gram=gram,
         judgement=judgement,
+        positions=tuple(positions),
         budget=budget,
+        carried=carried,
         losses=losses,
         pot=pot,
-        amounts=amounts(judgement.contributions, pot),
-        shares=shares(judgement.contributions),
+        along=pot * terms.reference_share // BASIS_POINTS if judgement.by_reference else 0,
+        amounts=amounts(judgement, pot, terms.reference_share),
         model=moved(model, [points[slot] for slot in judgement.merged], zero),
     )

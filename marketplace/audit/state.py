@@ -4,44 +4,60 @@ from __future__ import annotations
 
 import dataclasses
 
-from eth_utils.crypto import keccak
-
 from marketplace.audit.history import History
 from marketplace.audit.replay import Replay
 from marketplace.audit.report import failed
+from marketplace.audit.rounds import CohortReplay
 from marketplace.chain.client import MarketClient
-from marketplace.chain.types import Submission
-from zk.curve import Point, to_bytes
+from marketplace.chain.types import AbiStruct, Cohort, Membership
+from marketplace.node.arrivals import rebuild
 
-DIGEST_BYTES = 31
+_BATCH = ("batch_index", "batch_root")  # stale where the round has no batch
 
 
 def check_state(client: MarketClient, history: History, replayed: Replay) -> str:
-    """State, members and submissions in the contract's storage are those that the events give."""
-    at = history.block.number
-    held, derived = dataclasses.asdict(history.state), dataclasses.asdict(replayed.state)
-    for name, value in held.items():
-        if value != derived[name]:
-            raise failed(f"the contract's {name} is {value}, but the events give {derived[name]}")
-    if history.trainers != replayed.members.by_slot():
-        raise failed("the contract's trainers are not those that joined and stayed")
-    if history.aggregators != tuple(replayed.members.aggregators):
-        raise failed("the contract's list of aggregators is not the one that the events give")
-    count = 0
-    for round_ in replayed.rounds:
-        for slot in range(history.terms.slots):
-            submission = round_.submission_of(slot)
-            due = None
-            if submission is not None:
-                count += 1
-                due = Submission(digest_of(Point(submission.x, submission.y)), submission.position)
-            if client.submission(history.project, round_.number, slot, block=at) != due:
-                raise failed(
-                    f"round {round_.number}, slot {slot}: the contract holds another submission than its event"
-                )
-    return f"status {history.state.status.name}, {count} submissions: storage agrees with the events"
+    """State, members, cohorts and challenge in the contract's storage are those that the events give."""
+    at, members = history.block.number, replayed.members
+    unknown = () if replayed.outcome_known else ("outcome",)
+    _compare("", history.state, replayed.state, unknown)
+    if history.trainers != members.trainer_accounts():
+        raise failed("the contract's trainers, or what they earned, are not what the events give")
+    if history.aggregators != members.aggregator_accounts():
+        raise failed("the contract's aggregators, or what they earned, are not what the events give")
+    accounts = list(replayed.claimable)
+    views = [client.market.functions.membershipOf(history.project, account) for account in accounts]
+    for account, held in zip(accounts, client.call_many("read members", views, block=at), strict=True):
+        _compare(f"of {account} ", Membership.from_abi(held), members.membership(account))
+    unproved = () if replayed.outcome_known else ("statement",)
+    _compare("of the challenge ", client.challenge(history.project, block=at), replayed.challenge, unproved)
+    current = replayed.rounds[-1] if replayed.rounds else None
+    for cohort in current.cohorts if current is not None else ():
+        kept = client.cohort(history.project, cohort.index, block=at)
+        due = cohort_of(current.number if current is not None else 0, cohort)
+        _compare(f"of cohort {cohort.index} ", kept, due, () if cohort.batched else _BATCH)
+    return f"status {history.state.status.name}, {len(accounts)} accounts: storage agrees with the events"
 
 
-def digest_of(commitment: Point) -> bytes:
-    """What the contract keeps of a commitment: the first 31 bytes of keccak256(x, y)."""
-    return bytes(keccak(to_bytes(commitment))[:DIGEST_BYTES])
+def cohort_of(round: int, cohort: CohortReplay) -> Cohort:
+    """A cohort's round as the contract holds it; all zero before anything touched it."""
+    if not cohort.touched:
+        return Cohort(0, 0, 0, 0, 0, False, 0, bytes(32), bytes(32))
+    batch = cohort.batch
+    return Cohort(
+        round=round,
+        submitted=cohort.submitted,
+        batched=cohort.batched,
+        complained=cohort.complained,
+        answered=cohort.answered,
+        concluded=cohort.concluded,
+        batch_index=batch.aggregator_index if batch is not None else 0,
+        chain=rebuild(cohort.arrived, None)[1],
+        batch_root=batch.root if batch is not None else bytes(32),
+    )
+
+
+def _compare(what: str, held: AbiStruct, derived: AbiStruct, unknown: tuple[str, ...] = ()) -> None:
+    due = dataclasses.asdict(derived)  # type: ignore[call-overload]
+    for name, value in dataclasses.asdict(held).items():  # type: ignore[call-overload]
+        if name not in unknown and value != due[name]:
+            raise failed(f"the contract's {name} {what}is {value!r}, but the events give {due[name]!r}")

@@ -2,38 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hexbytes import HexBytes
 from web3.exceptions import MismatchedABI, Web3ValueError
 from web3.types import TxReceipt
 
-from marketplace.audit.history import PROJECT_EVENTS, History
+from marketplace.audit.history import PROJECT_EVENTS, History, place_of
 from marketplace.audit.report import failed
 from marketplace.chain import events as e
 from marketplace.chain.client import MarketClient
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.types import Terms, address
 
-# Which arguments of a call an event repeats: (function, event, {argument: field}).
-_REPEATED: tuple[tuple[str, type[e.Event], dict[str, str]], ...] = (
-    ("join", e.TrainerJoined, {"project": "project", "encryptionKey": "encryption_key"}),
-    (
-        "joinAsAggregator",
-        e.AggregatorJoined,
-        {"project": "project", "encryptionKey": "encryption_key", "contact": "contact"},
-    ),
-    (
-        "submit",
-        e.UpdateSubmitted,
-        {"project": "project", "round": "round", "x": "x", "y": "y", "blob": "blob"},
-    ),
-    ("reseal", e.KeyResealed, {"project": "project", "round": "round", "sealedKey": "sealed_key"}),
-    ("skip", e.RoundSkipped, {"project": "project", "round": "round", "omitted": "omitted"}),
-    ("postResult", e.ResultPosted, {"project": "project"}),
-    ("timeout", e.AggregatorTimedOut, {"project": "project", "round": "round"}),
-)
+# What a call's arguments must be, by the event that repeats them: {event: {function: {argument: of the event}}}.
+_Repeated = dict[str, Callable[[Any], Any]]
+_ROUND: _Repeated = {"project": lambda e: e.project, "round": lambda e: e.round}
+_COHORT: _Repeated = _ROUND | {"cohort": lambda e: e.cohort}
+_KEY: _Repeated = {"project": lambda e: e.project, "encryptionKey": lambda e: e.encryption_key}
+_SENT: _Repeated = _ROUND | {"digest": lambda e: e.digest, "blob": lambda e: e.blob}
+
+
+def _repeated(slots: int) -> dict[type[e.Event], dict[str, _Repeated]]:
+    """`slots`: K."""
+    seated = _SENT | {"seat": lambda e: e.cohort * slots + e.slot}
+    project: _Repeated = {"project": lambda e: e.project}
+    return {
+        e.TrainerJoined: {"join": _KEY},
+        e.AggregatorJoined: {"joinAsAggregator": _KEY | {"contact": lambda e: e.contact}},
+        e.TrainerLeft: {"leave": project},
+        e.AggregatorLeft: {"leave": project},
+        e.UpdateSubmitted: {"submit": seated, "submitSigned": seated | {"trainer": lambda e: e.trainer}},
+        e.ReferenceSubmitted: {"submitReference": _SENT},
+        e.BatchPosted: {
+            "postBatch": _COHORT
+            | {"slots": lambda e: e.slots, "root": lambda e: e.root, "list": lambda e: e.list}
+        },
+        e.KeyResealed: {"reseal": _ROUND | {"sealedKey": lambda e: e.sealed_key}},
+        e.UpdatesComplained: {"complain": _COHORT | {"slots": lambda e: e.slots}},
+        e.UpdateAnswered: {
+            "answer": _COHORT
+            | {
+                "slot": lambda e: e.slot,
+                "commitment": lambda e: (e.x, e.y),
+                "opening.packed": lambda e: e.packed,
+            }
+        },
+        e.RoundSkipped: {"skip": _COHORT},
+        e.ResultPosted: {
+            "postResult": project
+            | {
+                "result.round": lambda e: e.round,
+                "result.cohort": lambda e: e.cohort,
+                "result.merged": lambda e: e.merged,
+                "result.model": lambda e: e.model,
+            }
+        },
+        e.AggregatorTimedOut: {"timeout": _ROUND},
+        e.Challenged: {"challenge": project | {"kind": lambda e: e.kind, "cohort": lambda e: e.cohort}},
+        e.ChallengeAnswered: {
+            "answerModel": project | {"opening.packed": lambda e: e.packed},
+            "answerProof": project,
+        },
+        e.RoundUndone: {"undo": project},
+        e.ValidationRevealed: {
+            "reveal": project | {"validation": lambda e: e.validation, "salt": lambda e: e.salt}
+        },
+        e.Released: {"release": project},
+        e.Claimed: {"claim": project | {"account": lambda e: e.account}},
+    }
 
 
 def check_receipts(client: MarketClient, history: History) -> str:
@@ -88,27 +126,29 @@ def _compare(served: list[e.Event], logged: list[e.Event], transaction_hash: byt
 
 
 def _hold(history: History, transaction_hash: bytes, function: str, arguments: dict[str, Any]) -> None:
-    if function == "create":
-        posted = Terms.from_abi(_values(arguments["terms"]))
-        if posted != history.terms:
-            raise failed(f"the terms are not those that transaction 0x{transaction_hash.hex()} posted")
-    for name, kind, repeated in _REPEATED:
-        for event in history.of(kind):
-            if event.transaction_hash != transaction_hash:
-                continue
-            if name != function:
-                raise failed(
-                    f"{kind.__name__} is said to come from a {function} in 0x{transaction_hash.hex()}"
-                )
-            for argument, field in repeated.items():
-                if arguments[argument] != getattr(event, field):
-                    raise failed(
-                        f"{kind.__name__}: {field} is not what transaction 0x{transaction_hash.hex()} said"
-                    )
-            if isinstance(event, e.ResultPosted) and isinstance(
-                history.results.get((transaction_hash, event.round)), str
-            ):
-                raise failed(f"the result in transaction 0x{transaction_hash.hex()} is not that of its event")
+    where = f"0x{transaction_hash.hex()}"
+    if function == "create" and Terms.from_abi(_values(arguments["terms"])) != history.terms:
+        raise failed(f"the terms are not those that transaction {where} posted")
+    repeated = _repeated(history.terms.slots)
+    for event in history.events:
+        if event.transaction_hash != transaction_hash or type(event) not in repeated:
+            continue
+        name = type(event).__name__
+        said = repeated[type(event)].get(function)
+        if said is None:
+            raise failed(f"{name} is said to come from a {function} in {where}")
+        for argument, value in said.items():
+            if _values(_argument(arguments, argument)) != value(event):
+                raise failed(f"{name}: {argument} is not what transaction {where} said")
+        if isinstance(event, e.ResultPosted) and isinstance(history.results.get(place_of(event)), str):
+            raise failed(f"the result in transaction {where} is not that of its event")
+
+
+def _argument(arguments: dict[str, Any], name: str) -> Any:
+    value: Any = arguments
+    for part in name.split("."):
+        value = value[part]
+    return value
 
 
 def _values(struct: Any) -> Any:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import functools
-from typing import Self
+from collections.abc import Sequence
+from typing import Any, Self
 
 from hexbytes import HexBytes
 from web3 import Web3
+from web3.contract.contract import ContractFunction
+from web3.exceptions import Web3RPCError
 from web3.types import BlockIdentifier
 
 from marketplace.chain.endpoint import RETRY_FOR_S, open_endpoint, translated_errors
 from marketplace.chain.types import Address, Block
 from marketplace.errors import FairshareError, Reason
+
+_BATCH = 100  # calls in a request; public endpoints take at least as many
 
 
 class ChainClient:
@@ -60,6 +65,33 @@ class ChainClient:
         """Runtime code at `account`; empty when it is no contract."""
         with translated_errors(f"read the code at {account}"):
             return bytes(self.web3.eth.get_code(Web3.to_checksum_address(account), block))
+
+    def call_many(
+        self, doing: str, functions: Sequence[ContractFunction], *, block: BlockIdentifier = "latest"
+    ) -> list[Any]:
+        """What each of the views answers, all of them at `block`: a batch of requests where the endpoint takes
+        batches, one after the other where it does not.
+
+        Raises what a single call raises.
+        """
+        if isinstance(block, bytes):
+            block = self.block(block).number  # web3 looks hashes up, which it cannot do inside a batch
+        found: list[Any] = []
+        for start in range(0, len(functions), _BATCH):
+            found += self._call_batch(doing, functions[start : start + _BATCH], block)
+        return found
+
+    def _call_batch(
+        self, doing: str, functions: Sequence[ContractFunction], block: BlockIdentifier
+    ) -> list[Any]:
+        with translated_errors(doing):
+            try:
+                with self.web3.batch_requests() as batch:
+                    for function in functions:
+                        batch.add(function.call(block_identifier=block))
+                    return list(batch.execute())
+            except Web3RPCError:  # no batches here, or a problem that the single call tells better
+                return [function.call(block_identifier=block) for function in functions]
 
     def transaction_input(self, transaction_hash: bytes) -> bytes:
         """The calldata of a transaction; NOT_FOUND when the chain has none of that hash."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 from web3 import Web3
@@ -12,23 +14,31 @@ from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import NATIVE_COIN, Address, Circuit
 from marketplace.errors import FairshareError, Reason
-from zk.curve import Point
+from zk.files import CircuitFiles
 
 
-def circuit_digest(code_hash: bytes, slots: int, length: int, proof_length: int, zero: Point) -> bytes:
-    """A circuit's name: see `GramVerifier`; 32 bytes."""
-    return bytes(
-        keccak(
-            encode(
-                ["bytes32", "uint256", "uint256", "uint256", "uint256", "uint256"],
-                [code_hash, slots, length, proof_length, zero.x, zero.y],
-            )
-        )
+def circuit_of(files: CircuitFiles, verifier: Address = NATIVE_COIN) -> Circuit:
+    """The circuit of these files, as it is registered with a verifier at this address; by default, at none yet."""
+    return Circuit(
+        verifier=verifier,
+        slots=files.shape.slots,
+        logrows=files.logrows,
+        length=files.shape.length,
+        proof_length=files.proof_length,
+        zero=files.zero,
+        tau=files.tau,
     )
 
 
-def digest_of(verifier: Artifact, slots: int, length: int, proof_length: int, zero: Point) -> bytes:
-    """The digest of a circuit with this compiled verifier, known before it is deployed.
+def circuit_digest(code_hash: bytes, circuit: Circuit) -> bytes:
+    """A circuit's name, whatever its verifier's address: see `IGramVerifier.register`; 32 bytes."""
+    numbers = [circuit.slots, circuit.logrows, circuit.length, circuit.proof_length]
+    words = [*numbers, *circuit.zero, *circuit.tau]
+    return bytes(keccak(encode(["bytes32"] + ["uint256"] * len(words), [code_hash, *words])))
+
+
+def digest_of(verifier: Artifact, circuit: Circuit) -> bytes:
+    """The digest of `circuit` with this compiled verifier, known before it is deployed.
 
     Raises BAD_INPUT when the verifier's runtime code depends on its constructor.
     """
@@ -39,24 +49,20 @@ def digest_of(verifier: Artifact, slots: int, length: int, proof_length: int, ze
             "use the verifier that ezkl generates",
         )
     code_hash = bytes(keccak(bytes.fromhex(verifier.deployed_bytecode)))
-    return circuit_digest(code_hash, slots, length, proof_length, zero)
+    return circuit_digest(code_hash, circuit)
 
 
 def deploy_circuit(
     sender: TransactionSender,
     gram_verifier: Address,
     verifier: Artifact,
-    *,
-    slots: int,
-    length: int,
-    proof_length: int,
-    zero: Point,
+    circuit: Circuit,
 ) -> bytes:
-    """Deploys ezkl's verifier and registers the circuit; returns its digest.
+    """Deploys the compiled verifier and registers `circuit` with it (see `circuit_of`); returns its digest.
 
     Does nothing when the circuit is registered already, whoever did it. Raises what `sender.send` raises.
     """
-    digest = digest_of(verifier, slots, length, proof_length, zero)
+    digest = digest_of(verifier, circuit)
     web3 = sender.client.web3
     registry = contract_at(web3, GRAM_VERIFIER, gram_verifier)
     if _is_registered(web3, gram_verifier, digest):
@@ -65,9 +71,9 @@ def deploy_circuit(
     receipt = sender.send(f"deploy verifier of circuit 0x{digest.hex()}", factory.constructor())
     if receipt.contract_address is None:
         raise FairshareError(Reason.INTEGRITY, "the deployment created no contract", "use another endpoint")
-    circuit = Circuit(receipt.contract_address, slots, length, proof_length, zero)
+    placed = dataclasses.replace(circuit, verifier=receipt.contract_address)
     try:
-        sender.send(f"register circuit 0x{digest.hex()}", registry.functions.register(circuit.to_abi()))
+        sender.send(f"register circuit 0x{digest.hex()}", registry.functions.register(placed.to_abi()))
     except FairshareError as error:
         if error.reason is not Reason.REFUSED or not _is_registered(web3, gram_verifier, digest):
             raise  # otherwise somebody else was faster, with the same circuit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
@@ -13,17 +13,23 @@ from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.contracts import GRAM_VERIFIER, MARKET, REPUTATION, contract_at
 from marketplace.chain.endpoint import RETRY_FOR_S, translated_errors
 from marketplace.chain.types import (
+    AbiStruct,
+    Account,
     Address,
+    Challenge,
     Circuit,
+    Cohort,
+    Membership,
     Project,
     Record,
     Status,
-    Submission,
     Terms,
     address,
 )
 from marketplace.chain.vault import VaultClient
 from marketplace.errors import FairshareError, Reason
+
+S = TypeVar("S", bound=AbiStruct)
 
 
 class MarketClient(ChainClient):
@@ -31,7 +37,7 @@ class MarketClient(ChainClient):
 
     Every view takes `block` (number, hash or tag) and raises: CHAIN_UNREACHABLE when the endpoint stays
     silent for `retry_for_s` seconds, NO_CONTRACT when the contract does not answer as one, NOT_FOUND for an
-    unknown project.
+    unknown project. `from_block`: no event of this market is in an older block.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class MarketClient(ChainClient):
         *,
         expected_chain_id: int | None = None,
         retry_for_s: float = RETRY_FOR_S,
+        from_block: int = 0,
     ) -> None:
         try:
             self.address = address(market_address)
@@ -51,6 +58,7 @@ class MarketClient(ChainClient):
                 "give the market's address, 0x and 40 hex digits",
             ) from error
         super().__init__(rpc_url, expected_chain_id=expected_chain_id, retry_for_s=retry_for_s)
+        self.from_block = from_block
         self.market: Contract = contract_at(self.web3, MARKET, self.address)
 
     def connect(self) -> Self:
@@ -103,7 +111,7 @@ class MarketClient(ChainClient):
 
     def circuit(self, digest: bytes, *, block: BlockIdentifier = "latest") -> Circuit:
         """The circuit registered under `digest`; NOT_FOUND when none is."""
-        circuit = Circuit.from_abi(self._call(self.gram_verifier.functions.circuitOf(digest), block))
+        circuit = self._read(Circuit, self.gram_verifier.functions.circuitOf(digest), block)
         if circuit.slots == 0:
             raise FairshareError(
                 Reason.NOT_FOUND,
@@ -114,11 +122,15 @@ class MarketClient(ChainClient):
 
     def trainer_record(self, trainer: Address, *, block: BlockIdentifier = "latest") -> Record:
         """Track record as a trainer; all zeros for an unknown address."""
-        return Record.from_abi(self._call(self.reputation.functions.trainerRecord(trainer), block))
+        return self._read(Record, self.reputation.functions.trainerRecord(trainer), block)
 
     def aggregator_record(self, aggregator: Address, *, block: BlockIdentifier = "latest") -> Record:
         """Track record as an aggregator; all zeros for an unknown address."""
-        return Record.from_abi(self._call(self.reputation.functions.aggregatorRecord(aggregator), block))
+        return self._read(Record, self.reputation.functions.aggregatorRecord(aggregator), block)
+
+    def score_of(self, trainer: Address, *, block: BlockIdentifier = "latest") -> int:
+        """The trainer's reputation now, what `Terms.min_reputation` is compared with."""
+        return int(self._call(self.reputation.functions.scoreOf(trainer), block))
 
     # Projects
 
@@ -128,55 +140,89 @@ class MarketClient(ChainClient):
 
     def project(self, project: int, *, block: BlockIdentifier = "latest") -> Project:
         """A project's state."""
-        state = Project.from_abi(self._call(self.market.functions.projectOf(project), block))
+        state = self._read(Project, self.market.functions.projectOf(project), block)
         if state.status is Status.NONE:
             raise self._no_project(project)
         return state
 
     def terms(self, project: int, *, block: BlockIdentifier = "latest") -> Terms:
         """What its owner fixed."""
-        terms = Terms.from_abi(self._call(self.market.functions.termsOf(project), block))
+        terms = self._read(Terms, self.market.functions.termsOf(project), block)
         if terms.slots == 0:
             raise self._no_project(project)
         return terms
 
+    def cohort(self, project: int, index: int, *, block: BlockIdentifier = "latest") -> Cohort:
+        """A cohort's round under way, as stored: what it holds counts only where its `round` is the project's."""
+        return self._read(Cohort, self.market.functions.cohortOf(project, index), block)
+
+    def challenge(self, project: int, *, block: BlockIdentifier = "latest") -> Challenge:
+        """The challenge of the previous round; its kind is NONE when none is open."""
+        return self._read(Challenge, self.market.functions.challengeOf(project), block)
+
+    def complaint(
+        self, project: int, round: int, cohort: int, slot: int, *, block: BlockIdentifier = "latest"
+    ) -> bytes | None:
+        """The digest that a complaint about this slot is about; None where there is none."""
+        digest = bytes(self._call(self.market.functions.complaintOf(project, round, cohort, slot), block))
+        return digest if any(digest) else None
+
+    def signed_hash(
+        self, project: int, round: int, digest: bytes, *, block: BlockIdentifier = "latest"
+    ) -> bytes:
+        """What a trainer signs for a batch, as the contract computes it (see `submission`)."""
+        return bytes(self._call(self.market.functions.signedHash(project, round, digest), block))
+
+    # Members
+
+    def trainer(self, project: int, number: int, *, block: BlockIdentifier = "latest") -> Account:
+        """The trainer by number, from 0; its holder is the zero address where there is none."""
+        return self._read(Account, self.market.functions.trainerOf(project, number), block)
+
+    def trainer_accounts(self, project: int, *, block: BlockIdentifier = "latest") -> tuple[Account, ...]:
+        """All trainers by number, those that left while Active included: they keep their number.
+
+        Reads in batches of requests (`ChainClient.call_many`), as there may be many.
+        """
+        state = self.project(project, block=block)
+        numbers = range(max(state.drawn_from, state.trainer_count))
+        views = [self.market.functions.trainerOf(project, number) for number in numbers]
+        found = self.call_many("read trainers", views, block=block)
+        with translated_errors("read trainers"):
+            return tuple(Account.from_abi(values) for values in found)
+
     def trainers(self, project: int, *, block: BlockIdentifier = "latest") -> tuple[Address, ...]:
-        """Trainers by slot; an empty slot holds the zero address."""
-        return tuple(
-            Address(trainer) for trainer in self._call(self.market.functions.trainersOf(project), block)
-        )
+        """The trainers' addresses by number; see `trainer_accounts`."""
+        return tuple(account.holder for account in self.trainer_accounts(project, block=block))
 
-    def aggregators(self, project: int, *, block: BlockIdentifier = "latest") -> tuple[Address, ...]:
-        """Aggregators by index."""
-        found = self._call(self.market.functions.aggregatorsOf(project), block)
-        return tuple(Address(aggregator) for aggregator in found)
-
-    def slot_of(self, project: int, trainer: Address, *, block: BlockIdentifier = "latest") -> int | None:
-        """The trainer's slot; None if it has none."""
-        slot = int(self._call(self.market.functions.slotOf(project, trainer), block))
-        return slot - 1 if slot else None
-
-    def aggregator_index_of(
-        self, project: int, aggregator: Address, *, block: BlockIdentifier = "latest"
+    def number_of(
+        self, project: int, round: int, seat: int, *, block: BlockIdentifier = "latest"
     ) -> int | None:
-        """The aggregator's place in the list; None if it has none."""
-        index = int(self._call(self.market.functions.aggregatorIndexOf(project, aggregator), block))
-        return index - 1 if index else None
+        """The number of the trainer that has this seat (cohort * K + slot) in a round; None: it is empty."""
+        try:
+            return int(self._call(self.market.functions.numberOf(project, round, seat), block))
+        except FairshareError as error:
+            if error.reason is not Reason.REFUSED:
+                raise
+            return None
 
-    def locked_of(self, project: int, account: Address, *, block: BlockIdentifier = "latest") -> int:
-        """What the vault still holds locked for `account` in this project."""
-        return int(self._call(self.market.functions.lockedOf(project, account), block))
+    def aggregators(self, project: int, *, block: BlockIdentifier = "latest") -> tuple[Account, ...]:
+        """Aggregators in the order of their turns, those whose turn is over included."""
+        found = self._call(self.market.functions.aggregatorsOf(project), block)
+        with translated_errors("read aggregators"):
+            return tuple(Account.from_abi(values) for values in found)
 
-    def submission(
-        self, project: int, round: int, slot: int, *, block: BlockIdentifier = "latest"
-    ) -> Submission | None:
-        """What a slot submitted in a round; None if it did not."""
-        digest, position = self._call(self.market.functions.submissionOf(project, round, slot), block)
-        return Submission(digest=bytes(digest), position=int(position)) if int(position) else None
+    def membership(self, project: int, account: Address, *, block: BlockIdentifier = "latest") -> Membership:
+        """An address's part in a project; all zero for a stranger."""
+        return self._read(Membership, self.market.functions.membershipOf(project, account), block)
 
-    def credit_of(self, token: Address, account: Address, *, block: BlockIdentifier = "latest") -> int:
-        """What `account` may claim, in the token's smallest unit."""
-        return int(self._call(self.market.functions.creditOf(token, account), block))
+    def claimable(self, project: int, account: Address, *, block: BlockIdentifier = "latest") -> int:
+        """What `account` may claim in a project once nothing can be challenged, in the token's smallest unit."""
+        return int(self._call(self.market.functions.claimable(project, account), block))
+
+    def _read(self, kind: type[S], function: ContractFunction, block: BlockIdentifier) -> S:
+        with translated_errors(f"read {function.fn_name}"):
+            return kind.from_abi(function.call(block_identifier=block))
 
     def _call(self, function: ContractFunction, block: BlockIdentifier) -> Any:
         with translated_errors(f"read {function.fn_name}"):

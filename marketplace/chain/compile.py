@@ -21,8 +21,11 @@ from marketplace.errors import FairshareError, Reason
 
 _OUTPUTS = [
     "abi",
+    "metadata",
     "evm.bytecode.object",
+    "evm.bytecode.linkReferences",
     "evm.deployedBytecode.object",
+    "evm.deployedBytecode.linkReferences",
     "evm.deployedBytecode.immutableReferences",
 ]
 
@@ -54,12 +57,20 @@ def compile_contracts() -> Mapping[str, Artifact]:
 
     Raises TOOL_MISSING without compiler or packages, BAD_INPUT when the sources do not compile.
     """
-    folder = project_root() / "contracts"
-    sources = {
-        path.relative_to(project_root()).as_posix(): path.read_text("utf8")
-        for path in sorted(folder.rglob("*.sol"))
-    }
-    return _cached("contracts", sources)
+    paths = sorted((project_root() / "contracts").rglob("*.sol"))
+    names = [path.relative_to(project_root()).as_posix() for path in paths]
+    return _cached("contracts", {name: source_text(name) for name in names})
+
+
+def source_text(path: str) -> str:
+    """The text of a source under the path that the compiler knows it by: of this checkout, or of a package.
+
+    Raises TOOL_MISSING where it is not installed.
+    """
+    for folder in (project_root(), _packages()):
+        if (folder / path).is_file():
+            return (folder / path).read_text("utf8")
+    raise _missing(f"the source {path} is not installed")
 
 
 def compile_source(name: str, source: str) -> Artifact:
@@ -87,7 +98,7 @@ def _cached(kind: str, sources: Mapping[str, str]) -> dict[str, Artifact]:
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f"{key}.lock"):
         if not target.is_file():
-            _write_atomically(target, to_json(_compile(sources)))
+            _write_atomically(target, to_json(compile_standard(standard_input(sources))))
     return from_json(target.read_text("utf8"))
 
 
@@ -104,12 +115,23 @@ def _content_key(sources: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _compile(sources: Mapping[str, str]) -> dict[str, Artifact]:
-    request = {
+def standard_input(sources: Mapping[str, str], path: str = "*", name: str = "*") -> dict[str, Any]:
+    """solc's standard JSON input for source texts by path, with the project's settings: for all contracts, or for
+    the one called `name` in `path`.
+    """
+    return {
         "language": "Solidity",
         "sources": {path: {"content": text} for path, text in sources.items()},
-        "settings": compiler_settings()["settings"] | {"outputSelection": {"*": {"*": _OUTPUTS}}},
+        "settings": compiler_settings()["settings"] | {"outputSelection": {path: {name: _OUTPUTS}}},
     }
+
+
+def compile_standard(request: dict[str, Any]) -> dict[str, Artifact]:
+    """Artifacts of a standard JSON input: its own contracts by name, those of packages that it imports as
+    `path:Name`, so that their custom errors can be decoded.
+
+    Raises TOOL_MISSING without compiler or packages, BAD_INPUT when the sources do not compile.
+    """
     output = _run_compiler(
         lambda solc: solcx.compile_standard(
             request, solc_binary=solc, base_path=_packages(), allow_paths=[_packages()]
@@ -117,11 +139,10 @@ def _compile(sources: Mapping[str, str]) -> dict[str, Artifact]:
     )
     artifacts: dict[str, Artifact] = {}
     for path, contracts in output["contracts"].items():
+        package = path.startswith("@") or path not in request["sources"]
         for name, compiled in contracts.items():
-            if path in sources:
-                artifacts[name] = Artifact.from_compiler(name, compiled)
-            else:  # a package's contract: kept so that its custom errors can be decoded, under its full name
-                artifacts[f"{path}:{name}"] = Artifact.from_compiler(name, compiled)
+            artifact = Artifact.from_compiler(name, path, compiled)
+            artifacts[artifact.key if package else name] = artifact
     return artifacts
 
 

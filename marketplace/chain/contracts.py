@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eth_abi.abi import encode
+from eth_utils.abi import collapse_if_tuple
 from web3 import Web3
 from web3.contract import Contract
 
+from marketplace.chain.artifacts import Artifact
 from marketplace.chain.compile import compile_contracts
-from marketplace.chain.types import Address
+from marketplace.chain.types import NATIVE_COIN, Address
 
 MARKET = "ITrainingMarket"
 VAULT = "IStakeVault"
@@ -29,6 +32,23 @@ def contract_at(web3: Web3, name: str, address: Address) -> Contract:
 
 
 @functools.cache
+def codec(name: str) -> Contract:
+    """Encodes and decodes for the interface `name`; it talks to no chain."""
+    return contract_at(Web3(), name, NATIVE_COIN)
+
+
+@functools.cache
 def abi_entry(name: str, kind: str, member: str) -> Mapping[str, Any]:
     """The `kind` ("event", "function") called `member` in the ABI of `name`."""
     return next(entry for entry in interface_abi(name) if entry["type"] == kind and entry["name"] == member)
+
+
+def encoded_constructor(artifact: Artifact, arguments: Sequence[Any]) -> bytes:
+    """A constructor's arguments as they follow the creation code."""
+    kinds = [
+        collapse_if_tuple(parameter)
+        for entry in artifact.abi
+        if entry["type"] == "constructor"
+        for parameter in entry["inputs"]
+    ]
+    return bytes(encode(kinds, arguments))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import requests
 from web3 import HTTPProvider, Web3
@@ -30,6 +30,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _ANSWER_HINT = "check that the URL is that of an Ethereum JSON-RPC endpoint"
 
+T = TypeVar("T")
 
 _NO_URL = (
     requests.exceptions.InvalidURL,
@@ -57,14 +58,31 @@ class EndpointProvider(HTTPProvider):
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """One JSON-RPC request."""
+        ask = super().make_request
+        return self._persistently(lambda: _checked(ask(method, params)))
+
+    def make_batch_request(
+        self, batch_requests: list[tuple[RPCEndpoint, Any]]
+    ) -> list[RPCResponse] | RPCResponse:
+        """Several requests at once: as many answers in their order, or one error for all of them."""
+        ask = super().make_batch_request
+
+        def asked() -> list[RPCResponse] | RPCResponse:
+            answers = ask(batch_requests)
+            if isinstance(answers, list):
+                if len(answers) != len(batch_requests):
+                    raise ValueError("not as many answers as requests")
+                return [_checked(answer) for answer in answers]
+            return _checked(answers)
+
+        return self._persistently(asked)
+
+    def _persistently(self, ask: Callable[[], T]) -> T:
         give_up_at = time.monotonic() + self._retry_for_s
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                response = super().make_request(method, params)
-                if not isinstance(response, dict) or not ("result" in response or "error" in response):
-                    raise ValueError("no JSON-RPC response")
-                return response
+                return ask()
             except _NO_URL as error:
                 raise FairshareError(
                     Reason.BAD_INPUT,
@@ -78,12 +96,18 @@ class EndpointProvider(HTTPProvider):
                 problem: Exception = error
             except requests.exceptions.RequestException as error:
                 problem = error
-            except ValueError as error:  # not JSON
+            except (ValueError, TypeError, AttributeError) as error:  # not JSON, or not such JSON
                 raise unreachable(self._url, "the answer is not JSON-RPC", _ANSWER_HINT) from error
             if time.monotonic() + pause > give_up_at:
                 raise unreachable(self._url, type(problem).__name__) from problem
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _checked(response: RPCResponse) -> RPCResponse:
+    if not isinstance(response, dict) or not ("result" in response or "error" in response):
+        raise ValueError("no JSON-RPC response")
+    return response
 
 
 def open_endpoint(url: str, *, retry_for_s: float = RETRY_FOR_S) -> Web3:

@@ -21,6 +21,7 @@ _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
 _REVERTED = "the contract refused it without a reason"
 
 _ANY_STATE = "check the state of the project"
+_ODD_TOKEN = "use a token that keeps no fee and changes no balances by itself"
 
 # What a custom error means to a user: its reason, and what to do next. Those not here are REFUSED.
 _MEANINGS: Mapping[str, tuple[Reason, str]] = {
@@ -33,11 +34,23 @@ _MEANINGS: Mapping[str, tuple[Reason, str]] = {
     "ERC20InsufficientAllowance": (Reason.NO_FUNDS, "approve the token for the contract first"),
     "UnknownCircuit": (Reason.NOT_FOUND, "register the circuit first"),
     "InvalidTerms": (Reason.BAD_INPUT, "correct that term"),
+    "InvalidUnbondingDelay": (Reason.BAD_INPUT, "give a delay of at most 30 days"),
+    "NotAToken": (Reason.BAD_INPUT, "check the token's address and the chain"),
+    "UnevenTransfer": (Reason.REFUSED, _ODD_TOKEN),
+    "TokenShrank": (Reason.REFUSED, _ODD_TOKEN),
+    "PermitRejected": (Reason.NO_FUNDS, "approve the token for the contract first"),
+    "ReputationTooLow": (Reason.REFUSED, "join projects without that floor first"),
+    "NotListed": (Reason.REFUSED, "the owner chose who may aggregate; take another project"),
+    "ChallengeOpen": (Reason.REFUSED, "wait until it is answered, or undo the round once it is overdue"),
     "NothingToClaim": (Reason.REFUSED, "there is nothing to do"),
     "NothingToRelease": (Reason.REFUSED, "there is nothing to do"),
     "NothingUnbonding": (Reason.REFUSED, "unbond some stake first"),
     "ProofRejected": (Reason.INTEGRITY, "prove again with the circuit's own keys"),
     "CommitmentMismatch": (Reason.INTEGRITY, "prove with exactly the updates that were committed to"),
+    "DigestMismatch": (Reason.INTEGRITY, "use exactly the commitments that were submitted"),
+    "WrongArrivals": (Reason.INTEGRITY, "read the round's submissions and batch anew"),
+    "WrongOutcomes": (Reason.INTEGRITY, "read the round's results anew"),
+    "OpeningRejected": (Reason.INTEGRITY, "open exactly the vector that was committed to"),
 }
 
 

@@ -1,13 +1,14 @@
-"""Typed reads of the stake vault."""
+"""Typed reads of the stake vault, and the calls that put stake into it."""
 
 from __future__ import annotations
 
 from web3 import Web3
+from web3.contract.contract import ContractFunction
 from web3.types import BlockIdentifier
 
 from marketplace.chain.contracts import VAULT, contract_at
 from marketplace.chain.endpoint import translated_errors
-from marketplace.chain.types import Address, Unbonding
+from marketplace.chain.types import Address, Permit, Unbonding
 
 
 class VaultClient:
@@ -34,6 +35,14 @@ class VaultClient:
                 block_identifier=block
             )
         return Unbonding(amount=int(amount), ready_at=int(ready_at))
+
+    def deposit(self, token: Address, amount: int) -> ContractFunction:
+        """Adds free stake: `amount` wei sent along, or an ERC-20 that was approved before."""
+        return self.contract.functions.deposit(token, amount)
+
+    def deposit_with_permit(self, token: Address, amount: int, permit: Permit) -> ContractFunction:
+        """Adds free stake of an ERC-20 by an approval of exactly `amount` for the vault (`permit.sign_permit`)."""
+        return self.contract.functions.depositWithPermit(token, amount, permit.to_abi())
 
     def unbonding_delay(self, *, block: BlockIdentifier = "latest") -> int:
         """Seconds from `unbond` to `withdraw`."""

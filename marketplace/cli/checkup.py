@@ -32,7 +32,7 @@ _MOST_SKEW_S = 30
 _STALE_S = 300
 _CHAIN_S = 3.0
 _WEI = 10**18
-_USUAL = CircuitShape(10, 650)
+_USUAL = CircuitShape(11, 650)  # ten trainers and the reference
 
 
 class State(StrEnum):

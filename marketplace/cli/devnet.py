@@ -95,10 +95,10 @@ def data(
     trainers: Annotated[int, typer.Option("--trainers", min=1, max=64, help="Parts to split it in.")] = 10,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split.")] = 0,
 ) -> None:
-    """Split a real data set: DIR/data/trainer-0.npz, .. and evaluation.npz."""
+    """Split a real data set: DIR/data/trainer-0.npz, .., validation.npz and evaluation.npz."""
     from marketplace.devnet.data import write_parts
 
-    parts = write_parts(directory / "data", dataset, trainers, seed)
+    parts = write_parts(directory / "data", dataset, trainers, seed).all
     console.result({"files": [str(path) for path in parts]}, f"{len(parts)} files in {directory / 'data'}")
 
 

@@ -16,8 +16,10 @@ _OURS = {
     "devnet": module("marketplace.cli.devnet", "A market on this machine alone: up, down, status."),
     "wallet": module("marketplace.cli.wallet", "Keys: new, show."),
     "project": module(
-        "marketplace.cli.project", "Projects: new, post, list, show, watch, cancel, refund, model."
+        "marketplace.cli.project",
+        "Projects: new, post, serve, watch, list, show, model, reveal, settle, cancel, refund.",
     ),
+    "challenge": module("marketplace.cli.challenge", "Doubt a round's model or proof, with a deposit."),
     "audit": module("marketplace.cli.audit", "Check a whole project from chain and IPFS alone."),
     "doctor": module("marketplace.cli.doctor", "Check this machine and say what to do."),
     "serve": module("marketplace.cli.serve", "HTTP API of the market."),

@@ -1,13 +1,16 @@
-"""`fairshare project`: new, post, list, show, watch, cancel, refund, model."""
+"""`fairshare project`: new, post, serve, watch, list, show, model, reveal, settle, cancel, refund."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 from marketplace.node.options import DryRun, OutputFile, ProjectId, Settings, with_output, with_settings
+
+if TYPE_CHECKING:
+    from marketplace.owner.rounds_shown import RoundsShown
 
 app = typer.Typer(help="Post projects, follow them, fetch what they trained.", no_args_is_help=True)
 
@@ -21,7 +24,13 @@ Again = Annotated[bool, typer.Option("--again", help="Post it once more though i
 Evaluation = Annotated[
     Path | None, typer.Option("--evaluation", metavar="FILE", help="The owner's evaluation set (.npz).")
 ]
-Follow = Annotated[bool, typer.Option("--watch", help="Then stay and watch it, serving its files.")]
+Validation = Annotated[
+    Path | None, typer.Option("--validation", metavar="FILE", help="Where your validation set (.npz) is now.")
+]
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
+]
+Stay = Annotated[bool, typer.Option("--serve", help="Then stay and serve it, as `project serve` does.")]
 
 
 @app.command()
@@ -29,13 +38,19 @@ Follow = Annotated[bool, typer.Option("--watch", help="Then stay and watch it, s
 def new(
     directory: Annotated[Path, typer.Argument(metavar="DIR")],
     kind: Annotated[str, typer.Option("--task", help="softmax or mlp.")] = "softmax",
-    trainers: Annotated[int, typer.Option("--trainers", min=3, max=16, help="K, slots of a round.")] = 10,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, max=65_535, help="T.")] = 5,
+    trainers: Annotated[int, typer.Option("--trainers", min=3, max=15, help="K, all in every round.")] = 10,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=65_000, help="T.")] = 5,
+    challenge_window: Annotated[
+        int | None,
+        typer.Option(
+            "--challenge-window", min=1, max=3600, metavar="S", help="A round takes at least as long."
+        ),
+    ] = None,
 ) -> None:
     """Write a project.toml to fill in."""
     from marketplace.owner.draft import draft
 
-    text = draft(kind, trainers, rounds)
+    text = draft(kind, trainers, rounds, challenge_window)
     path = directory / "project.toml"
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -56,7 +71,7 @@ def post(
     srs: CeremonySrs = None,
     again: Again = False,
     dry_run: DryRun = False,
-    watch: Follow = False,
+    serve: Stay = False,
 ) -> None:
     """Post a project: its files to IPFS, its reward into escrow. Safe to repeat after an interruption."""
     from dataclasses import asdict
@@ -80,8 +95,8 @@ def post(
             " was posted before: nothing was done (--again posts it once more)" if posted.already else ""
         )
         console.result(asdict(posted), words)
-    if watch:
-        _watch(settings, posted.project, checked.evaluation)
+    if serve:
+        _serve(settings, posted.project, checked.evaluation, None, None)
 
 
 @app.command("list")
@@ -99,7 +114,7 @@ def list_projects(settings: Settings) -> None:
             str(project["project"]),
             project["status"],
             f"{project['round']}/{project['rounds']}",
-            f"{project['trainer_count']}/{project['slots']}",
+            f"{project['trainer_count']}/{project['places']}",
             str(project["aggregator_count"]),
             project["reward"],
             project["owner"],
@@ -118,11 +133,95 @@ def show(settings: Settings, project: ProjectId) -> None:
     console.result(document, console.lines(document))
 
 
+@app.command("serve")
+@with_settings
+def serve_project(
+    settings: Settings,
+    project: ProjectId,
+    evaluation: Evaluation = None,
+    validation: Validation = None,
+    log_file: LogFile = None,
+) -> None:
+    """Be your project's node until it is over: serve its files, post references, reveal, settle, refund.
+
+    Stop and start it again at any time. With the reference rule, a round for which it does not post the reference
+    in time is paid by the fallback rule.
+    """
+    _serve(settings, project, evaluation, validation, log_file)
+
+
 @app.command()
 @with_settings
 def watch(settings: Settings, project: ProjectId, evaluation: Evaluation = None) -> None:
-    """Serve your project's files, make moves that are overdue, show rounds and accuracy, until it is over."""
-    _watch(settings, project, evaluation)
+    """Follow any project: its rounds, and with its evaluation set the accuracy of its models. Signs nothing."""
+    from marketplace.node import logging
+    from marketplace.node.clock import ChainClock
+    from marketplace.node.lifecycle import keep_going, stop_on_signals
+    from marketplace.node.peers import PeerBook
+    from marketplace.node.project import load_project
+    from marketplace.node.session import connect, open_store
+    from marketplace.owner.checked import load_evaluation
+    from marketplace.owner.rounds_shown import RoundsShown
+    from marketplace.owner.watch import Watch
+
+    client = connect(settings)
+    with stop_on_signals() as stop, open_store(settings, settings.state_dir / READER) as store:
+        logging.configure(verbose=console.is_verbose())
+        log = logging.logger(project=project)
+        context = load_project(client, store, project, settings.cache_dir)
+        sha256 = context.spec.evaluation.sha256
+        dataset = load_evaluation(evaluation, sha256, context.task) if evaluation else None
+        peers = PeerBook(context, log)
+        peers.connect_to_owner()
+        shown = RoundsShown(say=console.note, slots=context.terms.slots)
+        with ChainClock(client, stop=stop) as clock:
+            watching = Watch(context, clock, peers, dataset, shown.event, shown.model)
+            keep_going(watching.step, stop=stop, log=log)
+    _tell(project, shown)
+
+
+@app.command()
+@with_settings
+def reveal(settings: Settings, project: ProjectId, validation: Validation = None) -> None:
+    """Publish your validation set after the last round; your reveal bond is yours again."""
+    from marketplace.chain.types import Status
+    from marketplace.node import logging
+    from marketplace.node.project import load_project
+    from marketplace.node.session import open_session
+    from marketplace.owner.node import require_owner, reveal_now, secret_of
+
+    with open_session(settings, OWNER) as session:
+        logging.configure(verbose=console.is_verbose())
+        state = session.client.project(project)
+        require_owner(state, project, session.address)
+        if state.status is not Status.CLOSING and not state.revealed:
+            raise FairshareError(
+                Reason.REFUSED,
+                f"project {project} is {state.status.name.lower()}, not closing",
+                "reveal between the last round and the settling",
+            )
+        context = load_project(session.client, session.store, project, session.cache)
+        secret = secret_of(context, session.journal, validation)
+        if secret is None:
+            raise FairshareError(
+                Reason.REFUSED, f"project {project} has no validation set", "there is nothing to reveal"
+            )
+        cid = reveal_now(context, session.sender, secret)
+    console.result({"project": project, "validation": cid}, f"revealed: {cid}")
+
+
+@app.command()
+@with_settings
+def settle(settings: Settings, project: ProjectId) -> None:
+    """End a project whose last round can no longer be challenged. Anyone may."""
+    from marketplace.chain.types import Status
+    from marketplace.node.session import open_session
+
+    with open_session(settings, OWNER) as session:
+        if session.client.project(project).status is not Status.SETTLED:
+            session.sender.send(f"settle:{project}", session.client.market.functions.settle(project))
+        status = session.client.project(project).status.name.lower()
+    console.result({"project": project, "status": status}, f"project {project} is {status}")
 
 
 @app.command()
@@ -135,7 +234,8 @@ def cancel(settings: Settings, project: ProjectId) -> None:
     with open_session(settings, OWNER) as session:
         if session.client.project(project).status is not Status.CANCELLED:
             session.sender.send(f"cancel:{project}", session.client.market.functions.cancel(project))
-        credit = session.client.credit_of(session.client.terms(project).token, session.address)
+        owner = session.client.project(project).owner
+        credit = session.client.claimable(project, owner)
     document = {"project": project, "status": "cancelled", "credit": str(credit)}
     console.result(
         document, f"project {project} is cancelled; `fairshare project refund {project}` pays {credit}"
@@ -145,22 +245,18 @@ def cancel(settings: Settings, project: ProjectId) -> None:
 @app.command()
 @with_settings
 def refund(settings: Settings, project: ProjectId) -> None:
-    """Collect what a project that is over has left of its escrow."""
+    """Pay the owner what a project that is over has left of its escrow. Anyone may."""
     from marketplace.node.session import open_session
 
     with open_session(settings, OWNER) as session:
-        token = session.client.terms(project).token
-        credit = session.client.credit_of(token, session.address)
+        client = session.client
+        token, owner = client.terms(project).token, client.project(project).owner
+        credit = client.claimable(project, owner)
         if credit:
-            nonce = session.client.web3.eth.get_transaction_count(session.account.address)
-            session.sender.send(
-                f"refund:{project}:{nonce}",
-                session.client.market.functions.claim(token, session.address),
-            )
-    console.result(
-        {"project": project, "token": str(token), "claimed": str(credit)},
-        f"claimed {credit}" if credit else "there is nothing to claim",
-    )
+            occasion = client.latest_block().number
+            session.sender.send(f"refund:{project}:{occasion}", client.market.functions.claim(project, owner))
+    document = {"project": project, "token": str(token), "owner": str(owner), "claimed": str(credit)}
+    console.result(document, f"claimed {credit} for {owner}" if credit else "there is nothing to claim")
 
 
 @app.command()
@@ -192,7 +288,9 @@ def model(settings: Settings, project: ProjectId, output: OutputFile) -> None:
     console.result(document, f"the model of round {fetched.round}, as committed to on chain: {output}")
 
 
-def _watch(settings: Settings, project: int, evaluation: Path | None) -> None:
+def _serve(
+    settings: Settings, project: int, evaluation: Path | None, validation: Path | None, log_file: Path | None
+) -> None:
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.lifecycle import keep_going, stop_on_signals
@@ -200,30 +298,36 @@ def _watch(settings: Settings, project: int, evaluation: Path | None) -> None:
     from marketplace.node.project import load_project
     from marketplace.node.session import open_session
     from marketplace.owner.checked import load_evaluation
+    from marketplace.owner.node import OwnerNode, require_owner, secret_of
     from marketplace.owner.post import EVALUATION
+    from marketplace.owner.reference_duty import ReferenceDuty
     from marketplace.owner.rounds_shown import RoundsShown
     from marketplace.owner.watch import Watch
 
     with stop_on_signals() as stop, open_session(settings, OWNER, stop=stop) as session:
-        logging.configure(verbose=console.is_verbose())
+        logging.configure(file=log_file, role="owner", account=session.address, verbose=console.is_verbose())
         log = logging.logger(project=project)
+        require_owner(session.client.project(project), project, session.address)
         context = load_project(session.client, session.store, project, session.cache)
         known = session.journal.get(project, 0, EVALUATION)
         path = evaluation or (Path(known) if known else None)
         dataset = load_evaluation(path, context.spec.evaluation.sha256, context.task) if path else None
-        shown = RoundsShown(say=console.note)
-        with ChainClock(session.client, stop=stop) as clock:
-            watching = Watch(
-                context=context,
-                clock=clock,
-                peers=PeerBook(context, log),
-                sender=session.sender,
-                evaluation=dataset,
-                stop=stop,
-                log=log,
-                on_event=shown.event,
-                on_model=shown.model,
+        secret = secret_of(context, session.journal, validation)
+        peers = PeerBook(context, log)
+        duty = None
+        if secret is not None:
+            duty = ReferenceDuty(
+                context, session.sender, session.journal, peers, log, secret.validation.dataset
             )
-            keep_going(watching.step, stop=stop, log=log)
+        shown = RoundsShown(say=console.note, slots=context.terms.slots)
+        with ChainClock(session.client, stop=stop) as clock:
+            watching = Watch(context, clock, peers, dataset, shown.event, shown.model)
+            node = OwnerNode(watching, session.sender, log, duty, secret)
+            log.info("serving the project", reference=duty is not None)
+            keep_going(node.step, stop=stop, log=log)
+    _tell(project, shown)
+
+
+def _tell(project: int, shown: "RoundsShown") -> None:
     document = {"project": project, "rounds": shown.rounds()}
-    console.result(document, f"project {project}: {shown.ending or 'no longer watched'}")
+    console.result(document, f"project {project}: {shown.ending or 'no longer followed'}")

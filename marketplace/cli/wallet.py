@@ -41,8 +41,13 @@ def show(settings: Settings) -> None:
         market = connect(settings)
         client = market
         unbonding = market.vault.unbonding(NATIVE_COIN, holder)
+        owed = {
+            str(project): amount
+            for project in range(1, market.project_count() + 1)
+            if (amount := market.claimable(project, holder))
+        }
         document |= {
-            "credit": str(market.credit_of(NATIVE_COIN, holder)),
+            "claimable": {project: str(amount) for project, amount in owed.items()},
             "stake_free": str(market.vault.free(NATIVE_COIN, holder)),
             "stake_locked": str(market.vault.locked(NATIVE_COIN, holder)),
             "stake_unbonding": str(unbonding.amount),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +11,37 @@ from marketplace.learning import datasets, split
 from marketplace.learning.data import save_npz
 
 EVALUATION = "evaluation.npz"
+VALIDATION = "validation.npz"
 LARGEST_EVALUATION = 2_000  # rows: scoring a round's model should not hold up a demo
 
 
-def write_parts(folder: Path, dataset: str, parts: int, seed: int) -> tuple[Path, ...]:
-    """Splits the training set among `parts` trainers, alike in distribution; the evaluation set comes last.
+@dataclass(frozen=True)
+class Parts:
+    """Files of a devnet's parties. The owner's validation set is a part of the training set, alike in size."""
+
+    trainers: tuple[Path, ...]
+    validation: Path
+    evaluation: Path
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file."""
+        return (*self.trainers, self.validation, self.evaluation)
+
+
+def write_parts(folder: Path, dataset: str, parts: int, seed: int) -> Parts:
+    """Splits the training set among `parts` trainers and the owner, alike in distribution.
 
     Raises BAD_INPUT, NOT_FOUND, BAD_DATA as `datasets.load` does.
     """
     training, held_out = datasets.load(dataset)
-    evaluation = held_out.rows(np.arange(min(len(held_out), LARGEST_EVALUATION)))
+    *shares, validation = split.iid(training, parts + 1, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-    for i, part in enumerate(split.iid(training, parts, seed)):
-        written.append(folder / f"trainer-{i}.npz")
-        save_npz(written[-1], part)
-    save_npz(folder / EVALUATION, evaluation)
-    return (*written, folder / EVALUATION)
+    files = Parts(
+        tuple(folder / f"trainer-{i}.npz" for i in range(parts)), folder / VALIDATION, folder / EVALUATION
+    )
+    for path, part in zip(files.trainers, shares, strict=True):
+        save_npz(path, part)
+    save_npz(files.validation, validation)
+    save_npz(files.evaluation, held_out.rows(np.arange(min(len(held_out), LARGEST_EVALUATION))))
+    return files

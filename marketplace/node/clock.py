@@ -16,6 +16,7 @@ from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.types import Block
 
 _CONNECT_TIMEOUT_S = 3.0
+_CLOSE_TIMEOUT_S = 1.0
 _RETRY_AFTER_S = 30.0  # before another attempt to subscribe
 _LARGEST_MESSAGE = 1024 * 1024  # bytes
 _SUBSCRIBE = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
@@ -104,6 +105,8 @@ class ChainClock:
             self._socket = connect(
                 urlunsplit((scheme, url.netloc, url.path, url.query, "")),
                 open_timeout=_CONNECT_TIMEOUT_S,
+                close_timeout=_CLOSE_TIMEOUT_S,
+                ping_interval=None,  # a busy node reads no answers; a dead socket costs it a poll at most
                 max_size=_LARGEST_MESSAGE,
                 proxy=None,
             )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from marketplace.chain.types import Terms
+from marketplace.chain.types import Settlement, Terms
 from marketplace.protocol.shares import round_budget
 
 # Gas of whole transactions in the native coin at K = 10, as benchmarks/gas.py measures them (docs/gas.md): for calls
-# that cannot be simulated before others have been made. postResult: the mean over five rounds.
+# that cannot be simulated before others have been made. Results: the mean over five rounds.
 TYPICAL_GAS = {
     "deposit": 47_000,
     "join": 119_000,
     "joinAsAggregator": 137_000,
     "submit": 65_000,
     "postResult": 1_300_000,
-    "release": 63_000,
-    "claim": 32_000,
+    "postResultOnDemand": 350_000,
+    "challenge": 150_000,
+    "release": 90_000,
+    "claim": 45_000,
 }
 
 
@@ -27,22 +29,29 @@ def trainer_costs(terms: Terms, gas_price: int) -> dict[str, str]:
         + TYPICAL_GAS["release"]
         + TYPICAL_GAS["claim"]
     )
-    budget = round_budget(terms.reward, terms.rounds, terms.aggregator_fee)
+    drawn = min(terms.slots * terms.cohorts, terms.trainers)  # seats of a round that can be taken
+    paid = round_budget(terms.reward, terms.rounds, terms.cohorts, terms.aggregator_fee) * (
+        terms.rounds * terms.cohorts
+    )
+    merged = terms.cohorts * (terms.slots - terms.faults)
     return {
         "stake": str(terms.trainer_stake),
         "gas": str(gas),
         "gas_cost_wei": str(gas * gas_price),
-        "reward_of_an_average_trainer": str(budget * terms.rounds // terms.slots),
-        "reward_of_an_average_merged_trainer": str(budget * terms.rounds // (terms.slots - terms.faults)),
+        "complaint_deposit": str(terms.complaint_deposit),
+        "reward_of_an_average_trainer": str(paid // terms.trainers),
+        "reward_of_an_average_merged_trainer": str(paid * drawn // (merged * terms.trainers)),
     }
 
 
 def aggregator_costs(terms: Terms, gas_price: int) -> dict[str, str]:
     """Bond, gas and fees of an aggregator that concludes every round."""
+    proved = terms.settlement is Settlement.PROVED
+    results = terms.rounds * terms.cohorts
     gas = (
         TYPICAL_GAS["deposit"]
         + TYPICAL_GAS["joinAsAggregator"]
-        + terms.rounds * TYPICAL_GAS["postResult"]
+        + results * TYPICAL_GAS["postResult" if proved else "postResultOnDemand"]
         + TYPICAL_GAS["release"]
         + TYPICAL_GAS["claim"]
     )
@@ -50,5 +59,5 @@ def aggregator_costs(terms: Terms, gas_price: int) -> dict[str, str]:
         "bond": str(terms.aggregator_bond),
         "gas": str(gas),
         "gas_cost_wei": str(gas * gas_price),
-        "fees": str(terms.aggregator_fee * terms.rounds),
+        "fees": str(terms.aggregator_fee * results),
     }

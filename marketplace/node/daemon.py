@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from web3.contract.contract import ContractFunction
+
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.clock import ChainClock
 from marketplace.node.journal import Journal
 from marketplace.node.logging import Logger
-from marketplace.node.membership import collect_dues
+from marketplace.node.membership import RACES, collect_dues, move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.updates.sealing import EncryptionKey
@@ -35,35 +37,62 @@ class ProjectDaemon(ABC):
         if block is None:
             return True
         project = self.context.client.project(self.context.project, block=block.number)
-        if project.status is Status.OPEN:
-            self._open(project, block)
-        elif project.status is Status.ACTIVE:
-            self._active(project, block)
-        else:
-            if self._place() is None:
-                raise FairshareError(
-                    Reason.REFUSED,
-                    f"project {self.context.project} is {project.status.name.lower()}: nobody can join it any more",
-                    "look for another",
-                )
-            self._over(project, block)
-            collect_dues(self.context, self.sender, self.log)
-            self.log.info("project over", status=project.status.name.lower())
+        match project.status:
+            case Status.OPEN:
+                self._open(project, block)
+            case Status.DRAWING:
+                self._drawing(project, block)
+            case Status.ACTIVE:
+                self._active(project, block)
+            case Status.CLOSING:
+                self._closing(project, block)
+            case _:
+                self._end(project, block)
+                return False
+        return True
+
+    def attempt(self, intent: str, call: ContractFunction, round_: int) -> bool:
+        """Make the call happen once; False where the state moved on before it came, which is only reported."""
+        try:
+            self.sender.send(intent, call)
+        except FairshareError as error:
+            if error.reason not in RACES:
+                raise
+            self.log.warning("refused", round=round_, intent=intent, problem=error.message)
             return False
         return True
 
     @abstractmethod
     def _place(self) -> int | None:
-        """Our slot, or our index in the list of aggregators; None for no member."""
+        """Our number as a trainer, or our index in the list of aggregators; None for no member."""
 
     @abstractmethod
     def _open(self, project: Project, block: Block) -> None:
         """Before the start."""
 
+    def _drawing(self, project: Project, block: Block) -> None:
+        """While the block is awaited whose hash draws the seats."""
+        move_on(self.context, self.sender, project, block, self.log)
+
     @abstractmethod
     def _active(self, project: Project, block: Block) -> None:
         """In a round."""
 
+    def _closing(self, project: Project, block: Block) -> None:
+        """After the last round, while its results can be challenged."""
+        move_on(self.context, self.sender, project, block, self.log)
+
     def _over(self, project: Project, block: Block) -> None:
-        """After the end, before stake and credit are collected."""
+        """After the end, before stake and earnings are collected."""
         return
+
+    def _end(self, project: Project, block: Block) -> None:
+        if self._place() is None:
+            raise FairshareError(
+                Reason.REFUSED,
+                f"project {self.context.project} is {project.status.name.lower()}: nobody can join it any more",
+                "look for another",
+            )
+        self._over(project, block)
+        collect_dues(self.context, self.sender, self.log)
+        self.log.info("project over", status=project.status.name.lower())

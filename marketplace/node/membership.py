@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from web3.contract.contract import ContractFunction
+
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import Block, Project
+from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.logging import Logger
-from marketplace.node.overdue import Move, overdue
+from marketplace.node.outcomes import outcomes
+from marketplace.node.overdue import Due, Move, Standing, overdue
 from marketplace.node.project import ProjectContext
 
 # The state moved between our reading it and our transaction: read again, nothing is wrong.
@@ -22,37 +25,80 @@ def move_on(
     *,
     patience_s: int = 0,
 ) -> bool:
-    """Make the move that has been due for `patience_s` seconds, if any; True if it was made."""
-    due = overdue(project, context.terms, block.timestamp)
-    if due is None or block.timestamp - due[1] < patience_s:
-        return False
-    move, market, number = due[0], context.client.market.functions, context.project
-    call = {
-        Move.START: lambda: market.start(number),
-        Move.CANCEL: lambda: market.cancel(number),
-        Move.SKIP: lambda: market.skip(number, project.round, 0),
-        Move.TIMEOUT: lambda: market.timeout(number, project.round),
-    }[move]()
-    intent = f"{move}:{number}:{project.round}:{project.aggregator_index}:{project.trainer_count}"
-    try:
-        sender.send(intent, call)
-    except FairshareError as error:
-        if error.reason not in RACES:
-            raise
-        log.info("another was first", move=move, problem=error.message)
-        return False
-    log.info("moved on", move=move, round=project.round)
-    return True
+    """Make the moves that have been due for `patience_s` seconds, if any; True if one was made."""
+    moved = False
+    for due in overdue(standing_of(context, project, block)):
+        if block.timestamp - due.since < patience_s:
+            continue
+        intent = f"{due.move}:{context.project}:{_occasion(project, due)}"
+        try:
+            sender.send(intent, _call(context, project, due))
+        except FairshareError as error:
+            if error.reason not in RACES:
+                raise
+            log.info("another was first", move=due.move, problem=error.message)
+            continue
+        log.info("moved on", move=due.move, round=project.round, cohort=due.cohort)
+        moved = True
+    return moved
+
+
+def standing_of(context: ProjectContext, project: Project, block: Block) -> Standing:
+    """Reads what decides which moves are due; `project` as read at `block`."""
+    client, number = context.client, context.project
+    if project.status is Status.DRAWING:
+        drawn_by = int.from_bytes(project.seed, "big")
+        seeded = client.block(drawn_by).timestamp if block.number >= drawn_by else None
+        return Standing(block, context.terms, project, seeded_at=seeded)
+    if project.status not in (Status.ACTIVE, Status.CLOSING):
+        return Standing(block, context.terms, project)
+    closed = project.status is Status.ACTIVE and block.timestamp >= project.submit_deadline
+    return Standing(
+        block,
+        context.terms,
+        project,
+        tuple(
+            client.cohort(number, index, block=block.number)
+            for index in range(project.cohorts if closed else 0)
+        ),
+        client.challenge(number, block=block.number),
+    )
 
 
 def collect_dues(context: ProjectContext, sender: TransactionSender, log: Logger) -> None:
     """After a project's end: unlock what is ours in the vault, and claim what we are owed."""
     client, number = context.client, context.project
-    locked = client.locked_of(number, sender.address)
+    locked = client.membership(number, sender.address).locked
     if locked:
         sender.send(f"release:{number}", client.market.functions.release(number))
         log.info("released", amount=str(locked))
-    credit = client.credit_of(context.terms.token, sender.address)
-    if credit:
-        sender.send(f"claim:{number}", client.market.functions.claim(context.terms.token, sender.address))
-        log.info("claimed", amount=str(credit))
+    owed = client.claimable(number, sender.address)
+    if owed:
+        sender.send(f"claim:{number}", client.market.functions.claim(number, sender.address))
+        log.info("claimed", amount=str(owed))
+
+
+def _call(context: ProjectContext, project: Project, due: Due) -> ContractFunction:
+    market, number = context.client.market.functions, context.project
+    match due.move:
+        case Move.START:
+            return market.start(number)
+        case Move.CANCEL:
+            return market.cancel(number)
+        case Move.DRAW:
+            return market.draw(number)
+        case Move.SKIP:
+            return market.skip(number, project.round, due.cohort)
+        case Move.TIMEOUT:
+            return market.timeout(number, project.round)
+        case Move.UNDO:
+            return market.undo(number, [outcome.to_abi() for outcome in outcomes(context.client, number)])
+        case Move.SETTLE:
+            return market.settle(number)
+
+
+def _occasion(project: Project, due: Due) -> str:
+    """What makes a move another effect than an earlier one of its kind."""
+    if due.move is Move.DRAW:
+        return project.seed.hex()
+    return f"{project.round}:{due.cohort}:{project.aggregator_index}:{project.trainer_count}"

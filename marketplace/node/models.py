@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.chain.events import ResultPosted, fetch
-from marketplace.chain.types import Project
+from marketplace.chain.events import ChallengeAnswered, Event, ResultPosted, RoundUndone, fetch
+from marketplace.chain.types import ChallengeKind, Project
+from marketplace.errors import FairshareError, Reason
 from marketplace.node.project import FETCH_S, ProjectContext
-from marketplace.storage.cid import from_digest
+from marketplace.storage.cid import cid_of, from_digest
+from marketplace.updates.codec import pack_model
 from zk.curve import Point
 
 
@@ -25,16 +28,54 @@ class ModelReference:
 
 def current_model(context: ProjectContext, project: Project, block: int) -> ModelReference:
     """The model that `project`, read at `block`, stands at."""
-    results = fetch(context.client, [ResultPosted], context.project, to_block=block)
-    if not results:
+    events: list[Event] = fetch(context.client, [ResultPosted, RoundUndone], context.project, to_block=block)
+    last = last_standing(events)
+    if last is None:
         return ModelReference(0, context.spec.initial_model, context.terms.initial_model)
-    last = results[-1]
     return ModelReference(last.round, from_digest(last.model), project.model)
+
+
+def last_standing(events: Iterable[Event]) -> ResultPosted | None:
+    """The latest result that changed the model and was not undone; `events` in the chain's order."""
+    standing: list[ResultPosted] = []
+    for event in events:
+        if isinstance(event, RoundUndone):
+            standing = [result for result in standing if result.round != event.round]
+        elif isinstance(event, ResultPosted) and event.merged:
+            standing.append(event)
+    return standing[-1] if standing else None
 
 
 def fetch_current(
     context: ProjectContext, project: Project, block: int, timeout_s: float = FETCH_S
 ) -> NDArray[np.int32]:
-    """The current global model, int32[d], checked against the chain's commitment."""
+    """The current global model, int32[d], checked against the chain's commitment.
+
+    Where storage does not have it, or has something else under its name, but it was put on chain to answer a
+    challenge, it is read from there and handed to our storage node.
+    """
     reference = current_model(context, project, block)
-    return context.fetch_model(reference.cid, reference.commitment, timeout_s)
+    try:
+        return context.fetch_model(reference.cid, reference.commitment, timeout_s)
+    except FairshareError as error:
+        if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
+            raise
+        answered = _answered(context, reference, block)
+        if answered is None:
+            raise
+    packed = pack_model(answered)
+    if cid_of(packed) == reference.cid:
+        context.store.add(packed)
+    return answered
+
+
+def _answered(context: ProjectContext, reference: ModelReference, block: int) -> NDArray[np.int32] | None:
+    """The model as a challenge's answer put it on chain."""
+    if reference.round == 0:
+        return None
+    for event in fetch(context.client, [ChallengeAnswered], context.project, reference.round, to_block=block):
+        if event.kind is ChallengeKind.MODEL and len(event.packed) == 4 * context.length:
+            model = np.frombuffer(event.packed, dtype="<i4").astype(np.int32)
+            if context.committer.commit(model) == reference.commitment:
+                return model
+    return None

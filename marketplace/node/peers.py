@@ -27,20 +27,28 @@ class PeerBook:
             raise FairshareError(
                 Reason.NOT_FOUND, f"project {self.context.project} has no aggregator {index}", "wait for one"
             )
-        if listed[index] not in self.known:
+        holder = listed[index].holder
+        if holder not in self.known:
             for joined in fetch(self.context.client, [AggregatorJoined], self.context.project):
                 self.known[joined.aggregator] = joined
-        return self.known[listed[index]]
+        return self.known[holder]
 
     def connect_to(self, index: int) -> None:
         """Connect our storage node to an aggregator's; an aggregator that cannot be reached is only reported."""
         joined = self.aggregator(index)
         try:
-            self.context.store.connect(decode_contact(joined.contact))
+            self.context.store.connect(decode_contact(joined.contact.split(b"\n")[0]))
         except FairshareError as error:
             if error.reason is Reason.STORAGE_UNREACHABLE:
                 raise
             self.log.warning("aggregator's storage does not answer", aggregator=index, problem=error.message)
+
+    def submission_url(self, index: int) -> str | None:
+        """Where an aggregator takes signed submissions: the line of its contact that starts with "http"."""
+        for line in self.aggregator(index).contact.split(b"\n")[1:]:
+            if line.startswith(b"http"):
+                return line.decode("ascii", errors="replace")
+        return None
 
     def connect_to_owner(self) -> None:
         """Connect to the peers that the spec names; those that do not answer are only reported."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.chain.circuits import digest_of
+from marketplace.chain.circuits import circuit_of, digest_of
 from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
 from marketplace.chain.types import Terms
@@ -52,11 +52,9 @@ class ProjectContext:
         """d."""
         return self.circuit.shape.length
 
-    def update_context(self, round_: int, trainer: str, commitment: Point) -> UpdateContext:
-        """What a sealed update of this project is bound to."""
-        return UpdateContext(
-            self.client.chain_id, self.client.address, self.project, round_, trainer, commitment
-        )
+    def update_context(self, round_: int, trainer: str) -> UpdateContext:
+        """What a sealed update of this project is bound to; for a reference update `trainer` is the owner."""
+        return UpdateContext(self.client.chain_id, self.client.address, self.project, round_, trainer)
 
     def weights(self, model: NDArray[np.int32]) -> NDArray[np.float64]:
         """The float weights of an integer model."""
@@ -104,13 +102,16 @@ def load_project(
 
 def rules_of(terms: Terms) -> Rules:
     """What the terms say about judging a round."""
+    by_owner = terms.score_rule is ScoreRule.REFERENCE
     return Rules(
-        terms.slots,
-        terms.faults,
-        terms.max_norm_squared,
-        ScoreRule(terms.score_rule),
-        terms.strike_factor,
-        terms.duplicate_cosine,
+        slots=terms.slots,
+        faults=terms.faults,
+        max_norm_squared=terms.max_norm_squared,
+        score_rule=terms.fallback_rule if by_owner else terms.score_rule,
+        reference=by_owner,
+        reference_share=terms.reference_share,
+        strike_factor=terms.strike_factor,
+        duplicate_cosine=terms.duplicate_cosine,
     )
 
 
@@ -153,8 +154,8 @@ def fetch_circuit(
     files = keys.assemble(shape, cache, vk, srs, spec.circuit.srs_kind)
     keys.proving_key(files)  # made anew from our own circuit: INTEGRITY unless it gives this verifying key
     verifier = compile_source(CONTRACT, source(files))
-    digest = digest_of(verifier, shape.slots, shape.length, files.proof_length, files.zero)
-    if "0x" + digest.hex() != spec.circuit.digest or registered.zero != files.zero:
+    ours = circuit_of(files, registered.verifier)
+    if "0x" + digest_of(verifier, ours).hex() != spec.circuit.digest or registered != ours:
         raise FairshareError(
             Reason.INTEGRITY,
             "the circuit on chain is not the one that these files and our own source give",

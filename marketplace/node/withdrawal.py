@@ -1,10 +1,11 @@
-"""Getting one's money out: credit from the market, stake from the vault."""
+"""Getting one's money out: earnings from the market, stake from the vault."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from marketplace.chain.types import Status
+from marketplace.chain.client import MarketClient
+from marketplace.chain.types import Block, ChallengeKind, Status
 from marketplace.node.session import Session
 
 ENDED = frozenset({Status.SETTLED, Status.CANCELLED, Status.HALTED})
@@ -20,14 +21,16 @@ def collect_all(session: Session, project: int) -> dict[str, Any]:
     functions, vault = client.market.functions, client.vault
     done: dict[str, Any] = {"project": project, "token": str(token)}
 
-    locked = client.locked_of(project, address)
+    locked = client.membership(project, address, block=block.number).locked
     if locked and client.project(project).status in ENDED:
         sender.send(f"release:{project}", functions.release(project))
         done["released"] = str(locked)
-    credit = client.credit_of(token, address)
-    if credit:
-        sender.send(f"claim:{token}:{block.number}", functions.claim(token, address))
-        done["claimed"] = str(credit)
+    owed = client.claimable(project, address, block=block.number)
+    if owed and not _provisional(client, project, block):
+        sender.send(f"claim:{project}:{block.number}", functions.claim(project, address))
+        done["claimed"] = str(owed)
+    elif owed:
+        done["claimable_later"] = str(owed)
     unbonding = vault.unbonding(token, address)
     if unbonding.amount and block.timestamp >= unbonding.ready_at:
         sender.send(f"withdraw:{token}:{unbonding.ready_at}", vault.contract.functions.withdraw(token))
@@ -39,3 +42,15 @@ def collect_all(session: Session, project: int) -> dict[str, Any]:
     if left.amount:
         done["unbonding"], done["ready_at"] = str(left.amount), left.ready_at
     return done
+
+
+def _provisional(client: MarketClient, project: int, block: Block) -> bool:
+    """Whether results may still be undone, so that the market pays nothing out (`Rounds.provisional`)."""
+    state = client.project(project, block=block.number)
+    if state.status not in (Status.ACTIVE, Status.CLOSING):
+        return False
+    return (
+        block.timestamp < state.challenge_deadline
+        or client.challenge(project, block=block.number).kind is not ChallengeKind.NONE
+        or (state.round == state.outcome_round and state.status is Status.ACTIVE)
+    )

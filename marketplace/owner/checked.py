@@ -1,4 +1,4 @@
-"""An owner's project.toml and evaluation set, checked before chain or disk are touched."""
+"""An owner's project.toml and data sets, checked before chain or disk are touched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from marketplace.protocol.fixed_point import to_model
 from marketplace.spec import ProjectFile
 from marketplace.spec.problems import bad_field
 from marketplace.spec.project_file import MAX_FILE_BYTES
+from marketplace.storage.cid import cid_of, digest_of
 from zk.shape import CircuitShape
+
+
+@dataclass(frozen=True)
+class ValidationSet:
+    """The owner's validation set. `digest`: of its CIDv0, 32 bytes; nobody else knows it before the end."""
+
+    path: Path
+    digest: bytes
+    dataset: Dataset
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class CheckedProject:
     initial: NDArray[np.int32]
     evaluation: Path | None  # None: its hash alone is known here
     evaluation_sha256: str
+    validation: ValidationSet | None  # with the reference rule
 
 
 def check_project(path: Path) -> CheckedProject:
@@ -43,10 +54,13 @@ def check_project(path: Path) -> CheckedProject:
     return CheckedProject(
         file=file,
         task=task,
-        shape=CircuitShape(file.cohort.trainers, file.length),
+        shape=CircuitShape(file.inputs, file.length),
         initial=_initial(file, task),
         evaluation=evaluation,
         evaluation_sha256=digest,
+        validation=None
+        if file.validation is None
+        else load_validation(path.parent / file.validation.file, task),
     )
 
 
@@ -60,6 +74,12 @@ def load_evaluation(path: Path, sha256: str, task: Task) -> Dataset:
             "give the file that the project was posted with",
         )
     return dataset
+
+
+def load_validation(path: Path, task: Task) -> ValidationSet:
+    """The validation set in an .npz. Raises BAD_DATA."""
+    dataset = load_npz(path, task)  # first: it says what is wrong with the file
+    return ValidationSet(path, digest_of(cid_of(path.read_bytes())), dataset)
 
 
 def _evaluation(file: ProjectFile, folder: Path, task: Task) -> tuple[Path | None, str]:

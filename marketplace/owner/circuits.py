@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from marketplace.chain.artifacts import Artifact
-from marketplace.chain.circuits import deploy_circuit
+from marketplace.chain.circuits import circuit_of, deploy_circuit
 from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
 from marketplace.chain.sender import TransactionSender
@@ -51,8 +51,5 @@ def register(client: MarketClient, sender: TransactionSender, files: CircuitFile
         sender,
         address(client.gram_verifier.address),
         compiled_verifier(files),
-        slots=files.shape.slots,
-        length=files.shape.length,
-        proof_length=files.proof_length,
-        zero=files.zero,
+        circuit_of(files),
     )

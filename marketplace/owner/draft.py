@@ -5,14 +5,16 @@ from __future__ import annotations
 from marketplace.spec import template
 
 
-def faults_of(trainers: int) -> int:
-    """f for K trainers: a fifth of them, as far as K >= 2f + 3 allows."""
-    return min((trainers - 3) // 2, max(1, trainers // 5))
+def faults_of(slots: int) -> int:
+    """f for K slots: a fifth of them, as far as K >= 2f + 3 allows."""
+    return min((slots - 3) // 2, max(1, slots // 5))
 
 
-def draft(kind: str, trainers: int, rounds: int) -> str:
-    """The template for a task of `kind`, for so many trainers and rounds. Raises BAD_INPUT for an unknown kind."""
-    wanted = {"count": rounds, "trainers": trainers, "faults": faults_of(trainers)}
+def draft(kind: str, trainers: int, rounds: int, challenge_window: int | None = None) -> str:
+    """The template for a task of `kind`, for so many trainers, all of them in every round. BAD_INPUT: unknown kind."""
+    wanted = {"count": rounds, "slots": trainers, "trainers": trainers, "faults": faults_of(trainers)}
+    if challenge_window is not None:
+        wanted["challenge_window"] = challenge_window
     return "\n".join(_with(line, wanted) for line in template(kind).split("\n"))
 
 

@@ -6,23 +6,26 @@ Every step may be repeated: after a kill at any moment the same command goes on 
 from __future__ import annotations
 
 import dataclasses
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from marketplace.chain import token as tokens
 from marketplace.chain.events import ProjectCreated, decode_log
+from marketplace.chain.permit import sign_permit
 from marketplace.chain.sender import Receipt
 from marketplace.chain.simulation import no_funds
-from marketplace.chain.types import NATIVE_COIN, Address, ScoreRule, Terms, address
+from marketplace.chain.types import NATIVE_COIN, NO_PERMIT, Address, ScoreRule, Settlement, Terms, address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import NODE
 from marketplace.node.session import Session
 from marketplace.owner import circuits
-from marketplace.owner.checked import CheckedProject
+from marketplace.owner.checked import CheckedProject, ValidationSet
 from marketplace.spec import ChainSection, CircuitSection, ProjectSpec
 from marketplace.spec.problems import bad_field
 from marketplace.spec.terms import terms as terms_of
+from marketplace.spec.validation import commitment
 from marketplace.storage.cid import digest_of
 from marketplace.updates.codec import pack_model
 from zk.commit import Committer
@@ -30,6 +33,9 @@ from zk.curve import Point
 from zk.files import CircuitFiles
 
 EVALUATION = "evaluation"  # journal: path of the evaluation set, by project
+VALIDATION = "validation"  # journal: path and salt of the validation set, by project
+PERMIT_S = 3600  # how long a signed approval of the reward is good for
+_SALT = "salt:"  # journal: by validation set; random, or its commitment could be guessed
 _POSTED = "posted:"  # journal: by spec, the projects it was posted as
 
 Say = Callable[[str], None]
@@ -55,19 +61,19 @@ def check_market(session: Session, checked: CheckedProject, ceremony_srs: Path |
     circuits.check_srs(session.client, ceremony_srs)
     rounds = checked.file.rounds
     longest = session.client.vault.unbonding_delay()
-    for name in ("join_window", "submit_window", "result_window"):
+    for name in ("join_window", "submit_window", "answer_window", "result_window"):
         if getattr(rounds, name) > longest:
             raise bad_field(f"rounds.{name}", f"this market allows at most {longest} seconds")
-    token, reward = _token(checked), checked.file.reward.amount
+    token, needed = _token(checked), checked.file.reward.amount + checked.file.stakes.reveal
     held = tokens.balance(session.client.web3, token, session.address)
-    if held >= reward:
+    if held >= needed:
         return
     if tokens.is_native(token):
-        raise no_funds(session.address, held, reward)
+        raise no_funds(session.address, held, needed)
     raise FairshareError(
         Reason.NO_FUNDS,
-        f"account {session.address} holds {held} of token {token}, the reward is {reward}",
-        f"send it at least {reward - held} more",
+        f"account {session.address} holds {held} of token {token}, reward and reveal bond are {needed}",
+        f"send it at least {needed - held} more",
     )
 
 
@@ -88,7 +94,8 @@ def post(
     say("circuit: registering")
     digest = circuits.register(session.client, session.sender, files)
     say("publishing the spec")
-    spec, initial_model = _publish(session, checked, files, digest)
+    salt = None if checked.validation is None else _salt(session, checked.validation)
+    spec, initial_model = _publish(session, checked, files, digest, salt)
     spec_cid = session.store.add(spec.to_bytes())
     record = _POSTED + spec_cid
     posted_as: list[int] = session.journal.get(NODE, NODE, record, [])
@@ -102,6 +109,9 @@ def post(
             session.journal.put(NODE, NODE, record, [*posted_as, project])
             if checked.evaluation is not None:
                 session.journal.put(project, 0, EVALUATION, str(checked.evaluation.absolute()))
+            if checked.validation is not None and salt is not None:
+                kept = {"file": str(checked.validation.path.absolute()), "salt": salt.hex()}
+                session.journal.put(project, 0, VALIDATION, kept)
     return Posted(
         project=project,
         spec=spec_cid,
@@ -112,8 +122,18 @@ def post(
     )
 
 
+def _salt(session: Session, validation: ValidationSet) -> bytes:
+    """The salt of a validation set's commitment, 32 bytes: drawn once, so that posting can be repeated."""
+    name = _SALT + validation.digest.hex()
+    kept: str | None = session.journal.get(NODE, NODE, name)
+    if kept is None:
+        kept = secrets.token_hex(32)
+        session.journal.put(NODE, NODE, name, kept)
+    return bytes.fromhex(kept)
+
+
 def _publish(
-    session: Session, checked: CheckedProject, files: CircuitFiles, digest: bytes
+    session: Session, checked: CheckedProject, files: CircuitFiles, digest: bytes, salt: bytes | None
 ) -> tuple[ProjectSpec, Point]:
     """Adds what the spec names to the store; the spec and M_0."""
     store, client = session.store, session.client
@@ -129,6 +149,7 @@ def _publish(
         chain=ChainSection(chain_id=client.chain_id, market=client.address.lower()),
         initial_model=store.add(pack_model(checked.initial)),
         evaluation_sha256=checked.evaluation_sha256,
+        validation=commitment(checked.validation.digest, salt) if checked.validation and salt else None,
         peers=tuple(store.addresses()),
     )
     return spec, Committer(files).commit(checked.initial)
@@ -136,15 +157,20 @@ def _publish(
 
 def _create(session: Session, terms: Terms, name: str) -> Receipt:
     client, sender = session.client, session.sender
+    amount = terms.reward + terms.reveal_bond
+    create = client.market.functions.create
     if tokens.is_native(terms.token):
-        return sender.send(
-            f"create:{name}", client.market.functions.create(terms.to_abi()), value=terms.reward
-        )
-    allowed = tokens.allowance(client.web3, terms.token, session.address, client.address)
-    if allowed < terms.reward:
-        approval = tokens.approve(client.web3, terms.token, client.address, terms.reward)
-        sender.send(f"approve:{name}", approval)
-    return sender.send(f"create:{name}", client.market.functions.create(terms.to_abi()))
+        return sender.send(f"create:{name}", create(terms.to_abi(), NO_PERMIT.to_abi()), value=amount)
+    permit = NO_PERMIT
+    if tokens.allowance(client.web3, terms.token, session.address, client.address) < amount:
+        deadline = client.latest_block().timestamp + PERMIT_S
+        signed = sign_permit(client.web3, terms.token, session.account, client.address, amount, deadline)
+        if signed is None:
+            approval = tokens.approve(client.web3, terms.token, client.address, amount)
+            sender.send(f"approve:{name}", approval)
+        else:
+            permit = signed
+    return sender.send(f"create:{name}", create(terms.to_abi(), permit.to_abi()))
 
 
 def _terms(spec: ProjectSpec, spec_digest: bytes, initial_model: Point) -> Terms:
@@ -154,7 +180,9 @@ def _terms(spec: ProjectSpec, spec_digest: bytes, initial_model: Point) -> Terms
         **fields
         | {
             "token": address(stated.token),
+            "settlement": Settlement(stated.settlement),
             "score_rule": ScoreRule(stated.score_rule),
+            "fallback_rule": ScoreRule(stated.fallback_rule),
             "initial_model": initial_model,
         }
     )

@@ -13,10 +13,12 @@ from marketplace.owner.checked import CheckedProject
 from marketplace.protocol.shares import round_budget
 
 # Gas measured at K = 10, d = 650, rounded up (benchmarks/gas.py): these calls need a circuit that may not be there yet.
-DEPLOY_VERIFIER_GAS = 3_300_000
-REGISTER_GAS = 100_000
-CREATE_GAS = 350_000
+DEPLOY_VERIFIER_GAS = 3_400_000
+REGISTER_GAS = 310_000
+CREATE_GAS = 460_000
 APPROVE_GAS = 50_000
+REFERENCE_GAS = 60_000  # each round, by `project serve`
+REVEAL_GAS = 65_000
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,14 @@ class PostPreview:
     """Amounts of the project in the token's smallest unit, fees in wei."""
 
     reward: int
-    round_budget: int
+    round_budget: int  # of a cohort
     aggregator_fee: int
     trainer_stake: int
     aggregator_bond: int
+    complaint_deposit: int
+    reveal_bond: int
     slots: int
+    inputs: int
     length: int
     gas: int
     gas_cost: int
@@ -37,7 +42,10 @@ class PostPreview:
     def to_dict(self) -> dict[str, Any]:
         """For JSON: amounts as decimal strings."""
         document = asdict(self)
-        amounts = ("reward", "round_budget", "aggregator_fee", "trainer_stake", "aggregator_bond", "gas_cost")
+        amounts = (
+            *("reward", "round_budget", "aggregator_fee", "trainer_stake", "aggregator_bond"),
+            *("complaint_deposit", "reveal_bond", "gas_cost"),
+        )
         return document | {name: str(document[name]) for name in amounts}
 
 
@@ -50,13 +58,20 @@ def preview_post(session: Session, checked: CheckedProject) -> PostPreview:
     file = checked.file
     native = file.reward.token == "native"
     gas = DEPLOY_VERIFIER_GAS + REGISTER_GAS + CREATE_GAS + (0 if native else APPROVE_GAS)
+    if file.has_reference:
+        gas += file.rounds.count * REFERENCE_GAS + REVEAL_GAS
     return PostPreview(
         reward=file.reward.amount,
-        round_budget=round_budget(file.reward.amount, file.rounds.count, file.reward.aggregator_fee),
+        round_budget=round_budget(
+            file.reward.amount, file.rounds.count, file.cohort.cohorts, file.reward.aggregator_fee
+        ),
         aggregator_fee=file.reward.aggregator_fee,
         trainer_stake=file.stakes.trainer,
         aggregator_bond=file.stakes.aggregator,
-        slots=checked.shape.slots,
+        complaint_deposit=file.stakes.complaint_deposit,
+        reveal_bond=file.stakes.reveal,
+        slots=file.cohort.slots,
+        inputs=checked.shape.slots,
         length=checked.shape.length,
         gas=gas,
         gas_cost=gas * (base_fee + fees.priority_fee),

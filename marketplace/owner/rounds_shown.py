@@ -7,13 +7,16 @@ from typing import Any
 
 from marketplace.chain import events as e
 from marketplace.owner.watch import RoundModel
+from marketplace.protocol.krum import members
+from marketplace.storage.cid import from_digest
 
 
 class RoundsShown:
-    """Says each event as a line, and remembers the rounds."""
+    """Says each event as a line, and remembers the rounds. `slots`: K; `merged` holds seats, cohort * K + slot."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], slots: int) -> None:
         self._say = say
+        self._slots = slots
         self._rounds: dict[int, dict[str, Any]] = {}
         self.ending = ""
 
@@ -25,27 +28,55 @@ class RoundsShown:
         """Says what happened."""
         match event:
             case e.TrainerJoined():
-                self._say(f"trainer {event.trainer} took slot {event.slot}")
+                self._say(f"trainer {event.trainer} joined as number {event.number}")
             case e.AggregatorJoined():
                 self._say(f"aggregator {event.aggregator} joined as number {event.index}")
+            case e.ProjectEnded():
+                self.ending = event.status.name.lower()
+                self._say(f"the project is {self.ending}")
+            case e.ValidationRevealed():
+                self._say(f"the validation set is revealed: {from_digest(event.validation)}")
+            case e.ResultPosted() | e.RoundSkipped():
+                self._concluded(event)
+            case _:
+                self._in_round(event)
+
+    def _concluded(self, event: e.ResultPosted | e.RoundSkipped) -> None:
+        known = self._rounds.setdefault(
+            event.round, {"round": event.round, "merged": [], "accuracy": None, "undone": False}
+        )
+        if isinstance(event, e.RoundSkipped):
+            self._say(f"round {event.round}: cohort {event.cohort} is skipped, too few updates")
+            return
+        merged = members(event.merged)
+        known["merged"] = [*known["merged"], *(self._seat(event.cohort, slot) for slot in merged)]
+        self._say(f"round {event.round}: result of cohort {event.cohort}, merged slots {list(merged)}")
+
+    def _in_round(self, event: e.Event) -> None:
+        match event:
             case e.RoundOpened():
                 self._say(f"round {event.round} is open")
             case e.UpdateSubmitted():
-                self._say(f"round {event.round}: slot {event.slot} submitted")
-            case e.ResultPosted():
-                merged = [slot for slot in range(16) if event.merged >> slot & 1]
-                self._rounds[event.round] = {"round": event.round, "merged": merged, "accuracy": None}
-                self._say(f"round {event.round}: proven; merged slots {merged}")
-            case e.RoundSkipped():
-                self._rounds[event.round] = {"round": event.round, "merged": [], "accuracy": None}
-                self._say(f"round {event.round}: skipped, too few updates")
+                self._say(f"round {event.round}: slot {event.slot} of cohort {event.cohort} submitted")
+            case e.ReferenceSubmitted():
+                self._say(f"round {event.round}: the reference is submitted")
+            case e.UpdatesComplained():
+                self._say(f"round {event.round}: complaint about slots {list(members(event.slots))}")
+            case e.UpdateWithheld():
+                self._say(f"round {event.round}: trainer {event.trainer} did not answer")
             case e.TrainerStruck():
                 self._say(f"round {event.round}: trainer {event.trainer} is struck")
             case e.AggregatorTimedOut():
                 self._say(f"round {event.round}: aggregator {event.aggregator} timed out")
-            case e.ProjectEnded():
-                self.ending = event.status.name.lower()
-                self._say(f"the project is {self.ending}")
+            case e.Challenged():
+                self._say(f"round {event.round} is challenged: {event.kind.name.lower()}")
+            case e.RoundUndone():
+                if event.round in self._rounds:
+                    self._rounds[event.round]["undone"] = True
+                self._say(f"round {event.round} is undone, and will be done again")
+
+    def _seat(self, cohort: int, slot: int) -> int:
+        return cohort * self._slots + slot
 
     def model(self, model: RoundModel) -> None:
         """Says how good a round's model is."""

@@ -1,33 +1,34 @@
-"""Keeps an owner's project alive: its files served, overdue moves made, every round's model fetched and scored."""
+"""Follows a project: its events in order, every round's model fetched and scored."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from marketplace.chain.events import (
     AggregatorJoined,
     AggregatorTimedOut,
+    Challenged,
     Event,
     ProjectEnded,
+    ReferenceSubmitted,
     ResultPosted,
     RoundOpened,
     RoundSkipped,
+    RoundUndone,
     TrainerJoined,
-    TrainerPaid,
     TrainerStruck,
+    UpdatesComplained,
     UpdateSubmitted,
+    UpdateWithheld,
+    ValidationRevealed,
     fetch,
 )
-from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import Status
+from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.learning.evaluate import accuracy
 from marketplace.node.clock import ChainClock
-from marketplace.node.logging import Logger
-from marketplace.node.membership import move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.storage.cid import from_digest
@@ -38,14 +39,18 @@ WATCHED: tuple[type[Event], ...] = (
     AggregatorJoined,
     RoundOpened,
     UpdateSubmitted,
+    ReferenceSubmitted,
+    UpdatesComplained,
+    UpdateWithheld,
     ResultPosted,
     RoundSkipped,
-    TrainerPaid,
     TrainerStruck,
     AggregatorTimedOut,
+    Challenged,
+    RoundUndone,
+    ValidationRevealed,
     ProjectEnded,
 )
-PATIENCE_S = 5  # before the owner makes a move that anyone may make
 _MODEL_S = 20.0
 
 OVER = frozenset({Status.SETTLED, Status.CANCELLED, Status.HALTED})
@@ -63,35 +68,38 @@ class RoundModel:
 
 @dataclass
 class Watch:
-    """One owner's watch over one project. `sender` None: only look."""
+    """One look at one project after another; nothing is signed."""
 
     context: ProjectContext
     clock: ChainClock
     peers: PeerBook
-    sender: TransactionSender | None
     evaluation: Dataset | None
-    stop: threading.Event
-    log: Logger
     on_event: Callable[[Event], None]
     on_model: Callable[[RoundModel], None]
     next_block: int = 0
 
     def step(self) -> bool:
-        """Waits for a block and does what it calls for; False when the project is over."""
+        """Waits for a block and says what is new; False when the project is over."""
+        seen = self.wait()
+        if seen is None:
+            return True
+        self.follow(seen[1])
+        return seen[0].status not in OVER
+
+    def wait(self) -> tuple[Project, Block] | None:
+        """The next block and the project at it; None when stopped."""
         block = self.clock.wait_for_block()
         if block is None:
-            return True
-        project = self.context.client.project(self.context.project, block=block.number)
+            return None
+        return self.context.client.project(self.context.project, block=block.number), block
+
+    def follow(self, block: Block) -> None:
+        """Says what is new up to `block`."""
         for event in self._events(block.number):
             self.on_event(event)
-            if isinstance(event, ResultPosted):
+            if isinstance(event, ResultPosted) and event.merged:
                 self.on_model(self._model(event))
         self.next_block = block.number + 1
-        if project.status in OVER:
-            return False
-        if self.sender is not None:
-            move_on(self.context, self.sender, project, block, self.log, patience_s=PATIENCE_S)
-        return True
 
     def _events(self, to_block: int) -> Iterator[Event]:
         yield from fetch(
@@ -119,7 +127,8 @@ class Watch:
         return RoundModel(result.round, cid, scored)
 
     def _index_of(self, result: ResultPosted) -> int:
-        index = self.context.client.aggregator_index_of(self.context.project, result.aggregator)
+        member = self.context.client.membership(self.context.project, result.aggregator)
+        index = member.aggregator_index
         if index is None:
             raise FairshareError(Reason.NOT_FOUND, f"aggregator {result.aggregator} has left", "ask it")
         return index

@@ -22,6 +22,7 @@ class ScoreRule(IntEnum):
 
     PROJECTION = 0
     COSINE = 1
+    REFERENCE = 2
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class Rules:
     slots: int
     faults: int
     max_norm_squared: int
-    score_rule: ScoreRule = ScoreRule.PROJECTION
+    score_rule: ScoreRule = ScoreRule.PROJECTION  # the project's, or its fallback where that is `reference`
+    reference: bool = False  # the project's rule is `reference`: G has a row more, the owner's
+    reference_share: int = 0  # basis points of a pot that go by the reference
     strike_factor: int = 0  # hundredths of the median Krum score; 0: no strikes by score
     duplicate_cosine: int = 0  # basis points; 0: no near-duplicate rule
 
@@ -51,6 +54,8 @@ class Judgement:
     struck: tuple[int, ...]
     scores: tuple[int, ...]
     contributions: tuple[int, ...]
+    reference_contributions: tuple[int, ...]
+    by_reference: bool
     neighbours: tuple[tuple[int, ...], ...]
     median_score_slot: int
     median_norm_slot: int
@@ -72,18 +77,26 @@ def members(bits: int) -> tuple[int, ...]:
 
 
 def judge(
-    rules: Rules, gram: Gram, submitted: Iterable[int], omitted: Iterable[int], positions: Sequence[int]
+    rules: Rules,
+    gram: Gram,
+    submitted: Iterable[int],
+    positions: Sequence[int],
+    *,
+    reference_present: bool = False,
 ) -> Judgement:
-    """Judge a round from its Gram matrix.
+    """Judge a cohort's round from its Gram matrix.
 
-    `submitted`, `omitted`: slots; `positions`: by slot, the order of submission from 1.
+    `submitted`: slots with an update in the proof; `positions`: by slot, the order of submission from 1;
+    `reference_present`: whether G's last row is the owner's reference.
     """
-    judged = sorted(set(submitted) - set(omitted))
+    judged = sorted(set(submitted))
     oversized = tuple(i for i in judged if not 0 <= gram[i, i] <= rules.max_norm_squared)
     present = tuple(i for i in judged if i not in oversized)
     none = (0,) * rules.slots
     if len(present) < rules.quorum:
-        return Judgement(present, oversized, (), oversized, none, none, ((),) * rules.slots, 0, 0)
+        return Judgement(
+            present, oversized, (), oversized, none, none, none, False, ((),) * rules.slots, 0, 0
+        )
 
     neighbours = [_nearest(rules, gram, i, present) if i in present else () for i in range(rules.slots)]
     scores = [sum(distance(rules, gram, i, j) for j in near) for i, near in enumerate(neighbours)]
@@ -102,6 +115,13 @@ def judge(
         else 0
         for i in range(rules.slots)
     ]
+    by_reference = reference_present and _counts(rules, gram)
+    along = [
+        reference_contribution(rules, gram, i, norms[i], norms[median_norm_slot])
+        if by_reference and i in merged and i not in copies
+        else 0
+        for i in range(rules.slots)
+    ]
     return Judgement(
         present,
         oversized,
@@ -109,6 +129,8 @@ def judge(
         tuple(sorted(struck)),
         tuple(scores),
         tuple(contributions),
+        tuple(along),
+        by_reference,
         tuple(neighbours),
         median_score_slot,
         median_norm_slot,
@@ -136,6 +158,22 @@ def contribution(
     if rules.score_rule is ScoreRule.COSINE:
         return (dot << COSINE_SHIFT) // norm
     return dot * min(norm, median_norm) // norm
+
+
+def reference_contribution(rules: Rules, gram: Gram, slot: int, norm: int, median_norm: int) -> int:
+    """Contribution of a merged slot along the owner's reference, with the norm cap of `projection`.
+
+    First order of what the step gains on the owner's validation loss: in-run data Shapley (Wang et al. 2024).
+    """
+    dot = gram[slot, rules.slots]
+    if norm == 0 or dot <= 0 or not near(rules, gram, slot, rules.slots):
+        return 0
+    return dot * min(norm, median_norm) // norm
+
+
+def _counts(rules: Rules, gram: Gram) -> bool:
+    """An owner's update beyond the bound, or of nothing, is no reference."""
+    return rules.reference and 0 < gram[rules.slots, rules.slots] <= rules.max_norm_squared
 
 
 def _nearest(rules: Rules, gram: Gram, slot: int, present: Sequence[int]) -> tuple[int, ...]:

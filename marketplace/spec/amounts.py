@@ -1,4 +1,4 @@
-"""Amounts of a token: unsigned 128-bit integers of its smallest unit, written as decimal strings."""
+"""Amounts of a token: unsigned 96-bit integers of its smallest unit, written as decimal strings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-MAX_AMOUNT = 2**128 - 1
+MAX_AMOUNT = 2**96 - 1
 NATIVE_UNITS = {"wei": 0, "gwei": 9, "eth": 18}
 
 _AMOUNT = re.compile(r"([0-9]{1,39})(?:\.([0-9]{1,18}))?(?: ?(wei|gwei|eth))?", re.ASCII)
@@ -24,7 +24,7 @@ def parse_amount(text: str) -> int:
         raise ValueError("the amount has more decimals than its unit")
     amount: int = int(whole) * 10**decimals + int(fraction.ljust(decimals, "0") or "0")
     if amount > MAX_AMOUNT:
-        raise ValueError("the amount does not fit 128 bits")
+        raise ValueError("the amount does not fit 96 bits")
     return amount
 
 

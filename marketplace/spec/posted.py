@@ -9,19 +9,22 @@ from pydantic import Field, ValidationError, model_validator
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.spec.problems import bad_field, from_validation
-from marketplace.spec.rules import check_arithmetic, check_sections
+from marketplace.spec.rules import check_arithmetic, check_sections, divisor_of, inputs
 from marketplace.spec.sections import (
     Address,
+    AggregatorsSection,
     ArithmeticSection,
     Cid,
     CohortSection,
     Digest,
     Peers,
     ProjectSection,
+    ReputationSection,
     RewardSection,
     RoundsSection,
     ScoringSection,
     Section,
+    SettlementSection,
     Sha256,
     StakesSection,
     TaskSection,
@@ -38,6 +41,12 @@ class EvaluationSection(Section):
     sha256: Sha256
 
 
+class ValidationSection(Section):
+    """The owner's validation set, which the references are made from: keccak256(digest of its CIDv0, salt)."""
+
+    commitment: Digest
+
+
 class StorageSection(Section):
     """Peers that keep the project's files, as multiaddresses."""
 
@@ -45,7 +54,10 @@ class StorageSection(Section):
 
 
 class CircuitSection(Section):
-    """The circuit: its digest on chain, its shape, and the CIDs of its files."""
+    """The circuit: its digest on chain, its shape, and the CIDs of its files.
+
+    `slots`: its inputs, K or with the reference rule K + 1.
+    """
 
     digest: Digest
     slots: Annotated[int, Field(ge=3, le=16)]
@@ -65,7 +77,7 @@ class ChainSection(Section):
 class ProjectSpec(Section):
     """A posted project. Nothing in it changes; its bytes are canonical, so its CID names it."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     project: ProjectSection
     task: TaskSection
     training: TrainingSection
@@ -74,8 +86,12 @@ class ProjectSpec(Section):
     reward: RewardSection
     stakes: StakesSection
     scoring: ScoringSection
+    settlement: SettlementSection
+    aggregators: AggregatorsSection
+    reputation: ReputationSection
     arithmetic: ArithmeticSection
     evaluation: EvaluationSection
+    validation: ValidationSection | None
     storage: StorageSection
     circuit: CircuitSection
     chain: ChainSection
@@ -85,8 +101,10 @@ class ProjectSpec(Section):
     def _consistent(self) -> Self:
         check_sections(self)
         CircuitShape(self.circuit.slots, self.circuit.length)
-        if self.circuit.slots != self.cohort.trainers:
-            raise bad_field("circuit.slots", f"the cohort has {self.cohort.trainers} trainers")
+        if self.circuit.slots != self.inputs:
+            raise bad_field("circuit.slots", f"this cohort and scoring.rule need {self.inputs}")
+        if (self.validation is None) == self.has_reference:
+            raise bad_field("validation", "it goes with the reference rule, and only with it")
         check_arithmetic(
             self, self.arithmetic.scale_bits, self.arithmetic.max_norm_squared, self.circuit.length
         )
@@ -99,8 +117,18 @@ class ProjectSpec(Section):
 
     @property
     def divisor(self) -> int:
-        """m = K - f."""
-        return self.cohort.trainers - self.cohort.faults
+        """m: how many updates a round merges at most."""
+        return divisor_of(self)
+
+    @property
+    def inputs(self) -> int:
+        """Inputs of the circuit: K, and with the reference rule the owner's update, the last."""
+        return inputs(self)
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether contributions are measured by the owner's update on its validation set."""
+        return self.scoring.rule == "reference"
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: sorted keys, no spaces, UTF-8, amounts as decimal strings."""

@@ -13,16 +13,25 @@ from marketplace.spec import plugins
 from marketplace.spec.amounts import has_unit
 from marketplace.spec.posted import ChainSection, CircuitSection, ProjectSpec
 from marketplace.spec.problems import bad_field, from_validation
-from marketplace.spec.rules import check_arithmetic, check_sections, least_max_norm_squared
+from marketplace.spec.rules import (
+    check_arithmetic,
+    check_sections,
+    divisor_of,
+    inputs,
+    least_max_norm_squared,
+)
 from marketplace.spec.sections import (
+    AggregatorsSection,
     ArithmeticSection,
     CohortSection,
     Peers,
     ProjectSection,
+    ReputationSection,
     RewardSection,
     RoundsSection,
     ScoringSection,
     Section,
+    SettlementSection,
     Sha256,
     StakesSection,
     TaskSection,
@@ -47,6 +56,12 @@ class EvaluationChoice(Section):
     sha256: Sha256 | None = None
 
 
+class ValidationChoice(Section):
+    """The owner's validation set: a local .npz, relative to project.toml. Nobody sees it before the end."""
+
+    file: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
 class StorageChoice(Section):
     """Peers that keep the project's files, as multiaddresses; posting adds the owner's own node."""
 
@@ -64,17 +79,29 @@ class ProjectFile(Section):
     reward: RewardSection
     stakes: StakesSection
     scoring: ScoringSection = ScoringSection()
+    settlement: SettlementSection = SettlementSection()
+    aggregators: AggregatorsSection = AggregatorsSection()
+    reputation: ReputationSection = ReputationSection()
     arithmetic: ArithmeticChoice = ArithmeticChoice()
     evaluation: EvaluationChoice
+    validation: ValidationChoice | None = None
     storage: StorageChoice = StorageChoice()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_sections(self)
-        CircuitShape(self.cohort.trainers, self.length)
+        CircuitShape(self.inputs, self.length)
         check_arithmetic(self, self.arithmetic.scale_bits, self.max_norm_squared, self.length)
         if self.evaluation.file is None and self.evaluation.sha256 is None:
             raise bad_field("evaluation.file", "name the evaluation set, or give evaluation.sha256")
+        if self.has_reference and self.validation is None:
+            raise bad_field(
+                "validation.file",
+                'scoring.rule "reference" needs a validation set',
+                'name an .npz of yours, or set scoring.rule to "projection"',
+            )
+        if self.validation is not None and not self.has_reference:
+            raise bad_field("validation.file", f'scoring.rule "{self.scoring.rule}" has no use for it')
         return self
 
     @property
@@ -84,8 +111,18 @@ class ProjectFile(Section):
 
     @property
     def divisor(self) -> int:
-        """m = K - f."""
-        return self.cohort.trainers - self.cohort.faults
+        """m: how many updates a round merges at most."""
+        return divisor_of(self)
+
+    @property
+    def inputs(self) -> int:
+        """Inputs of the circuit: K, and with the reference rule the owner's update, the last."""
+        return inputs(self)
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether contributions are measured by the owner's update on its validation set."""
+        return self.scoring.rule == "reference"
 
     @property
     def max_norm_squared(self) -> int:
@@ -126,11 +163,13 @@ class ProjectFile(Section):
         chain: ChainSection,
         initial_model: str,
         evaluation_sha256: str,
+        validation: str | None = None,
         peers: tuple[str, ...] = (),
     ) -> ProjectSpec:
         """The spec to post: this file and what posting fills in.
 
-        `initial_model`: CID of the packed W_0. `peers` come before those of the file. Raises BAD_SPEC where
+        `initial_model`: CID of the packed W_0. `validation`: commitment to the validation set, 0x and 64 hex
+        digits, with the reference rule. `peers` come before those of the file. Raises BAD_SPEC where
         they contradict the file.
         """
         if self.evaluation.sha256 not in (None, evaluation_sha256):
@@ -139,7 +178,7 @@ class ProjectFile(Section):
             raise bad_field(
                 "task", f"it has {self.length} trainable parameters, the circuit {circuit.length}"
             )
-        document = self.model_dump(exclude={"arithmetic", "evaluation", "storage"})
+        document = self.model_dump(exclude={"arithmetic", "evaluation", "validation", "storage"})
         try:
             return ProjectSpec.model_validate(
                 document
@@ -148,6 +187,7 @@ class ProjectFile(Section):
                         scale_bits=self.arithmetic.scale_bits, max_norm_squared=self.max_norm_squared
                     ),
                     "evaluation": {"sha256": evaluation_sha256},
+                    "validation": None if validation is None else {"commitment": validation},
                     "storage": {"peers": tuple(dict.fromkeys((*peers, *self.storage.peers)))},
                     "circuit": circuit,
                     "chain": chain,
@@ -168,6 +208,8 @@ def _refuse_units_of_other_tokens(document: dict[str, Any]) -> None:
         ("reward", "aggregator_fee"),
         ("stakes", "trainer"),
         ("stakes", "aggregator"),
+        ("stakes", "complaint_deposit"),
+        ("stakes", "reveal"),
     ):
         fields = document.get(section)
         if isinstance(fields, dict) and has_unit(fields.get(field)):

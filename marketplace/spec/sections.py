@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from marketplace.spec.amounts import Amount
 
 YEAR_S = 366 * 24 * 3600
+MAX_ROUNDS, MAX_COHORTS, MAX_TRAINERS = 65_000, 15, 1 << 24  # contracts/libraries/TermsCheck.sol
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{64}\z")]
 Address = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-fA-F]{40}\z"), AfterValidator(str.lower)]
@@ -19,6 +20,8 @@ Digest = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-f]{64}\z")]
 Cid = Annotated[str, StringConstraints(pattern=r"\AQm[1-9A-HJ-NP-Za-km-z]{44}\z")]
 Multiaddr = Annotated[str, StringConstraints(pattern=r"\A(/[A-Za-z0-9.:_-]+)+\z", max_length=256)]
 Window = Annotated[int, Field(ge=1, le=YEAR_S)]
+FallbackRule = Literal["projection", "cosine"]
+Rule = Literal["reference", "projection", "cosine"]
 Peers = Annotated[tuple[Multiaddr, ...], Field(strict=False, max_length=16)]
 
 
@@ -76,43 +79,78 @@ class TrainingSection(Section):
 
 
 class RoundsSection(Section):
-    """T and the windows, in seconds."""
+    """T and the windows, in seconds. `batch_window` 0: no batches."""
 
-    count: Annotated[int, Field(ge=1, le=65_535)]
+    count: Annotated[int, Field(ge=1, le=MAX_ROUNDS)]
     join_window: Window
-    submit_window: Window
+    submit_window: Window  # from the round's opening
+    batch_window: Annotated[int, Field(ge=0, le=YEAR_S)] = 0  # from the round's opening
     result_window: Window
+    answer_window: Window = Field(
+        default_factory=lambda fields: _half(fields, "submit_window", "result_window")
+    )
+    challenge_window: Window = Field(default_factory=lambda fields: _half(fields, "submit_window"))
 
 
 class CohortSection(Section):
-    """K and f."""
+    """K and f, the cohorts of a round at most, and N, the places for trainers."""
 
-    trainers: Annotated[int, Field(ge=3, le=16)]
+    slots: Annotated[int, Field(ge=3, le=16)]
     faults: Annotated[int, Field(ge=0)]
+    cohorts: Annotated[int, Field(ge=1, le=MAX_COHORTS)] = 1
+    trainers: Annotated[int, Field(ge=1, le=MAX_TRAINERS)] = Field(
+        default_factory=lambda fields: fields["slots"] * fields["cohorts"]
+    )
 
 
 class RewardSection(Section):
-    """`amount` is the whole escrow: T round budgets and T aggregator fees."""
+    """`amount` is the whole escrow: the budgets and the aggregators' fees of all rounds and cohorts."""
 
     token: Token = "native"
     amount: Amount
-    aggregator_fee: Amount  # for each proved round
+    aggregator_fee: Amount  # for each cohort's result
 
 
 class StakesSection(Section):
-    """What a trainer and an aggregator lock to take part."""
+    """What a trainer and an aggregator lock to take part, and what else is at stake."""
 
     trainer: Amount
     aggregator: Amount
+    complaint_deposit: Amount = Field(
+        default_factory=lambda fields: min(fields["trainer"], fields["aggregator"]) // 100
+    )
+    reveal: Amount = 0  # the owner's, with the reference rule: lost unless it reveals its validation set
 
 
 class ScoringSection(Section):
     """How contributions are scored and faults punished (docs/protocol.md, "From G to pay")."""
 
-    rule: Literal["projection", "cosine"] = "projection"
+    rule: Rule = "reference"
+    fallback_rule: FallbackRule = "projection"  # for the rest of a pot, and where no reference was posted
+    reference_share: Annotated[int, Field(ge=0, le=10_000)] = Field(  # basis points of a pot
+        default_factory=lambda fields: 8000 if fields["rule"] == "reference" else 0
+    )
     strike_factor: Annotated[int, Field(ge=0, le=65_535)] = 0  # hundredths of the median Krum score; 0: none
     strike_slash: Annotated[int, Field(ge=0, le=10_000)] = 0  # basis points of the stake
     duplicate_cosine: Annotated[int, Field(ge=0, le=10_000)] = 0  # basis points; 0: no such rule
+
+
+class SettlementSection(Section):
+    """Whether every result comes with its proof, or only one that somebody demands."""
+
+    mode: Literal["proved", "on-demand"] = "proved"
+
+
+class AggregatorsSection(Section):
+    """The addresses that may aggregate; empty: anyone."""
+
+    allowed: Annotated[tuple[Address, ...], Field(strict=False, max_length=256)] = ()
+
+
+class ReputationSection(Section):
+    """What a trainer's score must be at least; 0: anyone. A million is one whole round."""
+
+    floor: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 
 class ArithmeticSection(Section):
@@ -120,3 +158,9 @@ class ArithmeticSection(Section):
 
     scale_bits: Annotated[int, Field(ge=1, le=30)]
     max_norm_squared: Annotated[int, Field(ge=1, lt=2**63)]
+
+
+def _half(fields: dict[str, Any], *names: str) -> int:
+    """Half of the shortest of these windows."""
+    shortest: int = min(fields[name] for name in names)
+    return max(1, shortest // 2)

@@ -47,31 +47,45 @@ count = {rounds}
 join_window = 86400     # seconds
 submit_window = 3600
 result_window = 3600
+answer_window = 1800    # to complain about an update that cannot be opened, and to answer
+challenge_window = 1800 # to challenge a round's result; at most submit_window
 
 [cohort]
-trainers = 10           # slots of a round
-faults = 2              # how many of them may misbehave; trainers >= 2 * faults + 3
+slots = 10              # updates of a round
+faults = 2              # how many of them may be harmful; slots >= 2 * faults + 3
+trainers = 10           # places; with more than slots * cohorts, each round's trainers are drawn
+cohorts = 1             # of a round
 
 [reward]
 token = "native"        # or an ERC-20's address; its amounts are then in its smallest unit
 amount = "1 eth"        # the whole escrow
-aggregator_fee = "0.01 eth"  # of it, for each proved round
+aggregator_fee = "0.01 eth"  # of it, for each cohort's result
 
 [stakes]
 trainer = "0.1 eth"
 aggregator = "0.2 eth"
+complaint_deposit = "0.001 eth"  # what the wrong side of a complaint or a challenge pays
+reveal = "0.05 eth"     # yours: lost unless you reveal the validation set at the end
 
 [scoring]
-rule = "projection"     # or "cosine"
-strike_factor = 500     # a Krum score above this many hundredths of the median is a fault; 0: never
+rule = "reference"      # agreement with your own update; "projection" or "cosine": with the other trainers'
+fallback_rule = "projection"  # for the rest of the reward, and for rounds in which your node posts no update
+reference_share = 8000  # of the reward by the reference, in hundredths of a per cent
+strike_factor = 800     # a Krum score above this many hundredths of the median is a fault; 0: never
 strike_slash = 2000     # a fault costs so many hundredths of a per cent of the stake
 duplicate_cosine = 9990 # updates this alike, in hundredths of a per cent, are copies; 0: no such rule
+
+[settlement]
+mode = "proved"         # a proof with every result; "on-demand": only where somebody asks for one
 
 [arithmetic]
 scale_bits = 14         # fixed point: one unit of a weight is 2^-14
 
 [evaluation]
 file = "evaluation.npz" # yours; its hash is posted, so that anybody can check the accuracy you state
+
+[validation]
+file = "validation.npz" # yours, secret until the end: your node trains on it to see which updates help
 
 [storage]
 peers = []              # multiaddresses of nodes that keep the project's files, besides yours

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from marketplace.protocol.krum import ScoreRule
+from marketplace.spec import allowed_list
 from marketplace.spec.posted import ProjectSpec
 
 NATIVE = "0x" + "00" * 20
+SETTLEMENTS = ("proved", "on-demand")  # by the contract's number
 
 
 @dataclass(frozen=True)
@@ -18,20 +20,33 @@ class SpecTerms:
     reward: int
     trainer_stake: int
     aggregator_bond: int
+    max_norm_squared: int
     aggregator_fee: int
-    spec: bytes  # 32 bytes: sha2-256 digest of the spec's CID
-    circuit: bytes  # 32 bytes
+    complaint_deposit: int
     slots: int
     faults: int
+    cohorts: int
+    settlement: int
+    score_rule: int
+    fallback_rule: int
     rounds: int
     join_window: int
+    batch_window: int
     submit_window: int
+    answer_window: int
     result_window: int
-    score_rule: int
+    challenge_window: int
+    trainers: int
+    min_reputation: int
     strike_factor: int
     strike_slash: int
     duplicate_cosine: int
-    max_norm_squared: int
+    reference_share: int
+    reveal_bond: int
+    spec: bytes  # 32 bytes: sha2-256 digest of the spec's CID
+    circuit: bytes  # 32 bytes
+    validation: bytes  # 32 bytes
+    aggregators: bytes  # 32 bytes
     initial_model: tuple[int, int]  # M_0
 
 
@@ -43,24 +58,42 @@ def terms(spec: ProjectSpec, spec_digest: bytes, initial_model: tuple[int, int])
     """
     if len(spec_digest) != 32:
         raise ValueError("a spec digest has 32 bytes")
+    rounds, cohort, stakes, scoring = spec.rounds, spec.cohort, spec.stakes, spec.scoring
     return SpecTerms(
         token=NATIVE if spec.reward.token == "native" else spec.reward.token,
         reward=spec.reward.amount,
-        trainer_stake=spec.stakes.trainer,
-        aggregator_bond=spec.stakes.aggregator,
+        trainer_stake=stakes.trainer,
+        aggregator_bond=stakes.aggregator,
+        max_norm_squared=spec.arithmetic.max_norm_squared,
         aggregator_fee=spec.reward.aggregator_fee,
+        complaint_deposit=stakes.complaint_deposit,
+        slots=cohort.slots,
+        faults=cohort.faults,
+        cohorts=cohort.cohorts,
+        settlement=SETTLEMENTS.index(spec.settlement.mode),
+        score_rule=_rule(scoring.rule),
+        fallback_rule=_rule(scoring.fallback_rule),
+        rounds=rounds.count,
+        join_window=rounds.join_window,
+        batch_window=rounds.batch_window,
+        submit_window=rounds.submit_window,
+        answer_window=rounds.answer_window,
+        result_window=rounds.result_window,
+        challenge_window=rounds.challenge_window,
+        trainers=cohort.trainers,
+        min_reputation=spec.reputation.floor,
+        strike_factor=scoring.strike_factor,
+        strike_slash=scoring.strike_slash,
+        duplicate_cosine=scoring.duplicate_cosine,
+        reference_share=scoring.reference_share,
+        reveal_bond=stakes.reveal,
         spec=spec_digest,
         circuit=bytes.fromhex(spec.circuit.digest[2:]),
-        slots=spec.cohort.trainers,
-        faults=spec.cohort.faults,
-        rounds=spec.rounds.count,
-        join_window=spec.rounds.join_window,
-        submit_window=spec.rounds.submit_window,
-        result_window=spec.rounds.result_window,
-        score_rule=int(ScoreRule[spec.scoring.rule.upper()]),
-        strike_factor=spec.scoring.strike_factor,
-        strike_slash=spec.scoring.strike_slash,
-        duplicate_cosine=spec.scoring.duplicate_cosine,
-        max_norm_squared=spec.arithmetic.max_norm_squared,
+        validation=bytes(32) if spec.validation is None else bytes.fromhex(spec.validation.commitment[2:]),
+        aggregators=allowed_list.root(spec.aggregators.allowed),
         initial_model=initial_model,
     )
+
+
+def _rule(name: str) -> int:
+    return int(ScoreRule[name.upper()])

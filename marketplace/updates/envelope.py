@@ -1,8 +1,11 @@
-"""The sealed update on IPFS (`FSE1`, docs/protocol.md, "Files on IPFS").
+"""The sealed update on IPFS (`FSE2`, docs/protocol.md, "Files on IPFS").
 
-`FSE1`, sealed content key (80), nonce (24), XChaCha20-Poly1305 ciphertext of the packed update. The associated
-data binds it to chain, market, project, round, trainer and commitment, so a blob copied by another trainer opens
-for nobody. AEAD: draft-irtf-cfrg-xchacha-03; sealed box: libsodium's crypto_box_seal.
+`FSE2`, commitment (64: big-endian x, y), sealed content key (80), nonce (24), XChaCha20-Poly1305 ciphertext of the
+packed update. The chain holds only the commitment's digest until the result: the commitment itself comes with the
+blob, which is served once the submit window has closed. The associated data binds a blob to chain, market, project,
+round, trainer and commitment, so one copied by another trainer opens for nobody. The owner's reference update is sealed
+the same way, the owner in the trainer's place. AEAD: draft-irtf-cfrg-xchacha-03; sealed box: libsodium's
+crypto_box_seal.
 """
 
 from __future__ import annotations
@@ -22,14 +25,19 @@ from nacl.exceptions import CryptoError
 from nacl.utils import random
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.protocol.digests import update_digest
 from marketplace.updates.codec import packed_update_bytes, unpack_update
 from marketplace.updates.sealing import KEY_BYTES, SEALED_KEY_BYTES, EncryptionKey, seal_key
+from zk import curve
+from zk.curve import Point
 
-MAGIC = b"FSE1"
-DOMAIN = b"fairshare/update/v1"
+MAGIC = b"FSE2"
+DOMAIN = b"fairshare/update/v2"
 NONCE_BYTES: int = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 TAG_BYTES: int = crypto_aead_xchacha20poly1305_ietf_ABYTES
-HEAD_BYTES = len(MAGIC) + SEALED_KEY_BYTES + NONCE_BYTES
+_KEY_AT = len(MAGIC) + curve.SIZE
+_NONCE_AT = _KEY_AT + SEALED_KEY_BYTES
+HEAD_BYTES = _NONCE_AT + NONCE_BYTES
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 
@@ -48,8 +56,7 @@ class UpdateContext:
         market: address of the TrainingMarket, 0x and 40 hex digits in any case.
         project: below 2^256.
         round: below 2^16.
-        trainer: the submitting trainer's address.
-        commitment: the update's commitment C_i (x, y), each below 2^256.
+        trainer: who submits it: a trainer's address, or for a reference update the owner's.
 
     Raises BAD_INPUT for values out of range.
     """
@@ -59,16 +66,12 @@ class UpdateContext:
     project: int
     round: int
     trainer: str
-    commitment: tuple[int, int]
 
     def __post_init__(self) -> None:
-        x, y = self.commitment
         for name, value, bits in (
             ("chain id", self.chain_id, 64),
             ("project", self.project, 256),
             ("round", self.round, 16),
-            ("commitment x", x, 256),
-            ("commitment y", y, 256),
         ):
             if not 0 <= value < 1 << bits:
                 raise FairshareError(Reason.BAD_INPUT, f"{name} of an update does not fit {bits} bits")
@@ -76,9 +79,8 @@ class UpdateContext:
             if not _ADDRESS.match(address):
                 raise FairshareError(Reason.BAD_INPUT, f"{name} of an update is not an address: {address!r}")
 
-    def associated_data(self) -> bytes:
+    def associated_data(self, commitment: Point) -> bytes:
         """The AEAD's associated data: 165 bytes, integers big-endian."""
-        x, y = self.commitment
         return b"".join(
             (
                 DOMAIN,
@@ -87,8 +89,7 @@ class UpdateContext:
                 self.project.to_bytes(32, "big"),
                 self.round.to_bytes(2, "big"),
                 bytes.fromhex(self.trainer[2:]),
-                x.to_bytes(32, "big"),
-                y.to_bytes(32, "big"),
+                curve.to_bytes(commitment),
             )
         )
 
@@ -104,17 +105,26 @@ class SealedUpdate:
         return f"SealedUpdate(blob={len(self.blob)} bytes)"
 
 
-def seal(packed: bytes, recipient_public: bytes, context: UpdateContext) -> SealedUpdate:
-    """Seal a packed update to the recipient under a fresh key.
+@dataclass(frozen=True)
+class OpenedUpdate:
+    """What a sealed blob held: the update, int16 [d], and the commitment it came with."""
+
+    update: npt.NDArray[np.int16]
+    commitment: Point
+
+
+def seal(packed: bytes, commitment: Point, recipient_public: bytes, context: UpdateContext) -> SealedUpdate:
+    """Seal a packed update with this commitment to the recipient under a fresh key.
 
     Raises INTEGRITY for a recipient key that cannot be sealed to.
     """
     content_key = random(KEY_BYTES)
     nonce = random(NONCE_BYTES)
     ciphertext = crypto_aead_xchacha20poly1305_ietf_encrypt(
-        packed, context.associated_data(), nonce, content_key
+        packed, context.associated_data(commitment), nonce, content_key
     )
-    return SealedUpdate(MAGIC + seal_key(content_key, recipient_public) + nonce + ciphertext, content_key)
+    head = MAGIC + curve.to_bytes(commitment) + seal_key(content_key, recipient_public) + nonce
+    return SealedUpdate(head + ciphertext, content_key)
 
 
 def reseal(content_key: bytes, recipient_public: bytes) -> bytes:
@@ -125,13 +135,25 @@ def reseal(content_key: bytes, recipient_public: bytes) -> bytes:
     return seal_key(content_key, recipient_public)
 
 
+def commitment_of(blob: bytes) -> Point:
+    """The commitment in a sealed blob's head. INTEGRITY unless it is the head of one, with a point of the curve."""
+    if blob[: len(MAGIC)] != MAGIC:
+        raise FairshareError(Reason.INTEGRITY, "the sealed update does not start with FSE2")
+    return curve.from_bytes(blob[len(MAGIC) : _KEY_AT])
+
+
 def open_update(
-    blob: bytes, key: EncryptionKey, context: UpdateContext, length: int, sealed_key: bytes | None = None
-) -> npt.NDArray[np.int16]:
-    """The update, int16 [length], in a sealed blob.
+    blob: bytes,
+    key: EncryptionKey,
+    context: UpdateContext,
+    digest: bytes,
+    length: int,
+    sealed_key: bytes | None = None,
+) -> OpenedUpdate:
+    """The update, int16 [length], in a sealed blob whose commitment has the `digest` on chain.
 
     `sealed_key` replaces the blob's own sealed key where the trainer resealed it to a later aggregator.
-    Raises INTEGRITY for every blob that is not exactly the sealed update of that context and length. Whether
+    Raises INTEGRITY for every blob that is not exactly the sealed update of that context, digest and length. Whether
     the update is the committed one is for the caller to check: that needs the circuit's key.
     """
     wanted = sealed_update_bytes(length)
@@ -139,20 +161,19 @@ def open_update(
         raise FairshareError(
             Reason.INTEGRITY, f"the sealed update has {len(blob)} bytes where {wanted} are due"
         )
-    if blob[: len(MAGIC)] != MAGIC:
-        raise FairshareError(Reason.INTEGRITY, "the sealed update does not start with FSE1")
-    own_sealed_key = blob[len(MAGIC) : len(MAGIC) + SEALED_KEY_BYTES]
-    content_key = key.open_box(own_sealed_key if sealed_key is None else sealed_key)
+    commitment = commitment_of(blob)
+    if update_digest(*commitment, context.trainer) != digest:
+        raise FairshareError(Reason.INTEGRITY, "the sealed update's commitment is not the one submitted")
+    content_key = key.open_box(blob[_KEY_AT:_NONCE_AT] if sealed_key is None else sealed_key)
     if len(content_key) != KEY_BYTES:
         raise FairshareError(Reason.INTEGRITY, "the sealed key does not hold a content key")
-    nonce = blob[HEAD_BYTES - NONCE_BYTES : HEAD_BYTES]
     try:
         packed = crypto_aead_xchacha20poly1305_ietf_decrypt(
-            blob[HEAD_BYTES:], context.associated_data(), nonce, content_key
+            blob[HEAD_BYTES:], context.associated_data(commitment), blob[_NONCE_AT:HEAD_BYTES], content_key
         )
     except CryptoError:
         raise FairshareError(
             Reason.INTEGRITY,
             "the sealed update is damaged, or belongs to another trainer, round or commitment",
         ) from None
-    return unpack_update(packed, length)
+    return OpenedUpdate(unpack_update(packed, length), commitment)

@@ -1,28 +1,81 @@
-"""An aggregator that lies or stalls loses its bond and its place; the project is finished by the next."""
+"""An aggregator that lies or stalls loses its bond and its place; the round is finished, or done again, by the next."""
 
 from __future__ import annotations
 
 import pytest
 
 from aggregator.behaviour import Attack
+from marketplace.chain.events import Challenged, Released, fetch
+from marketplace.chain.types import ChallengeKind
+from marketplace.protocol.shares import round_budget
 from tests.support.audits import assert_audit_holds
-from tests.support.live_market import ROUNDS, LiveMarket, project_file
+from tests.support.live_market import PROJECTION, SLOTS, LiveMarket, Outcome, project_file
+
+POT = round_budget(10**18, 1, 1, 10**16)
+
+
+def under(market: LiveMarket, attack: Attack | None = None, **changes: object) -> Outcome:
+    """A project of one round whose first aggregator does this; everybody is paid and the audit holds."""
+    project = market.post(project_file(**PROJECTION, **{"rounds.count": 1, **changes}))
+    outcome = market.run(project, aggregator_attacks={0: attack} if attack else {})
+    assert outcome.slashed == [0] * SLOTS
+    assert outcome.claimed == outcome.paid
+    assert outcome.withheld == []
+    assert_audit_holds(market, project)
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def honest(market: LiveMarket) -> Outcome:
+    return under(market)
 
 
 @pytest.mark.parametrize("attack", [Attack.TAMPER_AGGREGATE, Attack.WITHHOLD])
-def test_the_next_aggregator_finishes_the_project(market: LiveMarket, attack: Attack) -> None:
-    honest = market.run(market.post(project_file()))
-    project = market.post(project_file(**{"rounds.result_window": 12}))
-    outcome = market.run(project, aggregator_attacks={0: attack})
-    first, second = (str(session.address) for session in market.aggregators)
+def test_the_next_aggregator_finishes_the_round(market: LiveMarket, honest: Outcome, attack: Attack) -> None:
+    outcome = under(market, attack, **{"rounds.result_window": 12})
+    first, second = (session.address for session in market.aggregators)
+    bond = market.owner.client.terms(outcome.project).aggregator_bond
+    assert [(event.aggregator, event.slashed) for event in outcome.timed_out] == [(first, bond)]
+    assert [result.aggregator for result in outcome.results] == [second]
+    assert [result.x for result in outcome.results] == [result.x for result in honest.results]
+    assert POT + bond - SLOTS < sum(outcome.paid) <= POT + bond
+    assert market.owner.client.aggregator_record(first).faults > 0
 
-    assert [event.aggregator for event in outcome.timed_out] == [first]
-    bond = market.owner.client.terms(project).aggregator_bond
-    assert outcome.timed_out[0].slashed == bond
-    assert [event.aggregator for event in outcome.results] == [second] * ROUNDS
-    assert all(not event.omitted for event in outcome.results)
-    assert [event.x for event in outcome.results] == [event.x for event in honest.results]
-    assert outcome.paid_by_round[1] == honest.paid_by_round[1]
-    assert 0 <= bond - (sum(outcome.paid_by_round[0]) - sum(honest.paid_by_round[0])) < 10
-    assert market.owner.client.aggregator_record(market.aggregators[0].address).faults > 0
-    assert_audit_holds(market, project)
+
+def test_a_false_complaint_costs_the_aggregator_and_changes_nothing(
+    market: LiveMarket, honest: Outcome
+) -> None:
+    outcome = under(market, Attack.FALSE_COMPLAINT)
+    terms, first = market.owner.client.terms(outcome.project), market.aggregators[0].address
+    assert [event.slot for event in outcome.answered] == [0]
+    assert outcome.paid == honest.paid
+    assert [result.x for result in outcome.results] == [result.x for result in honest.results]
+    released = fetch(market.owner.client, [Released], outcome.project)
+    left = [event.amount for event in released if event.account == first]
+    assert left == [terms.aggregator_bond - terms.complaint_deposit]
+
+
+@pytest.mark.parametrize(
+    ("attack", "kind", "changes"),
+    [
+        # A model that nobody has made before: another project's would be the same blob.
+        (
+            Attack.WITHHOLD_MODEL,
+            ChallengeKind.MODEL,
+            {"training.learning_rate": 0.137, "rounds.submit_window": 40, "rounds.challenge_window": 40},
+        ),
+        (Attack.FALSE_GRAM, ChallengeKind.PROOF, {"settlement.mode": "on-demand"}),
+    ],
+)
+def test_what_a_challenge_uncovers_is_undone_and_done_again(
+    market: LiveMarket, attack: Attack, kind: ChallengeKind, changes: dict[str, object]
+) -> None:
+    outcome = under(market, attack, **changes)
+    terms = market.owner.client.terms(outcome.project)
+    first, second = (session.address for session in market.aggregators)
+    challenges = fetch(market.owner.client, [Challenged], outcome.project)
+    assert [event.kind for event in challenges] == [kind]
+    rest = terms.aggregator_bond - terms.complaint_deposit
+    assert [(event.round, event.aggregator, event.slashed) for event in outcome.undone] == [(1, first, rest)]
+    assert [(result.round, result.aggregator) for result in outcome.results] == [(2, second)]
+    assert POT + rest - SLOTS < sum(outcome.paid) <= POT + rest

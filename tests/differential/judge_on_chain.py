@@ -13,7 +13,7 @@ from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 
 from marketplace.chain.contracts import abi_entry
 from marketplace.chain.reverts import Revert, decode_revert
-from marketplace.protocol.krum import ScoreRule, mask
+from marketplace.protocol.krum import mask
 from tests.differential.claims import Claims
 from tests.differential.rounds import Round, felts
 
@@ -30,6 +30,9 @@ class Verdict:
     scores: tuple[int, ...]
     contributions: tuple[int, ...]
     total: int
+    reference_contributions: tuple[int, ...]
+    reference_total: int
+    by_reference: bool
 
 
 Answer = Verdict | Revert
@@ -72,13 +75,14 @@ class JudgeOnChain:
             rules.slots,
             rules.faults,
             rules.max_norm_squared,
-            rules.score_rule is ScoreRule.COSINE,
+            int(rules.score_rule),
+            rules.reference,
             rules.strike_factor,
             rules.duplicate_cosine,
         )
         shared = (
             mask(round_.submitted),
-            mask(round_.omitted),
+            round_.reference_present,
             list(round_.positions),
             felts(round_.gram),
         )

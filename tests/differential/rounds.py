@@ -29,12 +29,18 @@ class Round:
     rules: Rules
     gram: Gram
     submitted: tuple[int, ...]
-    omitted: tuple[int, ...]
+    reference_present: bool
     positions: tuple[int, ...]
 
     def judged(self) -> Judgement:
         """What Python makes of it."""
-        return judge(self.rules, self.gram, self.submitted, self.omitted, self.positions)
+        return judge(
+            self.rules,
+            self.gram,
+            self.submitted,
+            self.positions,
+            reference_present=self.reference_present,
+        )
 
 
 def edges(rules: Rules, a: int = 0, b: int = 0) -> list[int]:
@@ -55,25 +61,26 @@ def cell(slots: int, i: int, j: int) -> int:
 def random_round(random: np.random.Generator) -> Round:
     """Any round, the likelier ones included: half of all have everybody present."""
     slots, faults = SHAPES[int(random.integers(len(SHAPES)))]
-    matrix = _matrix(random, slots)
+    reference = slots < 16 and random.random() < 0.5
+    matrix = _matrix(random, slots + reference)
     rules = Rules(
         slots=slots,
         faults=faults,
         max_norm_squared=_bound(random, matrix),
         score_rule=ScoreRule(int(random.integers(2))),
+        reference=reference,
         strike_factor=int(random.choice(STRIKE_FACTORS)),
         duplicate_cosine=int(random.choice(DUPLICATE_COSINES)),
     )
-    submitted, omitted = list(range(slots)), []
+    submitted = list(range(slots))
     if random.random() < 0.5:
         submitted = [slot for slot in range(slots) if random.random() < 0.9]
-        omitted = [slot for slot in range(slots) if random.random() < 0.05]
     order = random.permutation(len(submitted)) + 1
     positions = [0] * slots
     for slot, position in zip(submitted, order.tolist(), strict=True):
         positions[slot] = position
     return Round(
-        rules, _on_the_edge(random, rules, matrix), tuple(submitted), tuple(omitted), tuple(positions)
+        rules, _on_the_edge(random, rules, matrix), tuple(submitted), random.random() < 0.8, tuple(positions)
     )
 
 
@@ -133,7 +140,7 @@ def _bound(random: np.random.Generator, matrix: Gram) -> int:
 def _on_the_edge(random: np.random.Generator, rules: Rules, matrix: Gram) -> Gram:
     """Some cells overwritten: the diagonal first, because the other limits depend on it."""
     share = (0.0, 0.05, 0.5)[random.integers(3)]
-    slots, triangle = rules.slots, list(matrix.triangle)
+    slots, triangle = matrix.slots, list(matrix.triangle)
     for i in range(slots):
         if random.random() < share / 4:
             triangle[cell(slots, i, i)] = _pick(random, edges(rules))

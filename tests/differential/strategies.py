@@ -28,21 +28,22 @@ elements = st.integers(0, FIELD_MODULUS - 1).map(from_felt)
 def rounds(draw: Any) -> Round:
     """Any round; by default everybody has submitted in the order of the slots."""
     slots, faults = draw(st.sampled_from(SHAPES))
+    reference = slots < 16 and draw(st.booleans())
     rules = Rules(
         slots=slots,
         faults=faults,
         max_norm_squared=draw(bounds),
-        score_rule=draw(st.sampled_from(ScoreRule)),
+        score_rule=draw(st.sampled_from([ScoreRule.PROJECTION, ScoreRule.COSINE])),
+        reference=reference,
         strike_factor=draw(st.sampled_from(STRIKE_FACTORS) | st.integers(0, 2**16 - 1)),
         duplicate_cosine=draw(st.sampled_from(DUPLICATE_COSINES) | st.integers(0, BASIS_POINTS)),
     )
-    matrix = draw(_overwritten(rules, draw(_small_gram(slots))))
+    matrix = draw(_overwritten(rules, draw(_small_gram(slots + reference))))
     order = draw(st.permutations(range(slots)))
     absent = draw(st.sets(st.integers(0, slots - 1), max_size=2))
     submitted = [slot for slot in order if slot not in absent]
-    omitted = draw(st.sets(st.integers(0, slots - 1), max_size=2))
     positions = [submitted.index(slot) + 1 if slot in submitted else 0 for slot in range(slots)]
-    return Round(rules, matrix, tuple(sorted(submitted)), tuple(sorted(omitted)), tuple(positions))
+    return Round(rules, matrix, tuple(sorted(submitted)), draw(st.booleans()), tuple(positions))
 
 
 @st.composite
@@ -57,7 +58,7 @@ def _small_gram(draw: Any, slots: int) -> Gram:
 @st.composite
 def _overwritten(draw: Any, rules: Rules, matrix: Gram) -> Gram:
     """Up to six cells at an edge, the diagonal's first: the others depend on it."""
-    slots, triangle = rules.slots, list(matrix.triangle)
+    slots, triangle = matrix.slots, list(matrix.triangle)
     cells = st.tuples(st.integers(0, slots - 1), st.integers(0, slots - 1)).map(sorted).map(tuple)
     chosen = draw(st.lists(cells, max_size=6, unique=True))
     for i, j in sorted(chosen, key=lambda pair: pair[0] != pair[1]):

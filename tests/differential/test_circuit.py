@@ -41,12 +41,12 @@ def assert_alike(files: CircuitFiles, judge_on_chain: JudgeOnChain, rows: list[U
     assert proof.gram == gram(rows).triangle
     submitted = tuple(slot for slot, row in enumerate(rows) if row is not None)
     positions = tuple(slot + 1 if row is not None else 0 for slot, row in enumerate(rows))
-    for score_rule in ScoreRule:
+    for score_rule in (ScoreRule.PROJECTION, ScoreRule.COSINE):
         rules = Rules(
             SLOTS, FAULTS, LARGEST_BOUND, score_rule=score_rule, strike_factor=200, duplicate_cosine=9_990
         )
-        judgement = Round(rules, gram(rows), submitted, (), positions).judged()
-        proved = Round(rules, Gram(SLOTS, proof.gram), submitted, (), positions)
+        judgement = Round(rules, gram(rows), submitted, False, positions).judged()
+        proved = Round(rules, Gram(SLOTS, proof.gram), submitted, False, positions)
         assert judge_on_chain.ask(proved, [honest_claims(judgement)]) == [expected(judgement)]
 
 

@@ -30,6 +30,9 @@ def expected(judgement: Judgement) -> Verdict:
         scores=judgement.scores,
         contributions=judgement.contributions,
         total=sum(judgement.contributions),
+        reference_contributions=judgement.reference_contributions,
+        reference_total=sum(judgement.reference_contributions),
+        by_reference=judgement.by_reference,
     )
 
 
@@ -69,7 +72,10 @@ def _count(seen: Counter[str], round_: Round, judgement: Judgement) -> None:
     projections = {i: sum(matrix[i, j] for j in merged if near(rules, matrix, i, j)) for i in merged}
     wrapped = [(i, j) for i, j in pairs if matrix[i, j] ** 2 > matrix[i, i] * matrix[j, j]]
     seen["absences"] += len(present) < rules.slots
-    seen["omissions"] += bool(set(round_.omitted) & set(round_.submitted))
+    seen["by reference"] += judgement.by_reference
+    seen["paid by reference"] += any(judgement.reference_contributions)
+    seen["a reference that is none"] += round_.reference_present and rules.reference > judgement.by_reference
+    seen["no reference"] += rules.reference and not round_.reference_present
     seen["struck by score"] += len(judgement.struck) > len(judgement.oversized)
     seen["far by the bound"] += any(abs(matrix[i, j]) > rules.max_norm_squared for i, j in pairs)
     seen["far by Cauchy-Schwarz"] += any(abs(matrix[i, j]) <= rules.max_norm_squared for i, j in wrapped)
@@ -87,7 +93,10 @@ def _count(seen: Counter[str], round_: Round, judgement: Judgement) -> None:
 
 SITUATIONS = (
     "absences",
-    "omissions",
+    "by reference",
+    "paid by reference",
+    "a reference that is none",
+    "no reference",
     "oversized",
     "no quorum",
     "struck by score",
@@ -152,7 +161,7 @@ def test_more_rounds_at_the_edges_are_judged_alike(
 
 @pytest.mark.parametrize("change", [-1, 1])
 def test_lists_of_another_length_are_refused(judge_on_chain: JudgeOnChain, change: int) -> None:
-    round_ = Round(Rules(4, 0, 100), gram([np.array([3, 4])] * 4), (0, 1, 2, 3), (), (1, 2, 3, 4))
+    round_ = Round(Rules(4, 0, 100), gram([np.array([3, 4])] * 4), (0, 1, 2, 3), False, (1, 2, 3, 4))
     honest = honest_claims(round_.judged())
     longer = replace(honest, neighbours=(*honest.neighbours, 0)[: 4 + change])
     assert judge_on_chain.ask(round_, [longer]) == [

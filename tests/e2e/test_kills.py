@@ -15,13 +15,20 @@ from marketplace.learning.data import save_npz
 from marketplace.storage.cid import from_digest
 from tests.support.audits import assert_audit_holds
 from tests.support.circuits import circuit_cache
-from tests.support.live_market import SLOTS, LiveMarket, live_market, project_file
+from tests.support.live_market import PROJECTION, SLOTS, LiveMarket, live_market, project_file
 from tests.support.processes import Role
 
 KILLS = 27
 SEED = 7
-LENGTH = 6  # rounds, so that the kills fall within the project
-TIMES = {"rounds.count": LENGTH, "rounds.submit_window": 240, "rounds.result_window": 240}
+LENGTH = 3  # rounds
+TIMES: dict[str, object] = {
+    **PROJECTION,
+    "rounds.count": LENGTH,
+    "rounds.submit_window": 240,
+    "rounds.result_window": 240,
+}
+# A node that is killed is back before anybody complains or challenges, and the kills fall within the project.
+PATIENT: dict[str, object] = {**TIMES, "rounds.answer_window": 120, "rounds.challenge_window": 45}
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ def market(tmp_path: Path) -> Iterator[LiveMarket]:
 @pytest.mark.timeout(900)
 def test_a_project_survives_kills_of_every_role(market: LiveMarket, tmp_path: Path) -> None:
     quiet = market.run(market.post(project_file(**TIMES)))
-    project = market.post(project_file(**TIMES))
+    project = market.post(project_file(**PATIENT))
     market.hand_over()
     roles = _roles(market, project, tmp_path)
     chance = random.Random(SEED)
@@ -63,6 +70,8 @@ def test_a_project_survives_kills_of_every_role(market: LiveMarket, tmp_path: Pa
     assert len(submissions) == len({(s.round, s.slot) for s in submissions}) == SLOTS * LENGTH
     assert [r.round for r in outcome.results] == list(range(1, LENGTH + 1))
     assert outcome.paid_by_round == quiet.paid_by_round
+    assert not outcome.undone
+    assert not outcome.withheld
     assert [r.x for r in outcome.results] == [r.x for r in quiet.results]
     assert_audit_holds(market, project)
 
@@ -76,7 +85,7 @@ def _roles(market: LiveMarket, project: int, folder: Path) -> list[Role]:
 
 
 def _command_lines(market: LiveMarket, project: int, folder: Path) -> dict[str, list[str]]:
-    lines = {"owner": ["project", "watch", str(project)]}
+    lines = {"owner": ["project", "serve", str(project)]}
     for index in range(len(market.aggregators)):
         lines[f"aggregator-{index}"] = ["aggregator", "run", "--project", str(project)]
     for slot, part in enumerate(market.parts):
@@ -99,7 +108,7 @@ def _wait_for_join(market: LiveMarket, project: int, role: Role) -> None:
 
 
 def _over(market: LiveMarket, project: int) -> bool:
-    return market.owner.client.project(project).status > Status.ACTIVE
+    return market.owner.client.project(project).status > Status.CLOSING
 
 
 def _finish(market: LiveMarket, project: int, roles: list[Role]) -> None:

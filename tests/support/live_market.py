@@ -6,18 +6,30 @@ One market serves many projects, so that a suite pays for its start once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from web3.types import RPCEndpoint
 
 from aggregator.behaviour import Attack as AggregatorAttack
 from aggregator.duty import Duty
+from aggregator.intake import Intake, Market
+from aggregator.listening import listening
 from marketplace.chain import deployment
 from marketplace.chain.chain_client import ChainClient
-from marketplace.chain.events import AggregatorTimedOut, ResultPosted, TrainerPaid, TrainerStruck, fetch
+from marketplace.chain.events import (
+    AggregatorTimedOut,
+    Claimed,
+    ResultPosted,
+    RoundUndone,
+    TrainerStruck,
+    UpdateAnswered,
+    UpdateWithheld,
+    fetch,
+)
 from marketplace.chain.sender import TransactionSender
 from marketplace.devnet import accounts
 from marketplace.devnet.anvil import Anvil
@@ -30,20 +42,26 @@ from marketplace.node.lifecycle import keep_going
 from marketplace.node.options import Settings
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import load_project
+from marketplace.node.seats import number_in_seat
 from marketplace.node.session import Session, open_session
 from marketplace.owner.checked import check_project
+from marketplace.owner.node import OwnerNode, secret_of
 from marketplace.owner.post import post
+from marketplace.owner.reference_duty import ReferenceDuty
+from marketplace.owner.watch import Watch
 from marketplace.spec import ProjectFile
 from marketplace.spec.template import template
 from trainer_node.behaviour import Attack, Behaviour
+from trainer_node.challenging import Doubt
 from trainer_node.daemon import TrainerDaemon
+from trainer_node.submitting import Worker
 
 SLOTS, FAULTS, ROUNDS = 6, 1, 2
 UNBONDING_S = 600
 
 
 def iris(parts: int) -> tuple[list[Dataset], Dataset]:
-    """scikit-learn's iris, standardised: a part for each trainer, and an evaluation set."""
+    """scikit-learn's iris, standardised: a part for each trainer, and one for the owner's two sets."""
     from sklearn.datasets import load_iris
 
     data = load_iris()
@@ -54,39 +72,55 @@ def iris(parts: int) -> tuple[list[Dataset], Dataset]:
     return [whole.rows(np.arange(30 + i, 150, parts)) for i in range(parts)], held_out
 
 
+PROJECTION: dict[str, object] = {  # a project without an owner's reference
+    "scoring.rule": "projection",
+    "scoring.reference_share": 0,
+    "stakes.reveal": "0",
+}
+
+
 def project_file(**changes: object) -> ProjectFile:
-    """A small project on iris; `changes` by "section.field"."""
+    """A small project on iris; `changes` by "section.field" (`PROJECTION`: without the reference rule)."""
     document = ProjectFile.from_toml(template("softmax")).model_dump(exclude_none=True)
     defaults: dict[str, object] = {
         "task.features": 4,
         "task.classes": 3,
+        "cohort.slots": SLOTS,
         "cohort.trainers": SLOTS,
         "cohort.faults": FAULTS,
         "rounds.count": ROUNDS,
         "rounds.join_window": 300,
         "rounds.submit_window": 12,
+        "rounds.answer_window": 8,
         "rounds.result_window": 30,
+        "rounds.challenge_window": 6,
         "training.epochs": 3,
         "training.clip_norm": 8.0,
     }
     for name, value in {**defaults, **changes}.items():
         section, field_name = name.split(".")
-        document[section][field_name] = value
+        document.setdefault(section, {})[field_name] = value
     document["reward"]["amount"] = str(document["reward"]["amount"])
+    if document["scoring"]["rule"] != "reference":
+        del document["validation"]
     return ProjectFile.model_validate(document, strict=False)
 
 
 @dataclass
 class Outcome:
-    """What a finished project did, by slot."""
+    """What a finished project did, by trainer's number. `results`: those that stand."""
 
     project: int
     trainers: list[str]
     paid: list[int]
     paid_by_round: list[list[int]]
+    claimed: list[int]
     slashed: list[int]
     results: list[ResultPosted]
     timed_out: list[AggregatorTimedOut]
+    withheld: list[UpdateWithheld]
+    answered: list[UpdateAnswered]
+    undone: list[RoundUndone]
 
     @property
     def total_paid(self) -> int:
@@ -104,6 +138,7 @@ class LiveMarket:
     owner: Session
     trainers: list[Session]
     aggregators: list[Session]
+    intakes: list[tuple[Intake, str]]  # by aggregator: where trainers hand over to it
     parts: list[Dataset]
     members: ExitStack
 
@@ -126,10 +161,12 @@ class LiveMarket:
         }
 
     def post(self, file: ProjectFile) -> int:
-        """Post a project with iris' evaluation set."""
+        """Post a project with iris' evaluation and validation set."""
         folder = self.folder / f"project-{self.owner.client.project_count()}"
         folder.mkdir()
-        save_npz(folder / "evaluation.npz", iris(SLOTS)[1])
+        held_out = iris(SLOTS)[1]
+        save_npz(folder / "evaluation.npz", held_out.rows(np.arange(0, 30, 2)))
+        save_npz(folder / "validation.npz", held_out.rows(np.arange(1, 30, 2)))
         (folder / "project.toml").write_text(file.to_toml())
         posted = post(self.owner, check_project(folder / "project.toml"), again=True, say=lambda _: None)
         return posted.project
@@ -141,7 +178,8 @@ class LiveMarket:
         aggregator_attacks: Mapping[int, AggregatorAttack] | None = None,
         timeout_s: float = 240.0,
     ) -> Outcome:
-        """Run every role until the project is over. Trainers join in order, so trainer i has slot i."""
+        """Run every role until the project is over. Trainers join in order, so trainer i has number i; as many as
+        the project has places."""
         stop, failures = threading.Event(), []
 
         def role(step_of: object, session: Session) -> None:
@@ -152,16 +190,17 @@ class LiveMarket:
                     failures.append(error)
                     raise
 
-        threads = []
+        threads = [threading.Thread(target=role, args=(self._owner(project), self.owner))]
+        threads[0].start()
         for index, session in enumerate(self.aggregators):
             attack = (aggregator_attacks or {}).get(index)
-            duty = self._duty(session, project, attack)
+            duty = self._duty(index, project, attack)
             threads.append(threading.Thread(target=role, args=(duty, session)))
-            _start_and_wait(threads[-1], lambda i=index: self._aggregators(project) > i)  # type: ignore[misc]
-        for slot, session in enumerate(self.trainers):
-            daemon = self._daemon(session, project, slot, (attacks or {}).get(slot))
+            self._start_and_wait(threads[-1], lambda i=index: self._aggregators(project) > i)  # type: ignore[misc]
+        for number, session in enumerate(self.trainers[: self.owner.client.terms(project).trainers]):
+            daemon = self._daemon(session, project, number, (attacks or {}).get(number))
             threads.append(threading.Thread(target=role, args=(daemon, session)))
-            _start_and_wait(threads[-1], lambda i=slot: self._joined(project) > i)  # type: ignore[misc]
+            self._start_and_wait(threads[-1], lambda i=number: self._joined(project) > i)  # type: ignore[misc]
         for thread in threads:
             thread.join(timeout_s)
         unfinished = [thread for thread in threads if thread.is_alive()]
@@ -175,29 +214,63 @@ class LiveMarket:
     def outcome(self, project: int) -> Outcome:
         """What the chain says of a project."""
         client = self.owner.client
-        trainers = list(client.trainers(project))
-        paid = fetch(client, [TrainerPaid], project)
+        state = client.project(project)
+        trainers = [str(trainer) for trainer in client.trainers(project)]
+        undone = fetch(client, [RoundUndone], project)
         struck = fetch(client, [TrainerStruck], project)
-        rounds = client.terms(project).rounds
-        by_round = [
-            [sum(e.amount for e in paid if e.trainer == t and e.round == r) for t in trainers]
-            for r in range(1, rounds + 1)
-        ]
+        claimed = fetch(client, [Claimed], project)
+        posted = fetch(client, [ResultPosted], project)
+        results = [result for result in posted if result.round not in {event.round for event in undone}]
+        by_round = [[0] * len(trainers) for _ in range(state.round)]
+        for result in results:
+            for slot, amount in enumerate(result.amounts):
+                seat = result.cohort * len(result.amounts) + slot
+                number = number_in_seat(state, result.round, seat)
+                if number is not None:
+                    by_round[result.round - 1][number] = amount
         return Outcome(
             project,
-            [str(t) for t in trainers],
+            trainers,
             [sum(column) for column in zip(*by_round, strict=True)],
             by_round,
+            [sum(e.amount for e in claimed if e.account == t) for t in trainers],
             [sum(e.slashed for e in struck if e.trainer == t) for t in trainers],
-            fetch(client, [ResultPosted], project),
+            results,
             fetch(client, [AggregatorTimedOut], project),
+            fetch(client, [UpdateWithheld], project),
+            fetch(client, [UpdateAnswered], project),
+            undone,
         )
+
+    def _start_and_wait(self, thread: threading.Thread, joined: Callable[[], bool]) -> None:
+        """A block for each transaction, until it has joined: joining is not what takes time here."""
+        web3 = self.owner.client.web3
+        thread.start()
+        while thread.is_alive() and not joined():
+            if web3.eth.get_block_transaction_count("pending"):
+                web3.provider.make_request(RPCEndpoint("evm_mine"), [])
+            thread.join(0.05)
 
     def _joined(self, project: int) -> int:
         return self.owner.client.project(project).trainer_count
 
     def _aggregators(self, project: int) -> int:
         return self.owner.client.project(project).aggregator_count
+
+    def _owner(self, project: int) -> object:
+        session, log = self.owner, logging.logger(project=project, role="owner")
+        context = load_project(session.client, session.store, project, session.cache)
+        secret = secret_of(context, session.journal, None)
+
+        def step_of(clock: ChainClock) -> object:
+            peers = PeerBook(context, log)
+            duty = secret and ReferenceDuty(
+                context, session.sender, session.journal, peers, log, secret.validation.dataset
+            )
+            watch = Watch(context, clock, peers, None, lambda event: None, lambda model: None)
+            return OwnerNode(watch, session.sender, log, duty or None, secret).step
+
+        return step_of
 
     def _daemon(self, session: Session, project: int, slot: int, attack: Attack | None) -> object:
         log = logging.logger(project=project, role=f"trainer-{slot}")
@@ -210,17 +283,16 @@ class LiveMarket:
                 journal=session.journal,
                 clock=clock,
                 key=encryption_key(session.home),
-                dataset=self.parts[slot],
-                seed=slot,
-                device="cpu",
-                behaviour=Behaviour(attack),
+                worker=Worker(self.parts[slot], slot, "cpu", Behaviour(attack)),
+                doubt=Doubt(0.0, slot),
                 peers=PeerBook(context, log),
                 log=log,
             ).step
 
         return step_of
 
-    def _duty(self, session: Session, project: int, attack: AggregatorAttack | None) -> object:
+    def _duty(self, index: int, project: int, attack: AggregatorAttack | None) -> object:
+        session, (intake, url) = self.aggregators[index], self.intakes[index]
         log = logging.logger(project=project, role="aggregator")
         context = load_project(session.client, session.store, project, session.cache)
 
@@ -235,6 +307,8 @@ class LiveMarket:
                 peers=PeerBook(context, log),
                 log=log,
                 attack=attack,
+                url=url if context.terms.batch_window else None,
+                desk=intake.desk(project) if context.terms.batch_window else None,
             ).step
 
         return step_of
@@ -266,16 +340,24 @@ def live_market(folder: Path, cache: Path) -> Iterator[LiveMarket]:
         for name, session in sessions.items():
             if name != "owner":
                 session.store.connect(hub)
+        aggregators = [sessions[f"aggregator-{i}"] for i in range(2)]
         yield LiveMarket(
             folder,
             anvil.url,
             deployed,
             owner,
             [sessions[f"trainer-{i}"] for i in range(SLOTS)],
-            [sessions[f"aggregator-{i}"] for i in range(2)],
+            aggregators,
+            [_intake(session, stack) for session in aggregators],
             iris(SLOTS)[0],
             members,
         )
+
+
+def _intake(session: Session, stack: ExitStack) -> tuple[Intake, str]:
+    market = Market(session.client.chain_id, session.client.address)
+    intake = Intake(market, session.journal, session.account)
+    return intake, f"http://127.0.0.1:{stack.enter_context(listening(intake, '127.0.0.1', 0))}"
 
 
 def _settings(folder: Path, cache: Path, rpc: str, market: str, name: str) -> Settings:
@@ -289,9 +371,3 @@ def _settings(folder: Path, cache: Path, rpc: str, market: str, name: str) -> Se
         state_dir=folder / "state" / name,
         cache_dir=cache,
     )
-
-
-def _start_and_wait(thread: threading.Thread, joined: object) -> None:
-    thread.start()
-    while thread.is_alive() and not joined():  # type: ignore[operator]
-        thread.join(0.2)

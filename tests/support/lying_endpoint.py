@@ -23,10 +23,14 @@ def lying_endpoint(chain_url: str, lie: Lie) -> Iterator[str]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             request = json.loads(body)
             forwarded = urllib.request.Request(chain_url, body, {"Content-Type": "application/json"})
-            with urllib.request.urlopen(forwarded) as answer:
-                reply = json.loads(answer.read())
-            if "result" in reply:
-                reply["result"] = lie(request["method"], request.get("params", []), reply["result"])
+            with urllib.request.urlopen(forwarded) as response:
+                reply = json.loads(response.read())
+            asked = request if isinstance(request, list) else [request]  # a batch, or one
+            by_id = {one["id"]: one for one in asked}
+            for answer in reply if isinstance(reply, list) else [reply]:
+                if "result" in answer:
+                    one = by_id[answer["id"]]
+                    answer["result"] = lie(one["method"], one.get("params", []), answer["result"])
             text = json.dumps(reply).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from marketplace.devnet.data import Parts
 from marketplace.devnet.demo.cast import Cast
 from marketplace.errors import FairshareError, Reason
 from marketplace.spec import ProjectFile, template
@@ -14,6 +14,9 @@ SUBMIT_S = 120  # a round goes on as soon as everybody has submitted
 SUBMIT_S_WITH_ABSENT = 25  # every round waits this long for those who never submit
 RESULT_S = 180
 RESULT_S_WITH_BAD_AGGREGATOR = 45  # until the one in reserve takes over
+ANSWER_S = 12  # shorter than a proof takes: a complaint that nobody answers costs no time
+CHALLENGE_S = 6  # shorter than a round's training
+CHALLENGE_S_WITH_BAD_AGGREGATOR = 45  # for trainers to notice that a model cannot be had
 
 _MODELS = {
     "digits": {"kind": "softmax", "features": 64, "classes": 10},
@@ -48,7 +51,7 @@ def check_dataset(name: str) -> str:
     return name
 
 
-def project_file(plan: Plan, evaluation: Path) -> ProjectFile:
+def project_file(plan: Plan, parts: Parts) -> ProjectFile:
     """The project of a plan. Raises BAD_SPEC, TOO_LARGE."""
     model = _MODELS[plan.dataset]
     document = ProjectFile.from_toml(template(str(model["kind"]))).model_dump(exclude_none=True)
@@ -57,12 +60,18 @@ def project_file(plan: Plan, evaluation: Path) -> ProjectFile:
     document["project"]["name"] = f"Demo: {plan.dataset}"
     document["task"] = model
     document["training"]["seed"] = plan.seed
+    submit = SUBMIT_S_WITH_ABSENT if absent else SUBMIT_S
     document["rounds"] = {
         "count": plan.rounds,
         "join_window": JOIN_S,
-        "submit_window": SUBMIT_S_WITH_ABSENT if absent else SUBMIT_S,
+        "submit_window": submit,
         "result_window": RESULT_S_WITH_BAD_AGGREGATOR if bad_aggregator else RESULT_S,
+        "answer_window": ANSWER_S,
+        "challenge_window": min(submit, CHALLENGE_S_WITH_BAD_AGGREGATOR) if bad_aggregator else CHALLENGE_S,
     }
-    document["cohort"] = {"trainers": len(plan.cast.trainers), "faults": plan.cast.faults}
-    document["evaluation"] = {"file": str(evaluation)}
+    if "false-gram" in plan.cast.aggregators:  # only where nothing is proved at once is there room for it
+        document["settlement"] = {"mode": "on-demand"}
+    document["cohort"] = {"slots": len(plan.cast.trainers), "faults": plan.cast.faults}
+    document["evaluation"] = {"file": str(parts.evaluation)}
+    document["validation"] = {"file": str(parts.validation)}
     return ProjectFile.model_validate(document)

@@ -16,7 +16,7 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_contracts
 from marketplace.devnet.data import write_parts
 from marketplace.devnet.demo import outcome
-from marketplace.devnet.demo.cast import HONEST
+from marketplace.devnet.demo.cast import HONEST, ROLE_NAMES
 from marketplace.devnet.demo.project import Plan, project_file
 from marketplace.devnet.demo.screen import Screen, screen
 from marketplace.devnet.demo.story import LogReader, Part, Story
@@ -35,6 +35,7 @@ from marketplace.storage.store import ContentStore
 from zk import keys
 
 PROJECT = 1  # the first of a new market
+OWNER = "owner"
 _POST_S = 120.0
 _AUDIT_S = 300.0
 _CLAIM_S = 60.0  # for everybody to collect what is theirs after the end
@@ -101,7 +102,7 @@ def run_demo(plan: Plan, *, keep: Path | None, cache: Path, stop: threading.Even
 def _prepare(plan: Plan, directory: Path, cache: Path, say: Any) -> CheckedProject:
     parts = write_parts(directory / "data", plan.dataset, len(plan.cast.trainers), plan.seed)
     path = directory / "project.toml"
-    path.write_text(project_file(plan, parts[-1]).to_toml(), "utf8")
+    path.write_text(project_file(plan, parts).to_toml(), "utf8")
     checked = check_project(path)
     compile_contracts()
     files = circuits.build(checked.shape, cache, None, lambda phase: say(f"setting up the circuit: {phase}"))
@@ -113,15 +114,20 @@ def _prepare(plan: Plan, directory: Path, cache: Path, say: Any) -> CheckedProje
 def _play(stage: _Stage) -> Story:
     """From the posting to the project's end."""
     cast, troupe = stage.plan.cast, stage.troupe
-    parts = [Part(name, stage.record.accounts[name], cast.behaviour(name)) for name in cast.names]
+    parts = [Part(OWNER, stage.record.accounts[OWNER], HONEST)]
+    parts += [Part(name, stage.record.accounts[name], cast.behaviour(name)) for name in cast.names]
     story = Story(parts)
     console.note("the owner posts the project")
     _post(stage)
+    storage = ["--storage", stage.record.storage_rpc]
+    troupe.start(OWNER, stage.keystore(OWNER), ["project", "serve", str(PROJECT), *storage])
     _start_aggregator(stage, 0)
     for i, behaviour in enumerate(cast.trainers):
         name = f"trainer-{i}"
         arguments = ["trainer", "run", str(PROJECT), "--data", str(stage.directory / "data" / f"{name}.npz")]
         arguments += ["--device", "cpu", "--seed", str(stage.plan.seed + i)]
+        if "false-gram" in cast.aggregators:
+            arguments += ["--demand-rate", "1"]
         troupe.start(name, stage.keystore(name), arguments + _attack(behaviour))
     readers = {name: LogReader(party.log) for name, party in troupe.parties.items()}
     with screen(story, stage.plan.rounds) as shown, _watching(stage, story) as watch:
@@ -153,7 +159,7 @@ def _look_around(stage: _Stage, story: Story, readers: dict[str, LogReader], sho
 
 @contextlib.contextmanager
 def _watching(stage: _Stage, story: Story) -> Iterator[Watch]:
-    """The owner's watch, from this process: every round's model is fetched and scored."""
+    """A look from this process: every round's model is fetched and scored."""
     checked = stage.checked
     assert checked.evaluation is not None  # the demo wrote it
     log = logging.logger(project=PROJECT)
@@ -163,10 +169,7 @@ def _watching(stage: _Stage, story: Story) -> Iterator[Watch]:
             context=context,
             clock=clock,
             peers=PeerBook(context, log),
-            sender=None,
             evaluation=load_evaluation(checked.evaluation, checked.evaluation_sha256, checked.task),
-            stop=stage.stop,
-            log=log,
             on_event=story.event,
             on_model=story.model,
         )
@@ -179,7 +182,7 @@ def _start_aggregator(stage: _Stage, index: int) -> None:
 
 
 def _attack(behaviour: str) -> list[str]:
-    return [] if behaviour == HONEST else ["--attack", behaviour]
+    return [] if behaviour == HONEST else ["--attack", ROLE_NAMES.get(behaviour, behaviour)]
 
 
 def _post(stage: _Stage) -> None:
@@ -194,7 +197,7 @@ def _post(stage: _Stage) -> None:
 
 def _conclude(stage: _Stage, story: Story, setup_s: float, set_up: float) -> dict[str, Any]:
     with console.working("the owner collects its refund, an auditor audits"):
-        _as_owner(stage, ["project", "refund", str(PROJECT)], _POST_S)
+        _as_owner(stage, ["project", "refund", str(PROJECT)], _POST_S)  # where its node did not
         audit = _audit(stage)
     return outcome.document(
         stage.client,
@@ -221,9 +224,7 @@ def _audit(stage: _Stage) -> dict[str, Any]:
 
 def _as_owner(stage: _Stage, arguments: list[str], timeout_s: float) -> tuple[int, str]:
     storage = ["--storage", stage.record.storage_rpc, "--json"]
-    return stage.troupe.run(
-        stage.keystore("owner"), [*arguments, *storage], home="owner", timeout_s=timeout_s
-    )
+    return stage.troupe.run(stage.keystore(OWNER), [*arguments, *storage], home=OWNER, timeout_s=timeout_s)
 
 
 def _directory(keep: Path | None, stack: contextlib.ExitStack) -> Path:

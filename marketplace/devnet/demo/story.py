@@ -15,7 +15,16 @@ from marketplace.protocol.krum import members
 # How a party's log event reads, as what it is doing.
 _DOING = {
     "training": "training, round {round}",
+    "making the reference": "training on the validation set, round {round}",
+    "reference submitted": "submitted the reference, round {round}",
+    "serving the reference": "serving the reference, round {round}",
+    "no reference": "no reference in round {round}",
+    "revealed the validation set": "revealed the validation set",
+    "serving the project": "serving the project",
     "submitted": "submitted, round {round}",
+    "answered": "answered a complaint, round {round}",
+    "complained": "complained, round {round}",
+    "model challenged": "challenged the model of round {round}",
     "serving": "serving its update, round {round}",
     "resealed": "sealed its update anew, round {round}",
     "missed the round": "missed round {round}",
@@ -53,6 +62,7 @@ class RoundStory:
     submitted: int = 0
     merged: tuple[int, ...] | None = None
     skipped: bool = False
+    reference: bool = False
     accuracy: float | None = None
     proof_cpu_s: float | None = None
 
@@ -73,32 +83,50 @@ class Story:
         """The chain's word."""
         match event:
             case e.TrainerJoined():
-                self._trainers[event.slot] = self._name(event.trainer)
-                self.news.append(f"{self._name(event.trainer)} took slot {event.slot}")
+                self._trainers[event.number] = self._name(event.trainer)
+                self.news.append(f"{self._name(event.trainer)} joined as number {event.number}")
             case e.AggregatorJoined():
                 self.first_aggregator_joined = True
                 self.news.append(f"{self._name(event.aggregator)} joined as number {event.index}")
             case e.RoundOpened():
                 self.rounds[event.round] = RoundStory(event.round)
                 self.news.append(f"round {event.round} is open")
+            case e.ValidationRevealed():
+                self.news.append("the owner reveals its validation set")
+            case e.ProjectEnded():
+                self.ending = event.status.name.lower()
+                self.news.append(f"the project is {self.ending}")
+            case _:
+                self._in_round(event)
+
+    def _in_round(self, event: e.Event) -> None:
+        match event:
             case e.UpdateSubmitted():
                 self.rounds[event.round].submitted += 1
+            case e.ReferenceSubmitted():
+                self.rounds[event.round].reference = True
             case e.ResultPosted():
                 self._result(event)
             case e.RoundSkipped():
                 self.rounds[event.round].skipped = True
                 self.news.append(f"round {event.round} is skipped: too few updates")
-            case e.TrainerPaid():
-                self._by_address[event.trainer].paid += event.amount
+            case e.UpdatesComplained():
+                names = [self._trainers.get(slot, "the owner") for slot in members(event.slots)]
+                self.news.append(f"round {event.round}: complaint about {', '.join(names)}")
+            case e.UpdateWithheld():
+                self._part(event.trainer).slashed += event.paid
+                self.news.append(f"round {event.round}: {self._name(event.trainer)} did not answer")
             case e.TrainerStruck():
-                self._by_address[event.trainer].slashed += event.slashed
+                self._part(event.trainer).slashed += event.slashed
                 self.news.append(f"round {event.round}: {self._name(event.trainer)} is struck")
             case e.AggregatorTimedOut():
-                self._by_address[event.aggregator].slashed += event.slashed
+                self._part(event.aggregator).slashed += event.slashed
                 self.news.append(f"round {event.round}: {self._name(event.aggregator)} timed out")
-            case e.ProjectEnded():
-                self.ending = event.status.name.lower()
-                self.news.append(f"the project is {self.ending}")
+            case e.Challenged():
+                self.news.append(f"round {event.round} is challenged by {self._name(event.challenger)}")
+            case e.RoundUndone():
+                self._part(event.aggregator).slashed += event.slashed
+                self.news.append(f"round {event.round} is undone, and will be done again")
 
     def model(self, model: RoundModel) -> None:
         """The owner's score of a round's model."""
@@ -128,10 +156,16 @@ class Story:
         for name in names:
             if name in self.parts:
                 self.parts[name].merged += 1
+        for slot, amount in enumerate(event.amounts):
+            if amount:
+                self.parts[self._trainers[slot]].paid += amount
         left_out = [name for slot, name in sorted(self._trainers.items()) if slot not in merged]
         self.news.append(
-            f"round {event.round} is proven: {len(merged)} merged, not merged: {', '.join(left_out) or 'nobody'}"
+            f"round {event.round} has its result: {len(merged)} merged, not merged: {', '.join(left_out) or 'nobody'}"
         )
+
+    def _part(self, address: str) -> Part:
+        return self._by_address[address]
 
     def _name(self, address: str) -> str:
         part = self._by_address.get(address)

@@ -47,7 +47,7 @@ class Troupe:
     def start(self, name: str, keystore: Path, arguments: list[str]) -> Party:
         """Starts `fairshare ARGUMENTS` as `name`, with a state directory and a keystore of its own."""
         home = self.directory / name
-        home.mkdir(mode=0o700)
+        home.mkdir(mode=0o700, exist_ok=True)
         words, log = home / "stderr.txt", home / "log.jsonl"
         with words.open("wb") as said:
             process = subprocess.Popen(

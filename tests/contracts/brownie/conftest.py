@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from rounds import LENGTH, SLOTS, UNBONDING_DELAY_S, commitment
+import toy
+from lens import LENS
+from rounds import SLOTS, UNBONDING_DELAY_S
 
 from marketplace.chain.artifacts import Artifact
 from marketplace.chain.compile import compile_source
-from marketplace.chain.types import Circuit, address
-from marketplace.devnet.anvil import find_anvil
+from marketplace.chain.types import address
+from marketplace.devnet.anvil import MNEMONIC, find_anvil, public_account
 
+if TYPE_CHECKING:
+    from world import World
+
+ACCOUNTS = 20
+LIBRARIES = (
+    "Membership",
+    "Settling",
+    "Submissions",
+    "Complaints",
+    "Results",
+    "Challenges",
+)  # those linked first
 ACCEPTING_VERIFIER = """// SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 contract AcceptingVerifier {
@@ -38,7 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     # Here, because brownie 1.22 cannot take these from brownie-config.yaml.
-    CONFIG.networks["development"]["cmd_settings"].update(port=port, accounts=16, gas_limit=30_000_000)
+    CONFIG.networks["development"]["cmd_settings"].update(
+        port=port, accounts=ACCOUNTS, gas_limit=30_000_000, mnemonic=MNEMONIC
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -47,37 +64,47 @@ def isolation(fn_isolation: None) -> None:
 
 
 @pytest.fixture(scope="module")
-def market(GramVerifier: Any, TrainingMarket: Any, accounts: Any) -> Any:
-    verifier = GramVerifier.deploy({"from": accounts[0]})
-    return TrainingMarket.deploy(verifier, UNBONDING_DELAY_S, {"from": accounts[0]})
+def world(accounts: Any) -> World:
+    """A market with two circuits, whose verifier accepts every proof: these tests are about what follows from G."""
+    from brownie import project  # here, as other suites read this file too and need not load brownie
+    from world import World
 
-
-@pytest.fixture(scope="module")
-def vault(market: Any, StakeVault: Any) -> Any:
-    return StakeVault.at(market.vault())
-
-
-@pytest.fixture(scope="module")
-def reputation(market: Any, ReputationRegistry: Any) -> Any:
-    return ReputationRegistry.at(market.reputation())
-
-
-@pytest.fixture(scope="module")
-def circuit(market: Any, GramVerifier: Any, accounts: Any) -> bytes:
-    """A circuit whose verifier accepts every proof: these tests are about what follows from G."""
+    (loaded,) = project.get_loaded_projects()
+    deployer = {"from": accounts[0]}
+    for library in LIBRARIES:  # brownie links the latest of a name
+        loaded[library].deploy(deployer)
+    registry = loaded["GramVerifier"].deploy(deployer)
+    judge = loaded["RoundJudge"].deploy(deployer)
+    market = loaded["TrainingMarket"].deploy(registry, judge, UNBONDING_DELAY_S, deployer)
     verifier = _deployed(accounts[0], compile_source("AcceptingVerifier", ACCEPTING_VERIFIER))
-    registry = GramVerifier.at(market.gramVerifier())
-    given = Circuit(address(verifier.address), SLOTS, LENGTH, 64 * SLOTS, commitment([0] * LENGTH))
-    registered = registry.register(given.to_abi(), {"from": accounts[0]})
-    return bytes(registered.events["CircuitRegistered"]["digest"])
+    circuits = []
+    for inputs in (SLOTS, SLOTS + 1):
+        given = toy.circuit(address(verifier.address), inputs)
+        registered = registry.register(given.to_abi(), deployer)
+        circuits.append(bytes(registered.events["CircuitRegistered"]["digest"]))
+    return World(
+        market,
+        loaded["StakeVault"].at(market.vault()),
+        loaded["ReputationRegistry"].at(market.reputation()),
+        _erc20(accounts, (market, market.vault())),
+        accounts,
+        {str(account): public_account(i) for i, account in enumerate(accounts)},
+        *circuits,
+    )
 
 
 @pytest.fixture(scope="module")
-def erc20(accounts: Any) -> Any:
+def lens(accounts: Any) -> Any:
+    return _deployed(accounts[0], compile_source("Lens", LENS))
+
+
+def _erc20(accounts: Any, takers: Sequence[Any]) -> Any:
     source = Path(__file__).parents[1] / "forge" / "support" / "Tokens.sol"
     token = _deployed(accounts[0], compile_source("PlainToken", source.read_text("utf8")))
     for account in accounts:
         token.mint(account, 10**24, {"from": account})
+        for taker in takers:
+            token.approve(taker, 10**24, {"from": account})
     return token
 
 

@@ -3,36 +3,36 @@ pragma solidity 0.8.30;
 
 import {GramVerifier} from "../../../contracts/GramVerifier.sol";
 import {Circuit, IGramVerifier} from "../../../contracts/interfaces/IGramVerifier.sol";
-import {BN254, G1} from "../../../contracts/libraries/BN254.sol";
-import {AcceptingVerifier, OddVerifier} from "./support/AcceptingVerifier.sol";
+import {IEzklVerifier} from "../../../contracts/interfaces/IEzklVerifier.sol";
+import {BN254, G1, G2} from "../../../contracts/libraries/BN254.sol";
+import {AcceptingVerifier, OddVerifier, RecordingVerifier} from "./support/AcceptingVerifier.sol";
 import {Points} from "./support/Points.sol";
 import {TestBase} from "./support/TestBase.sol";
+import {ToyCircuit} from "./support/ToyCircuit.sol";
 
-/// @notice What surrounds the proof: digests, commitments, lengths, the moved model. Real proofs: the end-to-end tests.
+/// @notice What surrounds the proof: digests, masks, lengths, the moved model. Real proofs: tests/contracts/real_proofs.
 contract GramVerifierTest is TestBase {
     uint256 private constant SLOTS = 4;
-    uint256 private constant LENGTH = SLOTS * 64 + 96;
+    uint256 private constant LENGTH = SLOTS * 64 + 32;
+    uint256 private constant PRESENT = 11; // slot 2 is absent
 
     GramVerifier private _verifier;
-    AcceptingVerifier private _accepting;
+    ToyCircuit private _toy;
     bytes32 private _digest;
     G1 private _zero;
     G1 private _model;
-    bytes31[] private _commitments;
+    uint256 private _present = PRESENT;
     uint256[] private _gram;
     bytes private _proof;
 
     function setUp() external {
         _verifier = new GramVerifier();
-        _accepting = new AcceptingVerifier();
-        _zero = Points.multiple(99);
+        _toy = new ToyCircuit();
+        _zero = _toy.zero();
         _model = Points.multiple(5);
         _digest = _verifier.register(_circuit());
         G1[] memory points = new G1[](SLOTS);
-        for (uint256 i = 0; i < SLOTS; ++i) {
-            points[i] = i == 2 ? _zero : Points.multiple(i + 10); // slot 2 is absent
-            _commitments.push(i == 2 ? bytes31(0) : BN254.digest(points[i]));
-        }
+        for (uint256 i = 0; i < SLOTS; ++i) points[i] = i == 2 ? _zero : Points.multiple(i + 10);
         _gram = new uint256[](10);
         _proof = Points.proof(points, LENGTH);
     }
@@ -40,23 +40,55 @@ contract GramVerifierTest is TestBase {
     // register
 
     function testDigestIsTheDocumentedHash() external view {
+        Circuit memory c = _circuit();
         bytes32 expected = keccak256(
-            abi.encode(address(_accepting).codehash, SLOTS, uint256(650), LENGTH, _zero.x, _zero.y)
+            abi.encode(
+                c.verifier.codehash,
+                uint256(c.slots),
+                uint256(c.logrows),
+                uint256(c.length),
+                uint256(c.proofLength),
+                c.zero.x,
+                c.zero.y,
+                [c.tau.xImaginary, c.tau.xReal, c.tau.yImaginary, c.tau.yReal]
+            )
         );
         vm.assertEq(_digest, expected, "digest");
         Circuit memory known = _verifier.circuitOf(_digest);
-        vm.assertEq(keccak256(abi.encode(known)), keccak256(abi.encode(_circuit())), "circuit");
+        vm.assertEq(keccak256(abi.encode(known)), keccak256(abi.encode(c)), "circuit");
         vm.assertEq(_verifier.circuitOf(bytes32(uint256(1))).verifier, address(0), "unknown");
     }
 
+    function testEveryFieldIsPartOfTheDigest() external {
+        Circuit memory c = _circuit();
+        c.slots = 3;
+        vm.assertTrue(_verifier.register(c) != _digest, "slots");
+        c = _circuit();
+        c.logrows = 4;
+        vm.assertTrue(_verifier.register(c) != _digest, "logrows");
+        c = _circuit();
+        c.length = 3;
+        vm.assertTrue(_verifier.register(c) != _digest, "length");
+        c = _circuit();
+        c.proofLength += 1;
+        vm.assertTrue(_verifier.register(c) != _digest, "proofLength");
+        c = _circuit();
+        c.zero = BN254.negate(c.zero);
+        vm.assertTrue(_verifier.register(c) != _digest, "zero");
+        c = _circuit();
+        c.tau.yImaginary = BN254.BASE_MODULUS - c.tau.yImaginary; // its negative
+        c.tau.yReal = BN254.BASE_MODULUS - c.tau.yReal;
+        vm.assertTrue(_verifier.register(c) != _digest, "tau");
+    }
+
     function testRegisteringAgainChangesNothing() external {
+        Circuit memory c = _circuit();
         vm.expectRevert(abi.encodeWithSelector(IGramVerifier.AlreadyRegistered.selector, _digest));
-        _verifier.register(_circuit());
+        _verifier.register(c);
         // The same code elsewhere has the same digest: the first stays.
-        Circuit memory twin = _circuit();
-        twin.verifier = address(new AcceptingVerifier());
+        c.verifier = address(new AcceptingVerifier());
         vm.expectRevert(abi.encodeWithSelector(IGramVerifier.AlreadyRegistered.selector, _digest));
-        _verifier.register(twin);
+        _verifier.register(c);
     }
 
     function testRegisterRefuses() external {
@@ -71,18 +103,54 @@ contract GramVerifierTest is TestBase {
         c = _circuit();
         c.slots = 17;
         c.proofLength = 17 * 64;
-        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.InvalidCircuit.selector, 17, 650, 17 * 64));
-        _verifier.register(c);
+        _refuseNumbers(c);
         c.slots = 0;
-        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.InvalidCircuit.selector, 0, 650, 17 * 64));
-        _verifier.register(c);
+        _refuseNumbers(c);
         c = _circuit();
         c.length = 0;
-        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.InvalidCircuit.selector, SLOTS, 0, LENGTH));
-        _verifier.register(c);
+        _refuseNumbers(c);
+        c.length = 9; // of 8 rows
+        _refuseNumbers(c);
+        c.logrows = 0;
+        _refuseNumbers(c);
+        c.logrows = 29;
+        _refuseNumbers(c);
         c = _circuit();
         c.proofLength = uint32(SLOTS * 64 - 1);
-        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.InvalidCircuit.selector, SLOTS, 650, SLOTS * 64 - 1));
+        _refuseNumbers(c);
+    }
+
+    function testRegisterRefusesTauOutsideItsGroup() external {
+        Circuit memory c = _circuit();
+        c.tau.xReal ^= 1;
+        _refuseTau(c);
+        c.tau = G2(0, 0, 0, 0);
+        _refuseTau(c);
+        c = _circuit();
+        c.tau.xReal += BN254.BASE_MODULUS; // the same point, spelled otherwise
+        _refuseTau(c);
+        c = _circuit();
+        (c.tau.xReal, c.tau.xImaginary) = (c.tau.xImaginary, c.tau.xReal);
+        _refuseTau(c);
+        // On the twist's curve and not of G2's order.
+        c.tau = G2({
+            xImaginary: 0,
+            xReal: 1,
+            yImaginary: 0x0d1271953ed9ea0836846e70a1934187998c7f790cb4d7511b7f8da82de048a4,
+            yReal: 0x2869111d5381f072f8e2728fdb825a51aadd70e52c9830e9ab4b871c0531f1bb
+        });
+        _refuseTau(c);
+    }
+
+    function _refuseNumbers(Circuit memory c) private {
+        vm.expectRevert(
+            abi.encodeWithSelector(IGramVerifier.InvalidCircuit.selector, c.slots, c.logrows, c.length, c.proofLength)
+        );
+        _verifier.register(c);
+    }
+
+    function _refuseTau(Circuit memory c) private {
+        vm.expectRevert(IGramVerifier.InvalidTau.selector);
         _verifier.register(c);
     }
 
@@ -101,6 +169,8 @@ contract GramVerifierTest is TestBase {
         if ((merged >> 2) & 1 == 1) {
             vm.expectRevert(abi.encodeWithSelector(IGramVerifier.InvalidMerged.selector, merged));
             _verify(merged);
+            vm.expectRevert(abi.encodeWithSelector(IGramVerifier.InvalidMerged.selector, merged));
+            _move(merged);
             return;
         }
         G1 memory expected = _model;
@@ -109,9 +179,13 @@ contract GramVerifierTest is TestBase {
             expected = BN254.add(BN254.add(expected, Points.multiple(i + 10)), BN254.negate(_zero));
         }
         vm.assertEq(_verify(merged).x, expected.x, "x");
+        G1 memory moved = _move(merged);
+        vm.assertEq(moved.x, expected.x, "x without the proof");
+        vm.assertEq(moved.y, expected.y, "y without the proof");
     }
 
     function testRefusesAMergedSlotBeyondTheCircuit() external {
+        _present = 31;
         vm.expectRevert(abi.encodeWithSelector(IGramVerifier.InvalidMerged.selector, 16));
         _verify(16);
     }
@@ -123,33 +197,50 @@ contract GramVerifierTest is TestBase {
     }
 
     function testRefusesAVerifierWhoseCodeChanged() external {
-        vm.etch(address(_accepting), address(new OddVerifier(OddVerifier.Answer.False)).code);
-        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.VerifierChanged.selector, _digest, address(_accepting)));
+        address verifier = _circuit().verifier;
+        vm.etch(verifier, address(new OddVerifier(OddVerifier.Answer.False)).code);
+        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.VerifierChanged.selector, _digest, verifier));
         _verify(0);
     }
 
-    function testFuzzAnyChangedCommitmentByteIsRefused(uint256 at, uint8 change) external {
+    function testFuzzAnAbsentSlotHoldsTheZeroCommitment(uint256 at, uint8 change) external {
         vm.assume(change != 0);
-        at = bound(at, 0, SLOTS * 64 - 1);
+        at = bound(at, 2 * 64, 3 * 64 - 1);
         _proof[at] = bytes1(uint8(_proof[at]) ^ change);
-        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.CommitmentMismatch.selector, at / 64));
+        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.CommitmentMismatch.selector, 2));
         _verify(11);
+        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.CommitmentMismatch.selector, 2));
+        _move(11);
+        _present = 15; // that a present slot holds what its trainer submitted is for the caller to compare
+        _move(11);
     }
 
-    function testRefusesSwappedSlots() external {
-        (_commitments[0], _commitments[1]) = (_commitments[1], _commitments[0]);
-        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.CommitmentMismatch.selector, 0));
-        _verify(11);
-    }
-
-    function testRefusesAnUpdateInAnAbsentSlotAndAZeroInAPresentOne() external {
-        _commitments[3] = 0;
+    function testRefusesAnUpdateInAnAbsentSlot() external {
+        _present = 3;
         vm.expectRevert(abi.encodeWithSelector(IGramVerifier.CommitmentMismatch.selector, 3));
         _verify(3);
-        _commitments[3] = BN254.digest(Points.multiple(13));
-        _commitments[2] = BN254.digest(Points.multiple(12));
-        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.CommitmentMismatch.selector, 2));
-        _verify(3);
+    }
+
+    function testRefusesMergedPointsOffTheCurve() external {
+        _proof[63] ^= 0x01;
+        vm.expectRevert(abi.encodeWithSelector(BN254.CurveOperationFailed.selector, address(6)));
+        _move(1);
+        _move(2);
+        _model = G1(1, 1);
+        vm.expectRevert(abi.encodeWithSelector(BN254.CurveOperationFailed.selector, address(6)));
+        _move(2);
+    }
+
+    function testFuzzTheVerifierIsAskedAboutExactlyThis(bytes calldata tail, uint256 seed) external {
+        RecordingVerifier recording = new RecordingVerifier();
+        Circuit memory c = _circuit();
+        c.verifier = address(recording);
+        _proof = abi.encodePacked(_proof, tail); // of any length: the padding is ours
+        c.proofLength = uint32(_proof.length);
+        _digest = _verifier.register(c);
+        for (uint256 i = 0; i < 10; ++i) _gram[i] = random(seed, i, 0) % BN254.SCALAR_MODULUS;
+        recording.expect(keccak256(abi.encodeCall(IEzklVerifier.verifyProof, (_proof, _gram))));
+        _verify(11);
     }
 
     function testRefusesTrailingOrMissingBytes() external {
@@ -162,14 +253,24 @@ contract GramVerifierTest is TestBase {
         _verify(11);
     }
 
+    function testMoveTakesTheCommitmentsAlone() external {
+        bytes memory whole = _proof;
+        _proof = abi.encodePacked(_commitments(), uint8(0));
+        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.WrongInputLength.selector, SLOTS * 64 + 1, SLOTS * 64));
+        _verifier.move(_digest, _present, 11, _model, _gram, _proof);
+        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.WrongInputLength.selector, LENGTH, SLOTS * 64));
+        _verifier.move(_digest, _present, 11, _model, _gram, whole);
+    }
+
     function testRefusesWrongCounts() external {
         _gram.push(0);
         vm.expectRevert(abi.encodeWithSelector(IGramVerifier.WrongInputLength.selector, 11, 10));
         _verify(11);
-        _gram.pop();
-        _commitments.push(0);
-        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.WrongInputLength.selector, 5, 4));
-        _verify(11);
+        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.WrongInputLength.selector, 11, 10));
+        _move(11);
+        _gram = new uint256[](9);
+        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.WrongInputLength.selector, 9, 10));
+        _move(11);
     }
 
     function testFuzzRefusesNumbersBeyondTheField(uint256 index, uint256 excess) external {
@@ -178,6 +279,8 @@ contract GramVerifierTest is TestBase {
         _gram[index] = value;
         vm.expectRevert(abi.encodeWithSelector(IGramVerifier.NotAFieldElement.selector, index, value));
         _verify(11);
+        vm.expectRevert(abi.encodeWithSelector(IGramVerifier.NotAFieldElement.selector, index, value));
+        _move(11);
     }
 
     function testAnyAnswerButTrueIsARefusal() external {
@@ -214,10 +317,19 @@ contract GramVerifierTest is TestBase {
     }
 
     function _circuit() private view returns (Circuit memory) {
-        return Circuit(address(_accepting), uint8(SLOTS), 650, uint32(LENGTH), _zero);
+        return _toy.circuit(uint8(SLOTS));
     }
 
     function _verify(uint256 merged) private view returns (G1 memory) {
-        return _verifier.verify(_digest, _commitments, merged, _model, _gram, _proof);
+        return _verifier.verify(_digest, _present, merged, _model, _gram, _proof);
+    }
+
+    function _move(uint256 merged) private view returns (G1 memory) {
+        return _verifier.move(_digest, _present, merged, _model, _gram, _commitments());
+    }
+
+    function _commitments() private view returns (bytes memory prefix) {
+        prefix = new bytes(SLOTS * 64);
+        for (uint256 i = 0; i < prefix.length; ++i) prefix[i] = _proof[i];
     }
 }

@@ -6,11 +6,14 @@ import {TestBase} from "./support/TestBase.sol";
 
 /// @notice What holds after any sequence of calls by all roles. Small by default; FOUNDRY_PROFILE=deep runs 256 x 100.
 contract InvariantsTest is TestBase {
+    uint256 private constant GAMES = 10;
+
     struct FuzzSelector {
         address addr;
         bytes4[] selectors;
     }
 
+    event log_named_uint(string key, uint256 val);
     Handler private _handler;
 
     function setUp() external {
@@ -30,32 +33,46 @@ contract InvariantsTest is TestBase {
 
     /// The handler gets somewhere: an invariant that nothing happens to would hold as well.
     function testHandlerPlaysWholeProjects() external {
+        string[12] memory what = [
+            "submissions",
+            "batches",
+            "results",
+            "complaints",
+            "answers",
+            "challenges",
+            "shown",
+            "undone",
+            "skips",
+            "time-outs",
+            "claims",
+            "leaves"
+        ];
+        uint256[12] memory reached;
         bytes4[] memory list = _handler.selectors();
-        for (uint256 i = 0; i < 600; ++i) {
-            uint256 seed = random(1, i, 0);
-            (bool ok, ) = address(_handler).call(abi.encodeWithSelector(list[seed % list.length], seed >> 8));
-            vm.assertTrue(ok, "action");
+        for (uint256 game = 0; game < GAMES; ++game) {
+            Handler handler = new Handler();
+            handler.setUp();
+            for (uint256 i = 0; i < 60; ++i) {
+                uint256 seed = random(game, i, 0);
+                (bool ok, ) = address(handler).call(abi.encodeWithSelector(list[seed % list.length], seed >> 8));
+                vm.assertTrue(ok, "action");
+            }
+            for (uint256 i = 0; i < what.length; ++i) reached[i] += handler.reached(bytes32(bytes(what[i])));
         }
-        vm.assertGe(_handler.reached("results"), 4, "results");
-        vm.assertGe(_handler.reached("skips"), 2, "skips");
-        vm.assertGe(_handler.reached("time-outs"), 2, "time-outs");
-        vm.assertGe(_handler.reached("claims"), 2, "claims");
-        vm.assertGe(_handler.reached("withdrawals"), 2, "withdrawals");
+        for (uint256 i = 0; i < what.length; ++i) emit log_named_uint(what[i], reached[i]);
+        for (uint256 i = 0; i < what.length; ++i) vm.assertGe(reached[i], 2, what[i]);
     }
 
-    function invariantMoneyIsConserved() external view {
+    /// One campaign for all: status, arrivals, double claims and refusals are asserted with every action (Handler).
+    function invariantMoneyLocksRoundsAndTerms() external view {
         _handler.assertConserved();
-    }
-
-    function invariantLockedStakeStaysWhereItIsLocked() external view {
         _handler.assertLocksMatch();
+        _handler.assertNobodyClaimsTwice();
+        _handler.assertRounds();
     }
 
-    function invariantSubmissionsStandOnceTheWindowIsClosed() external view {
-        _handler.assertSubmissionsStand();
-    }
-
-    function invariantCountersMasksAndListsAgree() external view {
-        _handler.assertConsistent();
+    /// However a sequence ends, everything can be paid out.
+    function afterInvariant() external {
+        _handler.drain();
     }
 }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {RoundJudge} from "../../../contracts/RoundJudge.sol";
+import {ScoreRule} from "../../../contracts/interfaces/ITrainingMarket.sol";
 import {Krum} from "../../../contracts/libraries/Krum.sol";
 import {SlowKrum} from "./support/SlowKrum.sol";
 import {TestBase} from "./support/TestBase.sol";
@@ -101,13 +102,49 @@ contract KrumTest is TestBase {
     function testImpossibleInnerProductIsFar() external view {
         (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
         for (uint256 i = 0; i < 5; ++i) _set(input, 5, i, i, 4);
-        for (uint256 i = 1; i < 5; ++i) _set(input, 5, 0, i, 1000);
+        for (uint256 i = 1; i < 5; ++i) _set(input, 5, 0, i, i % 2 == 0 ? 1000 : 1 << 128);
         Krum.Verdict memory v = _compareInput(rules, input);
         vm.assertEq(v.scores[0], 2 << 72, "far from everybody");
         vm.assertEq(v.contributions[0], 0, "not merged");
         rules.strikeFactor = 100;
         v = _compareInput(rules, input);
         vm.assertEq(v.struck & 1, 1, "and struck by its score");
+    }
+
+    function testAReferencePaysAlongItAndHasNoOtherSay() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _referenceRound();
+        Krum.Verdict memory v = _compareInput(rules, input);
+        vm.assertEq(v.present, 31, "the reference is not present");
+        vm.assertTrue(v.byReference, "it counts");
+        // Slot 4 is left out (the last of equals), slot 3 goes the other way, slot 2 is beyond Cauchy-Schwarz.
+        uint256[5] memory along = [uint256(90), 100, 0, 0, 0];
+        for (uint256 i = 0; i < 5; ++i) vm.assertEq(v.referenceContributions[i], along[i], "along the reference");
+        vm.assertEq(v.referenceTotal, 190, "total");
+        _set(input, 6, 0, 5, 1 << 128); // its square is 0 in a word
+        vm.assertEq(_compareInput(rules, input).referenceContributions[0], 0, "beyond the bound");
+        Krum.Verdict memory without = _withoutReference(rules, input);
+        vm.assertEq(keccak256(abi.encode(v.scores)), keccak256(abi.encode(without.scores)), "scores");
+        vm.assertEq(keccak256(abi.encode(v.contributions)), keccak256(abi.encode(without.contributions)), "the rule's");
+    }
+
+    function testAReferenceOfNothingBeyondTheBoundOrAbsentIsNone() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _referenceRound();
+        uint256[3] memory squares = [0, rules.maxNormSquared + 1, P - 1];
+        for (uint256 k = 0; k < 3; ++k) {
+            _set(input, 6, 5, 5, squares[k]);
+            vm.assertTrue(!_compareInput(rules, input).byReference, "no reference");
+        }
+        _set(input, 6, 5, 5, rules.maxNormSquared);
+        vm.assertTrue(_compareInput(rules, input).byReference, "at the bound it is one");
+        vm.assertTrue(!_withoutReference(rules, input).byReference, "not submitted");
+    }
+
+    function testCopiesEarnNothingAlongTheReferenceEither() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _referenceRound();
+        rules.duplicateCosine = 10_000;
+        Krum.Verdict memory v = _compareInput(rules, input);
+        vm.assertEq(v.referenceTotal, 90, "of five equals the first");
+        vm.assertEq(v.total, 400, "by the rule too");
     }
 
     function testQuorum() external pure {
@@ -210,6 +247,19 @@ contract KrumTest is TestBase {
         _fast.judge(rules, input, claims);
     }
 
+    /// Neighbours are read as they lie in the call data: what is no uint16 is no slot.
+    function testNeighboursBeyondTheirTypeAreRefused() external view {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
+        (, Krum.Claims memory claims) = _slow.judge(rules, input);
+        bytes memory data = abi.encodeCall(_fast.judge, (rules, input, claims));
+        (bool accepted, ) = address(_fast).staticcall(data);
+        vm.assertTrue(accepted, "as it is");
+        // The neighbours are the last five words; the bit above a uint16 is set in the third.
+        data[data.length - 3 * 32 + 29] = 0x01;
+        (accepted, ) = address(_fast).staticcall(data);
+        vm.assertTrue(!accepted, "slot 16");
+    }
+
     function testWrongLengthsAreRefused() external {
         (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
         (, Krum.Claims memory claims) = _slow.judge(rules, input);
@@ -219,6 +269,9 @@ contract KrumTest is TestBase {
         input.gram = new uint256[](15);
         claims.neighbours = new uint16[](6);
         vm.expectRevert(abi.encodeWithSelector(Krum.WrongLength.selector, 6, 5));
+        _fast.judge(rules, input, claims);
+        input.positions = new uint256[](4);
+        vm.expectRevert(abi.encodeWithSelector(Krum.WrongLength.selector, 4, 5));
         _fast.judge(rules, input, claims);
     }
 
@@ -256,7 +309,8 @@ contract KrumTest is TestBase {
         rules.slots = bound(random(seed, 1, 0), 3, 16);
         rules.faults = bound(random(seed, 2, 0), 0, (rules.slots - 3) / 2);
         rules.maxNormSquared = maxNormSquared;
-        rules.cosine = random(seed, 3, 0) % 2 == 0;
+        rules.rule = random(seed, 3, 0) % 2 == 0 ? ScoreRule.Cosine : ScoreRule.Projection;
+        rules.hasReference = rules.slots < 16 && random(seed, 13, 0) % 2 == 0;
         rules.strikeFactor = random(seed, 4, 0) % 3 == 0 ? 0 : bound(random(seed, 5, 0), 100, 400);
         rules.duplicateCosine = random(seed, 6, 0) % 3 == 0 ? 0 : bound(random(seed, 7, 0), 5000, 10_000);
     }
@@ -272,15 +326,16 @@ contract KrumTest is TestBase {
         input.submitted = (1 << K) - 1;
         if (absences) {
             for (uint256 a = random(seed, 8, 0) % 3; a > 0; --a) input.submitted &= ~(1 << (random(seed, 9, a) % K));
-            if (rules.faults > 0) input.omitted = input.submitted & (1 << (random(seed, 10, 0) % K));
         }
         input.positions = new uint256[](K);
         uint256 shift = random(seed, 11, 0) % K;
         for (uint256 i = 0; i < K; ++i) input.positions[i] = ((i + shift) % K) + 1;
-        input.gram = new uint256[]((K * (K + 1)) / 2);
+        input.referencePresent = random(seed, 10, 0) % 3 != 0;
+        uint256 inputs = rules.hasReference ? K + 1 : K;
+        input.gram = new uint256[]((inputs * (inputs + 1)) / 2);
         uint256 at = 0;
-        for (uint256 i = 0; i < K; ++i) {
-            for (uint256 j = i; j < K; ++j) input.gram[at++] = _entry(rules, seed, kind, i, j);
+        for (uint256 i = 0; i < inputs; ++i) {
+            for (uint256 j = i; j < inputs; ++j) input.gram[at++] = _entry(rules, seed, kind, i, j);
         }
     }
 
@@ -319,11 +374,31 @@ contract KrumTest is TestBase {
         uint256 slots,
         uint256 faults
     ) private pure returns (Krum.Rules memory rules, Krum.Input memory input) {
-        rules = Krum.Rules(slots, faults, 1 << 40, false, 200, 0);
+        rules = Krum.Rules(slots, faults, 1 << 40, ScoreRule.Projection, false, 200, 0);
         input.submitted = (1 << slots) - 1;
         input.positions = new uint256[](slots);
         for (uint256 i = 0; i < slots; ++i) input.positions[i] = i + 1;
         input.gram = new uint256[]((slots * (slots + 1)) / 2);
+    }
+
+    /// Five equal updates and the owner's, whose products with them are 90, 100, 101, -100 and 100.
+    function _referenceRound() private pure returns (Krum.Rules memory rules, Krum.Input memory input) {
+        (rules, input) = _round(5, 1);
+        rules.hasReference = true;
+        input.referencePresent = true;
+        input.gram = new uint256[](21);
+        for (uint256 i = 0; i < 21; ++i) input.gram[i] = 100;
+        _set(input, 6, 0, 5, 90);
+        _set(input, 6, 2, 5, 101);
+        _set(input, 6, 3, 5, P - 100);
+    }
+
+    function _withoutReference(
+        Krum.Rules memory rules,
+        Krum.Input memory input
+    ) private view returns (Krum.Verdict memory) {
+        input.referencePresent = false;
+        return _compareInput(rules, input);
     }
 
     function _set(Krum.Input memory input, uint256 slots, uint256 i, uint256 j, uint256 value) private pure {
@@ -331,7 +406,8 @@ contract KrumTest is TestBase {
     }
 
     function _norm(Krum.Rules memory rules, Krum.Input memory input, uint256 slot) private pure returns (uint256 root) {
-        uint256 square = input.gram[slot * rules.slots - (slot * (slot + 1)) / 2 + slot];
+        uint256 inputs = rules.hasReference ? rules.slots + 1 : rules.slots;
+        uint256 square = input.gram[slot * inputs - (slot * (slot + 1)) / 2 + slot];
         while ((root + 1) ** 2 <= square) ++root;
     }
 

@@ -1,33 +1,44 @@
-"""A market with real circuits on a chain of its own, and one proved round."""
+"""GramVerifier with real circuits on a chain of its own, and one proved round."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from marketplace.chain.chain_client import ChainClient
-from marketplace.chain.circuits import deploy_circuit
-from marketplace.chain.compile import compile_source
-from marketplace.chain.deployment import deploy
+from marketplace.chain.circuits import circuit_of, deploy_circuit
+from marketplace.chain.compile import compile_contracts, compile_source
+from marketplace.chain.contracts import GRAM_VERIFIER, contract_at
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import address
+from marketplace.chain.types import Address
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.node.journal import Journal
-from tests.contracts.real_proofs.statements import LENGTH, SLOTS, Statement, Verifier, random_updates
+from tests.contracts.real_proofs.statements import (
+    LENGTH,
+    LONG,
+    SLOTS,
+    Registered,
+    Statement,
+    Verifier,
+    random_updates,
+)
 from tests.support.circuits import circuit_cache
-from tests.support.local_store import LocalStore
-from tests.support.market_run import Stage
 from zk import keys, verifier
-from zk.files import CircuitFiles
-from zk.shape import CircuitShape
+from zk.shape import MIN_SLOTS, CircuitShape
 
 
 @pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verifier]:
-    with Anvil(accounts=20) as anvil:
-        yield _deploy(anvil.url, tmp_path_factory.mktemp("deployer"))
+    folder = tmp_path_factory.mktemp("deployer")
+    with (
+        Anvil(accounts=20) as anvil,
+        Journal(folder / "journal.sqlite") as journal,
+        TransactionSender(
+            ChainClient(anvil.url).connect(), public_account(0), journal, lock_directory=folder, poll_s=0.02
+        ) as sender,
+    ):
+        yield _deploy(sender)
 
 
 @pytest.fixture(scope="session")
@@ -36,30 +47,21 @@ def proved(chain: Verifier) -> Statement:
     return chain.prove(random_updates(1, absent=(3,)), merged=0b101)[0]
 
 
-def _deploy(url: str, folder: Path) -> Verifier:
-    files, other = (
-        keys.build(CircuitShape(SLOTS, length), circuit_cache()) for length in (LENGTH, LENGTH - 2)
+def _deploy(sender: TransactionSender) -> Verifier:
+    artifact = compile_contracts()["GramVerifier"]
+    factory = sender.client.web3.eth.contract(abi=list(artifact.abi), bytecode=artifact.bytecode)
+    place = sender.send("deploy GramVerifier", factory.constructor()).contract_address
+    assert place is not None
+    shapes = (
+        CircuitShape(SLOTS, LENGTH),
+        CircuitShape(SLOTS, LENGTH - 2),
+        CircuitShape(MIN_SLOTS, LONG),
     )
-    with (
-        Journal(folder / "journal.sqlite") as journal,
-        TransactionSender(
-            ChainClient(url).connect(), public_account(0), journal, lock_directory=folder, poll_s=0.02
-        ) as sender,
-    ):
-        deployment = deploy(sender, unbonding_delay_s=3600)
-        circuits = [_register(sender, deployment.gram_verifier, circuit) for circuit in (files, other)]
-    client = deployment.client(url).connect()
-    stage = Stage(url, deployment, client, LocalStore(), files, circuits[0], circuit_cache())
-    return Verifier(stage, circuits[1])
+    circuits = [_register(sender, place, shape) for shape in shapes]
+    return Verifier(contract_at(sender.client.web3, GRAM_VERIFIER, place), *circuits)
 
 
-def _register(sender: TransactionSender, gram_verifier: str, files: CircuitFiles) -> bytes:
-    return deploy_circuit(
-        sender,
-        address(gram_verifier),
-        compile_source(verifier.CONTRACT, verifier.source(files)),
-        slots=files.shape.slots,
-        length=files.shape.length,
-        proof_length=files.proof_length,
-        zero=files.zero,
-    )
+def _register(sender: TransactionSender, gram_verifier: Address, shape: CircuitShape) -> Registered:
+    files = keys.build(shape, circuit_cache())
+    compiled = compile_source(verifier.CONTRACT, verifier.source(files))
+    return Registered(files, deploy_circuit(sender, gram_verifier, compiled, circuit_of(files)))

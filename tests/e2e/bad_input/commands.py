@@ -11,6 +11,7 @@ Command = tuple[str, ...]  # with {project}, {data} (an .npz that fits) and {fil
 TRAIN: Command = ("trainer", "run", "{project}", "--data", "{data}")
 SERVE: Command = ("aggregator", "run", "--project", "{project}")
 POST: Command = ("project", "post", "{file}")
+OWN: Command = ("project", "serve", "{project}")
 WATCH: Command = ("project", "watch", "{project}")
 MODEL: Command = ("project", "model", "{project}", "-o", "model.npz")
 AUDIT: Command = ("audit", "{project}")
@@ -18,9 +19,12 @@ AUDIT: Command = ("audit", "{project}")
 # That open a keystore.
 SIGNING: tuple[Command, ...] = (
     POST,
-    WATCH,
+    OWN,
+    ("project", "reveal", "{project}"),
+    ("project", "settle", "{project}"),
     ("project", "cancel", "{project}"),
     ("project", "refund", "{project}"),
+    ("challenge", "{project}", "model"),
     TRAIN,
     ("trainer", "claim", "{project}"),
     ("trainer", "leave", "{project}"),
@@ -37,6 +41,7 @@ ADDRESSED: tuple[Command, ...] = (
 READING: tuple[Command, ...] = (
     ("project", "list"),
     ("project", "show", "{project}"),
+    WATCH,
     MODEL,
     AUDIT,
     ("serve", "--port", "1"),

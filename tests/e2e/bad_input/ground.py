@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from web3.types import RPCEndpoint
 
 from marketplace.chain import deployment, keystore
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.events import ProjectCreated, decode_log
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import Terms
+from marketplace.chain.types import NO_PERMIT, Terms
 from marketplace.devnet import accounts
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.errors import Reason
@@ -77,8 +78,9 @@ class Ground:
             client = self.owner.client
             cid = self.owner.store.add(spec)
             terms = change(dataclasses.replace(client.terms(self.project("open")), spec=digest_of(cid)))
-            call = client.market.functions.create(terms.to_abi())
-            receipt = self.owner.sender.send(f"hostile:{name}", call, value=terms.reward)
+            call = client.market.functions.create(terms.to_abi(), NO_PERMIT.to_abi())
+            escrow = terms.reward + terms.reveal_bond
+            receipt = self.owner.sender.send(f"hostile:{name}", call, value=escrow)
             events = [decode_log([ProjectCreated], log) for log in receipt.logs]
             self.posted[name] = next(e.project for e in events if isinstance(e, ProjectCreated))
         return self.posted[name]
@@ -182,9 +184,11 @@ def assert_nothing_but_idle_files(home: Path, before: Mapping[Path, bytes]) -> N
 
 
 def write_project(folder: Path, file: ProjectFile) -> Path:
-    """A project.toml and its evaluation set in a new folder."""
+    """A project.toml and its two sets in a new folder."""
     folder.mkdir(parents=True)
-    save_npz(folder / "evaluation.npz", iris(SLOTS)[1])
+    held_out = iris(SLOTS)[1]
+    save_npz(folder / "evaluation.npz", held_out.rows(np.arange(0, 30, 2)))
+    save_npz(folder / "validation.npz", held_out.rows(np.arange(1, 30, 2)))
     path = folder / "project.toml"
     path.write_text(file.to_toml())
     return path

@@ -12,7 +12,7 @@ from marketplace.errors import Reason
 from tests.e2e.bad_input.commands import POST, SERVE, TRAIN, Command, filled, name
 from tests.e2e.bad_input.ground import Ground, Visitor
 
-STAKE, BOND, REWARD = "0.1", "0.2", "1"
+STAKE, BOND, REWARD = "0.1", "0.2", "1.05"  # the reward, and the bond for the reveal
 
 
 @pytest.fixture

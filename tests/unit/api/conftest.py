@@ -1,4 +1,4 @@
-"""The API over one settled project, and one that has just begun."""
+"""The API over one settled project in which much happened, and one that has just begun."""
 
 from __future__ import annotations
 
@@ -8,32 +8,50 @@ import pytest
 from starlette.testclient import TestClient
 
 from marketplace.api import create_app
+from marketplace.chain.chain_client import ChainClient
+from marketplace.chain.deployment import deploy
+from marketplace.chain.sender import TransactionSender
 from marketplace.devnet.anvil import Anvil, public_account
-from tests.support import market_run
+from marketplace.node import logging
+from marketplace.node.journal import Journal
 from tests.support.circuits import circuit_cache
-from tests.support.market_run import Play, Stage
+from tests.support.stepped_market import Ground, play
+from tests.support.told_market import SILENT, STRUCK, Told, play_eventfully
+from trainer_node.behaviour import Attack
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
-    with Anvil(accounts=20) as chain:
-        yield market_run.set_stage(chain.url, circuit_cache())
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    folder = tmp_path_factory.mktemp("ground")
+    logging.configure(file=folder / "log.jsonl")
+    with Anvil(accounts=14) as chain:
+        with (
+            Journal(folder / "deployer.sqlite") as journal,
+            TransactionSender(
+                ChainClient(chain.url), public_account(0), journal, lock_directory=folder, poll_s=0.01
+            ) as sender,
+        ):
+            deployed = deploy(sender, unbonding_delay_s=7200)
+        yield Ground(chain.url, deployed, folder)
 
 
 @pytest.fixture(scope="session")
-def settled(stage: Stage) -> Play:
-    return market_run.eventful_project(stage)
+def told(ground: Ground) -> Told:
+    attacks = {SILENT: Attack.WITHHOLD, STRUCK: Attack.SIGN_FLIP}
+    with play(ground, attacks=attacks, rounds__count=3, scoring__strike_factor=1000) as game:
+        play_eventfully(game)
+        settled = game.project
+    with play(ground) as game:
+        game.aggregators[0].join()
+        for index in range(5):
+            game.trainers[index].step()
+            game.at(0)
+        client = game.client
+        return Told(ground, client, settled, game.project)
 
 
 @pytest.fixture(scope="session")
-def begun(stage: Stage, settled: Play) -> Play:
-    play = market_run.post(stage, public_account(0))
-    market_run.gather(play, trainers=5)
-    return play
-
-
-@pytest.fixture(scope="session")
-def api(stage: Stage, settled: Play, begun: Play) -> Iterator[TestClient]:
-    app = create_app(stage.client, stage.store, circuit_cache())  # type: ignore[arg-type]
+def api(told: Told) -> Iterator[TestClient]:
+    app = create_app(told.client, told.ground.store, circuit_cache())  # type: ignore[arg-type]
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client

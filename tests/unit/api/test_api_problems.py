@@ -16,7 +16,7 @@ from marketplace.chain.client import MarketClient
 from marketplace.devnet.anvil import Anvil
 from marketplace.errors import FairshareError, Reason
 from tests.support.lying_endpoint import lying_endpoint
-from tests.support.market_run import Play
+from tests.support.told_market import Told
 
 
 def test_every_reason_has_a_status() -> None:
@@ -29,9 +29,11 @@ def test_every_reason_has_a_status() -> None:
     [
         ("/projects/99", 404, "not-found"),
         ("/projects/99/rounds", 404, "not-found"),
+        ("/projects/99/trainers", 404, "not-found"),
         ("/projects/99/payouts", 404, "not-found"),
+        ("/projects/99/accounts", 404, "not-found"),
         ("/projects/99/audit", 404, "not-found"),
-        ("/projects/1/rounds/6", 404, "not-found"),
+        ("/projects/1/rounds/4", 404, "not-found"),
         ("/projects/2/rounds/1", 404, "not-found"),
         ("/nothing", 404, "not-found"),
         ("/projects/0", 400, "bad-input"),
@@ -64,29 +66,29 @@ def test_nothing_can_be_written(api: TestClient, method: str) -> None:
     assert answer.json()["code"] == "bad-input"
 
 
-def test_a_silent_chain(settled: Play, tmp_path: Path) -> None:
+def test_a_silent_chain(told: Told, tmp_path: Path) -> None:
     with Anvil() as gone:
         url = gone.url
-    app = create_app(MarketClient(url, settled.client.address, retry_for_s=0.1), None, tmp_path)
+    app = create_app(MarketClient(url, told.client.address, retry_for_s=0.1), None, tmp_path)
     with TestClient(app, raise_server_exceptions=False) as api:
         for path in ("/health", "/chain", "/projects", "/projects/1/rounds"):
             answer = api.get(path)
             assert (answer.status_code, answer.json()["code"]) == (503, "chain-unreachable")
 
 
-def test_without_storage_there_is_no_audit(settled: Play, tmp_path: Path) -> None:
-    with TestClient(create_app(settled.client, None, tmp_path), raise_server_exceptions=False) as api:
+def test_without_storage_there_is_no_audit(told: Told, tmp_path: Path) -> None:
+    with TestClient(create_app(told.client, None, tmp_path), raise_server_exceptions=False) as api:
         assert api.get("/health").json()["storage"] is None
         answer = api.get("/projects/1/audit")
         assert (answer.status_code, answer.json()["code"]) == (503, "storage-unreachable")
 
 
-def test_what_an_endpoint_garbles_is_no_crash(settled: Play, tmp_path: Path) -> None:
+def test_what_an_endpoint_garbles_is_no_crash(told: Told, tmp_path: Path) -> None:
     def lie(method: str, params: list[object], result: object) -> object:
         return "0x" + "ff" * 4000 if method == "eth_call" else result
 
-    with lying_endpoint(settled.stage.url, lie) as url:
-        client = MarketClient(url, settled.client.address, retry_for_s=0.1)
+    with lying_endpoint(told.ground.url, lie) as url:
+        client = MarketClient(url, told.client.address, retry_for_s=0.1)
         with TestClient(create_app(client, None, tmp_path), raise_server_exceptions=False) as api:
             for path in (
                 "/chain",
@@ -102,7 +104,7 @@ def test_what_an_endpoint_garbles_is_no_crash(settled: Play, tmp_path: Path) -> 
                 )
 
 
-def test_one_audit_at_a_time(settled: Play, tmp_path: Path) -> None:
+def test_one_audit_at_a_time(told: Told, tmp_path: Path) -> None:
     entered, go_on = threading.Event(), threading.Event()
 
     class SlowStore:
@@ -111,23 +113,23 @@ def test_one_audit_at_a_time(settled: Play, tmp_path: Path) -> None:
             assert go_on.wait(60)
             raise FairshareError(Reason.UNAVAILABLE, "nobody serves it")
 
-    audits = Audits(settled.client, SlowStore(), tmp_path)  # type: ignore[arg-type]
-    first = threading.Thread(target=audits.report, args=(settled.project,))
+    audits = Audits(told.client, SlowStore(), tmp_path)  # type: ignore[arg-type]
+    first = threading.Thread(target=audits.report, args=(told.settled,))
     first.start()
     try:
         assert entered.wait(60)
         with pytest.raises(FairshareError) as caught:
-            audits.report(settled.project)
+            audits.report(told.settled)
         assert caught.value.reason is Reason.REFUSED
     finally:
         go_on.set()
         first.join()
-    _, report = audits.report(settled.project)
+    _, report = audits.report(told.settled)
     assert report.exit_status == 2
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(settled: Play, tmp_path: Path) -> None:
-    app = create_app(settled.client, None, tmp_path)
+def test_a_port_that_is_taken_is_said_in_one_line(told: Told, tmp_path: Path) -> None:
+    app = create_app(told.client, None, tmp_path)
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()

@@ -1,4 +1,4 @@
-"""One settled project of five rounds, with every turn a project can take, for the whole folder."""
+"""Three projects on one chain in which everything happens that a project can live through, for the whole folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from marketplace.audit.history import History, read_history
 from marketplace.devnet.anvil import Anvil
-from tests.support import market_run
+from tests.support import market_run, market_tales
 from tests.support.circuits import circuit_cache
 from tests.support.market_run import Play, Stage
 
@@ -22,12 +22,35 @@ def stage() -> Iterator[Stage]:
 
 @pytest.fixture(scope="session")
 def settled(stage: Stage) -> Play:
-    return market_run.eventful_project(stage)
+    """Proved: five rounds, with a batch, complaints, a time-out, a skip and a challenge."""
+    return market_tales.eventful_project(stage)
+
+
+@pytest.fixture(scope="session")
+def doubted(stage: Stage, settled: Play) -> Play:
+    """On demand, with references: a proof that was demanded, a round undone, the set revealed."""
+    return market_tales.doubted_project(stage)
+
+
+@pytest.fixture(scope="session")
+def drawn(stage: Stage, doubted: Play) -> Play:
+    """Running: two cohorts, seats by draw."""
+    return market_tales.drawn_project(stage)
 
 
 @pytest.fixture(scope="session")
 def history(settled: Play) -> History:
     return read_history(settled.client, settled.project)
+
+
+@pytest.fixture(scope="session")
+def doubted_history(doubted: Play) -> History:
+    return read_history(doubted.client, doubted.project)
+
+
+@pytest.fixture(scope="session")
+def drawn_history(drawn: Play) -> History:
+    return read_history(drawn.client, drawn.project)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from marketplace.audit.history import History
 from marketplace.chain import events as e
 from marketplace.chain.client import MarketClient
 from marketplace.chain.contracts import MARKET, abi_entry
+from tests.support import market_run as run
 from tests.support.local_store import LocalStore
 from tests.support.lying_endpoint import (
     Lie,
@@ -26,20 +27,34 @@ from tests.support.lying_endpoint import (
 )
 from tests.support.market_run import Play
 
-EVENTS_WITH_DATA = (
+SETTLED_EVENTS = (
     e.ProjectCreated,
     e.TrainerJoined,
     e.AggregatorJoined,
+    e.ProjectStarted,
     e.RoundOpened,
     e.UpdateSubmitted,
+    e.BatchPosted,
+    e.UpdatesComplained,
+    e.UpdateAnswered,
+    e.UpdateWithheld,
     e.KeyResealed,
     e.ResultPosted,
-    e.TrainerPaid,
     e.TrainerStruck,
     e.AggregatorTimedOut,
-    e.RoundSkipped,
+    e.RoundClosed,
+    e.Challenged,
+    e.ChallengeAnswered,
     e.ProjectEnded,
     e.Released,
+    e.Claimed,
+)
+DOUBTED_EVENTS = (
+    e.ReferenceSubmitted,
+    e.Challenged,
+    e.ChallengeAnswered,
+    e.RoundUndone,
+    e.ValidationRevealed,
 )
 
 
@@ -62,44 +77,71 @@ def first_failure(play: Play, cache: Path, client: MarketClient, store: LocalSto
     return first
 
 
-@pytest.mark.parametrize("kind", EVENTS_WITH_DATA, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", SETTLED_EVENTS, ids=lambda kind: kind.__name__)
 def test_a_byte_of_an_event_everywhere(
     kind: type[e.Event], settled: Play, history: History, cache: Path
 ) -> None:
+    _alter_an_event(kind, settled, history, cache)
+
+
+@pytest.mark.parametrize("kind", DOUBTED_EVENTS, ids=lambda kind: kind.__name__)
+def test_a_byte_of_a_doubted_projects_event(
+    kind: type[e.Event], doubted: Play, doubted_history: History, cache: Path
+) -> None:
+    _alter_an_event(kind, doubted, doubted_history, cache)
+
+
+@pytest.mark.parametrize(
+    "kind", [e.DrawScheduled, e.ProjectStarted, e.TrainerLeft], ids=lambda kind: kind.__name__
+)
+def test_a_byte_of_a_drawn_projects_event(
+    kind: type[e.Event], drawn: Play, drawn_history: History, cache: Path
+) -> None:
+    _alter_an_event(kind, drawn, drawn_history, cache)
+
+
+def _alter_an_event(kind: type[e.Event], play: Play, history: History, cache: Path) -> None:
     event = random.Random(kind.__name__).choice(history.of(kind))
-    with client_of(settled, lambda *_: _[2]) as client:
+    with client_of(play, lambda *_: _[2]) as client:
         log = client.web3.eth.get_transaction_receipt(event.transaction_hash)  # type: ignore[arg-type]
     data = next(bytes(entry["data"]) for entry in log["logs"] if entry["logIndex"] == event.log_index)
-    for byte in random.Random(kind.__name__).sample(range(len(data)), 2):
-        lie = altered_log(event.transaction_hash, event.log_index, byte)
-        with client_of(settled, lie) as client:
-            first = first_failure(settled, cache, client)
-        assert first.ok is False, (byte, first)
+    byte = random.Random(kind.__name__).randrange(len(data))
+    with client_of(play, altered_log(event.transaction_hash, event.log_index, byte)) as client:
+        first = first_failure(play, cache, client)
+    assert first.ok is False, (byte, first)
 
 
 def test_a_byte_of_an_event_in_the_logs_only(settled: Play, history: History, cache: Path) -> None:
-    event = history.of(e.TrainerPaid)[2]
+    event = history.of(e.TrainerStruck)[0]
     with client_of(
-        settled, altered_log(event.transaction_hash, event.log_index, 63, in_receipts=False)
+        settled, altered_log(event.transaction_hash, event.log_index, 31, in_receipts=False)
     ) as client:
         first = first_failure(settled, cache, client)
     assert first.name == "events"
-    assert "TrainerPaid" in first.detail
+    assert "TrainerStruck" in first.detail
 
 
 def test_a_payment_altered_everywhere_is_named_with_its_round(
     settled: Play, history: History, cache: Path
 ) -> None:
-    event = history.of(e.TrainerPaid)[6]
-    with client_of(settled, altered_log(event.transaction_hash, event.log_index, 63)) as client:
+    event = history.of(e.ResultPosted)[1]
+    slot = next(slot for slot, amount in enumerate(event.amounts) if amount)
+    with client_of(settled, lambda *_: _[2]) as client:
+        receipt = client.web3.eth.get_transaction_receipt(event.transaction_hash)  # type: ignore[arg-type]
+    data = next(bytes(log["data"]) for log in receipt["logs"] if log["logIndex"] == event.log_index)
+    byte = len(data) - 32 * (len(event.amounts) - slot) + 31  # the last of the slot's amount
+    with client_of(settled, altered_log(event.transaction_hash, event.log_index, byte)) as client:
         first = first_failure(settled, cache, client)
     assert first.name == f"round {event.round}: payments"
-    assert event.trainer in first.detail
+    assert run.address_of(settled.trainers[slot]) in first.detail
 
 
-@pytest.mark.parametrize("part", ["market", "vault", "reputation", "gram_verifier", "judge"])
+@pytest.mark.parametrize(
+    "part", ["market", "vault", "reputation", "gram_verifier", "judge", "Results", "Settling"]
+)
 def test_a_byte_of_a_contract(part: str, settled: Play, cache: Path) -> None:
-    place = getattr(settled.stage.deployment, part)
+    deployment = settled.stage.deployment
+    place = getattr(deployment, part, "") or deployment.libraries[part]
     with client_of(settled, altered_code(place, 777)) as client:
         first = first_failure(settled, cache, client)
     assert first.name == "contracts"
@@ -129,7 +171,16 @@ def test_a_byte_of_a_result(settled: Play, history: History, cache: Path) -> Non
 
 @pytest.mark.parametrize(
     "function",
-    ["projectOf", "termsOf", "trainersOf", "aggregatorsOf", "submissionOf", "creditOf", "lockedOf"],
+    [
+        "projectOf",
+        "termsOf",
+        "trainerOf",
+        "aggregatorsOf",
+        "membershipOf",
+        "cohortOf",
+        "challengeOf",
+        "claimable",
+    ],
 )
 def test_a_byte_of_the_contracts_state(function: str, settled: Play, cache: Path) -> None:
     selector = bytes(function_abi_to_4byte_selector(abi_entry(MARKET, "function", function))).hex()
@@ -176,7 +227,9 @@ def test_rubbish_instead_of_events_fails_and_does_not_crash(settled: Play, cache
     assert (first.name, first.ok) == ("history", False)
 
 
-@pytest.mark.parametrize("kind", [e.Released, e.Claimed, e.Slashed, e.AggregatorRecorded])
+@pytest.mark.parametrize(
+    "kind", [e.Released, e.Claimed, e.Slashed, e.Transferred, e.AggregatorRecorded, e.FaultRecorded]
+)
 def test_an_event_that_is_kept_back(kind: type[e.Event], settled: Play, cache: Path) -> None:
     hidden = e.fetch(settled.client, [kind])[0]
 
@@ -193,4 +246,4 @@ def test_an_event_that_is_kept_back(kind: type[e.Event], settled: Play, cache: P
     with client_of(settled, lie) as client:
         first = first_failure(settled, cache, client)
     assert first.ok is False
-    assert first.name in {"events", "stakes", "credits"}
+    assert first.name in {"events", "stakes", "timeline", "state"}

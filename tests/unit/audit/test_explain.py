@@ -8,29 +8,34 @@ import pytest
 
 from marketplace.audit.explain import Explanation, explain
 from marketplace.audit.history import History
+from marketplace.audit.replay import replay
 from marketplace.chain import events as e
 from marketplace.errors import FairshareError, Reason
-from tests.support.market_run import SLOTS, Play, address_of
+from marketplace.protocol.digests import update_digest
+from tests.support.market_run import DEPOSIT, SLOTS, Play, address_of
 
 
 def asked(settled: Play, history: History, slot: int, round_: int) -> Explanation:
     return explain(history, address_of(settled.trainers[slot]), round_)
 
 
-def test_the_amount_follows_from_what_is_shown(settled: Play, history: History) -> None:
-    for round_ in (1, 2, 4, 5):
-        for slot in range(SLOTS):
-            found = asked(settled, history, slot, round_)
-            paid = sum(
-                event.amount
-                for event in history.of(e.TrainerPaid)
-                if (event.round, event.trainer) == (round_, found.trainer)
-            )
-            assert found.paid == paid
-            if found.pay is not None:
-                assert found.pay.pot == found.pay.budget + found.pay.from_timeouts + found.pay.from_strikes
-                assert found.pay.amount == paid
-                assert paid == found.pay.pot * found.pay.contribution // found.pay.total_contribution
+@pytest.mark.parametrize("name", ["settled", "doubted", "drawn"])
+def test_the_amount_follows_from_what_is_shown(name: str, request: pytest.FixtureRequest) -> None:
+    play: Play = request.getfixturevalue(name)
+    history: History = request.getfixturevalue("history" if name == "settled" else f"{name}_history")
+    paid = 0
+    for round_ in (event.round for event in history.of(e.RoundClosed)):
+        for account in play.trainers:
+            found = explain(history, address_of(account), round_)
+            paid += found.paid
+            pay = found.pay
+            if pay is not None:
+                assert pay.pot == pay.budget + pay.from_timeouts + pay.from_strikes
+                by_rule = (pay.pot - pay.reference_pot) * pay.contribution // max(1, pay.total_contribution)
+                total = max(1, pay.total_reference_contribution)
+                assert pay.amount == by_rule + pay.reference_pot * pay.reference_contribution // total
+                assert found.paid == (0 if found.outcome == "undone" else pay.amount)
+    assert paid == sum(replay(history).members.earned)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +43,8 @@ def test_the_amount_follows_from_what_is_shown(settled: Play, history: History) 
     [
         (0, 1, "it was merged, with"),
         (5, 1, "too far from the others"),
-        (4, 2, "left it out as unopenable"),
+        (2, 2, "is not signed by it"),
+        (4, 4, "it withheld its update"),
         (0, 3, "the round was skipped"),
         (5, 3, "submitted nothing"),
         (0, 5, "submitted nothing"),
@@ -49,12 +55,47 @@ def test_the_reason_is_named(settled: Play, history: History, slot: int, round_:
     assert words in asked(settled, history, slot, round_).why
 
 
+@pytest.mark.parametrize(
+    ("round_", "words"),
+    [(1, "by the owner's reference"), (3, "was undone"), (4, "given up"), (5, "it was merged, with")],
+)
+def test_the_reason_of_an_undone_round_is_named(
+    doubted: Play, doubted_history: History, round_: int, words: str
+) -> None:
+    assert words in asked(doubted, doubted_history, 0, round_).why
+
+
+def test_a_submission_is_shown_with_what_the_result_opened(settled: Play, history: History) -> None:
+    for slot, batched, position in ((0, True, 2), (3, False, 1), (5, False, 5)):
+        found = asked(settled, history, slot, 2).submission
+        assert found is not None
+        assert (found.batched, found.position) == (batched, position)
+        assert found.x is not None
+        assert found.y is not None
+        trainer = address_of(settled.trainers[slot])
+        assert found.digest == "0x" + update_digest(found.x, found.y, trainer).hex()
+
+
+def test_a_seat_is_drawn(drawn: Play, drawn_history: History) -> None:
+    found = [explain(drawn_history, address_of(account), 1) for account in drawn.trainers]
+    seats = [(one.cohort, one.slot) for one in found if one.slot is not None]
+    assert sorted(seats) == [(cohort, slot) for cohort in range(2) for slot in range(SLOTS)]
+    assert [one.why for one in found if one.slot is None] == ["it held no slot in this round"]
+    assert [one.number for one in found if one.slot is not None] == [
+        number for number, one in enumerate(found) if one.slot is not None
+    ]
+
+
 def test_a_strike_is_told(settled: Play, history: History) -> None:
     found = asked(settled, history, 5, 1)
     assert found.struck
     assert found.slashed == settled.terms.trainer_stake // 5
     assert found.scores is not None
     assert found.scores.krum_score * 100 > 300 * found.scores.median_krum_score
+
+
+def test_what_silence_cost_is_told(settled: Play, history: History) -> None:
+    assert asked(settled, history, 4, 4).withheld == DEPOSIT
 
 
 def test_whoever_holds_no_slot_is_told_so(settled: Play, history: History) -> None:

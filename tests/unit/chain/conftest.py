@@ -19,12 +19,18 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
 from marketplace.chain.deployment import Deployment, deploy
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import NATIVE_COIN, ScoreRule, Terms, address
+from marketplace.chain.types import NATIVE_COIN, Circuit, ScoreRule, Settlement, Terms, address
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.node.journal import Journal
-from zk.curve import Point
+from zk.curve import G2, Point
 
 GENERATOR = Point(1, 2)
+G2_GENERATOR = G2(  # EIP-197
+    0x198E9393920D483A7260BFB731FB5D25F1AA493335A9E71297E485B7AEF312C2,
+    0x1800DEEF121F1E76426A00665E5C4479674322D4F75EDADD46DEBD5CD992F6ED,
+    0x090689D0585FF075EC9E99AD690C3395BC4B313370B38EF355ACDADCD122975B,
+    0x12C85EA5DB8C6DEB4AAB71808DCB408FE3D1E7690C43D37B4CE6CC0166FA7DAA,
+)
 
 COUNTER = """// SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
@@ -109,10 +115,15 @@ def circuit(anvil: Anvil, deployment: Deployment, tmp_path_factory: pytest.TempP
             sender,
             address(deployment.gram_verifier),
             compile_source("SilentVerifier", SILENT_VERIFIER),
-            slots=5,
-            length=4,
-            proof_length=5 * 64,
-            zero=GENERATOR,
+            Circuit(
+                verifier=NATIVE_COIN,  # none yet
+                slots=5,
+                logrows=4,
+                length=4,
+                proof_length=5 * 64,
+                zero=GENERATOR,
+                tau=G2_GENERATOR,
+            ),
         )
 
 
@@ -128,20 +139,33 @@ def terms(circuit: bytes) -> Terms:
         reward=10**18,
         trainer_stake=10**16,
         aggregator_bond=10**17,
+        max_norm_squared=2**40,
         aggregator_fee=10**15,
-        spec=bytes(range(32)),
-        circuit=circuit,
+        complaint_deposit=10**15,
         slots=5,
         faults=1,
+        cohorts=1,
+        settlement=Settlement.ON_DEMAND,
+        score_rule=ScoreRule.COSINE,
+        fallback_rule=ScoreRule.COSINE,
         rounds=2,
         join_window=600,
+        batch_window=300,
         submit_window=600,
+        answer_window=600,
         result_window=600,
-        score_rule=ScoreRule.COSINE,
+        challenge_window=600,
+        trainers=5,
+        min_reputation=0,
         strike_factor=300,
         strike_slash=5000,
         duplicate_cosine=9990,
-        max_norm_squared=2**40,
+        reference_share=0,
+        reveal_bond=0,
+        spec=bytes(range(1, 33)),
+        circuit=circuit,
+        validation=bytes(32),
+        aggregators=bytes(32),
         initial_model=GENERATOR,
     )
 
@@ -175,7 +199,9 @@ def proxies() -> Iterator[Callable[[str, Hook], str]]:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 request = json.loads(body)
-                own = hook(request["method"], request.get("params", []))
+                # A batch goes to the hook as the method "batch", with the requests as its parameters.
+                single = request if isinstance(request, dict) else {"method": "batch", "params": request}
+                own = hook(single["method"], single.get("params", []))
                 if own is None:
                     forwarded = urllib.request.Request(target, body, {"Content-Type": "application/json"})
                     with urllib.request.urlopen(forwarded) as answer:
@@ -184,7 +210,7 @@ def proxies() -> Iterator[Callable[[str, Hook], str]]:
                 else:
                     status = own.pop("status", 200)
                     raw = own.pop("raw", None)
-                    reply = raw or json.dumps({"jsonrpc": "2.0", "id": request["id"], **own}).encode()
+                    reply = raw or json.dumps({"jsonrpc": "2.0", "id": single.get("id"), **own}).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(reply)))
                 self.end_headers()

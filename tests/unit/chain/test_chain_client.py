@@ -3,15 +3,27 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from web3.types import RPCEndpoint
 
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.client import MarketClient
-from marketplace.chain.deployment import Deployment, deploy, verify_code
-from marketplace.chain.types import NATIVE_COIN, Record, Unbonding, address
+from marketplace.chain.deployment import Deployment
+from marketplace.chain.sender import TransactionSender
+from marketplace.chain.types import (
+    NATIVE_COIN,
+    NO_PERMIT,
+    Account,
+    ChallengeKind,
+    Membership,
+    Record,
+    Terms,
+    Unbonding,
+    address,
+)
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.errors import FairshareError, Reason
 
@@ -98,37 +110,79 @@ def test_unknown_projects_and_blocks(client: MarketClient) -> None:
 
 def test_nothing_is_known_of_a_stranger(client: MarketClient) -> None:
     stranger = address(public_account(9).address)
-    assert client.trainer_record(stranger) == Record(0, 0, 0, 0)
-    assert client.aggregator_record(stranger) == Record(0, 0, 0, 0)
-    assert client.slot_of(1, stranger) is None
-    assert client.aggregator_index_of(1, stranger) is None
-    assert client.credit_of(NATIVE_COIN, stranger) == 0
+    assert client.trainer_record(stranger) == Record(0, 0, 0, 0, 0)
+    assert client.aggregator_record(stranger) == Record(0, 0, 0, 0, 0)
+    assert client.score_of(stranger) == 0
+    assert client.membership(1, stranger) == Membership(0, 0, False, 0, 0)
+    assert client.claimable(1, stranger) == 0
     assert client.vault.unbonding(NATIVE_COIN, stranger) == Unbonding(0, 0)
-    assert client.submission(1, 1, 0) is None
+    assert client.trainer(10**6, 0) == Account(NATIVE_COIN, 0)
+    assert client.aggregators(10**6) == ()
+    assert client.number_of(10**6, 1, 0) is None
+    assert client.complaint(1, 1, 0, 0) is None
+    assert client.challenge(10**6).kind is ChallengeKind.NONE
+    assert client.cohort(10**6, 0).round == 0
 
 
-def test_the_code_on_chain_is_this_checkouts(client: MarketClient, deployment: Deployment) -> None:
-    assert verify_code(client) == deployment.code_hashes
+def test_many_trainers_are_read_in_batches(
+    anvil: Anvil,
+    client: MarketClient,
+    deployment: Deployment,
+    terms: Terms,
+    senders: Callable[..., TransactionSender],
+    proxies: Callable[..., str],
+) -> None:
+    asked: list[str] = []
+    refuse = False
+
+    def count(method: str, parameters: list[Any]) -> dict[str, Any] | None:
+        asked.append(method)
+        if method == "batch" and refuse:
+            return {"error": {"code": -32600, "message": "no batches here"}}
+        return None
+
+    owner = senders(anvil, 14)
+    posted = replace(terms, trainers=130, trainer_stake=0)
+    create = client.market.functions.create(posted.to_abi(), NO_PERMIT.to_abi())
+    owner.send("create", create, posted.reward)
+    project = client.project_count()
+    joined = [address(f"0x{number + 1:040x}") for number in range(130)]
+    ask = client.web3.provider.make_request
+    for trainer in joined:  # nobody signs for these addresses: the chain itself lets them act
+        ask(RPCEndpoint("anvil_setBalance"), [trainer, hex(10**18)])
+        ask(RPCEndpoint("anvil_impersonateAccount"), [trainer])
+        data = client.market.encode_abi("join", [project, bytes(32)])
+        sent = ask(
+            RPCEndpoint("eth_sendTransaction"), [{"from": trainer, "to": client.address, "data": data}]
+        )
+        assert "result" in sent, sent
+    counted = deployment.client(proxies(anvil.url, count))
+    newest = client.latest_block()
+    assert counted.trainers(project) == tuple(joined)
+    assert asked.count("batch") == 2
+    assert counted.trainers(project, block=newest.hash) == tuple(joined)
+    assert counted.trainers(project, block=newest.number - 1) == tuple(joined[:-1])
+    refuse = True
+    assert counted.trainers(project) == tuple(joined)
+    assert counted.trainer(project, 7) == Account(joined[7], 0)
 
 
-def test_other_code_is_named(fresh_anvil: Anvil, senders: Callable[..., Any]) -> None:
-    deployment = deploy(senders(fresh_anvil))
-    client = deployment.client(fresh_anvil.url).connect()
-    code = bytearray(client.code(address(deployment.vault)))
-    code[100] ^= 1
-    client.web3.provider.make_request("anvil_setCode", [deployment.vault, "0x" + code.hex()])  # type: ignore[arg-type]
-    with pytest.raises(FairshareError, match="code of StakeVault") as caught:
-        verify_code(client)
-    assert caught.value.reason is Reason.INTEGRITY
+@pytest.mark.parametrize(
+    "answer",
+    [{"raw": b"[]"}, {"raw": b"[1]"}, {"raw": b"[{}]"}, {"raw": b'{"x": 1}'}, {"raw": b"null"}],
+    ids=str,
+)
+def test_rubbish_instead_of_a_batch(
+    answer: dict[str, Any], anvil: Anvil, deployment: Deployment, proxies: Callable[..., str]
+) -> None:
+    url = proxies(anvil.url, lambda method, _: dict(answer) if method == "batch" else None)
+    client = deployment.client(url)
+    views = [client.market.functions.projectCount()] * 2
+    assert reason_of(lambda: client.call_many("count", views)) is Reason.CHAIN_UNREACHABLE
 
 
-def test_deployments_on_disk(deployment: Deployment, tmp_path: Path) -> None:
-    path = tmp_path / "chain" / "deployment.json"
-    deployment.save(path)
-    assert Deployment.load(path) == deployment
-    path.write_text(path.read_text().replace('"vault"', '"valut"'))
-    with pytest.raises(FairshareError, match=r"va(ul|lu)t"):
-        Deployment.load(path)
-    path.write_text("{")
-    assert reason_of(lambda: Deployment.load(path)) is Reason.BAD_INPUT
-    assert reason_of(lambda: Deployment.load(tmp_path / "none")) is Reason.NOT_FOUND
+def test_numbers_that_no_enum_has(anvil: Anvil, deployment: Deployment, proxies: Callable[..., str]) -> None:
+    lie = {"result": "0x" + (9).to_bytes(32, "big").hex() * 7}
+    url = proxies(anvil.url, lambda method, _: dict(lie) if method == "eth_call" else None)
+    client = MarketClient(url, deployment.market)
+    assert reason_of(lambda: client.challenge(1)) is Reason.CHAIN_UNREACHABLE

@@ -34,7 +34,8 @@ def test_all_contracts_compile_under_their_names() -> None:
         assert artifacts[name].name == name
         assert artifacts[name].abi
     assert not artifacts["ITrainingMarket"].bytecode
-    assert len(artifacts["TrainingMarket"].deployed_bytecode) // 2 <= 24_576  # EIP-170
+    for artifact in artifacts.values():
+        assert len(artifact.deployed_bytecode) // 2 <= 24_576, artifact.name  # EIP-170
 
 
 def test_artifacts_survive_their_json() -> None:
@@ -95,14 +96,3 @@ def test_another_compiler_version(other_root: Path) -> None:
             compile_source("Box", BOX)
     finally:
         compiler_settings.cache_clear()
-
-
-def test_code_matches_up_to_its_immutables() -> None:
-    artifact = compile_source("Box", BOX)
-    runtime = bytearray.fromhex(artifact.deployed_bytecode)
-    start, length = artifact.immutable_references[0]
-    runtime[start : start + length] = b"\x07" * length
-    assert artifact.matches(bytes(runtime))
-    runtime[0] ^= 1
-    assert not artifact.matches(bytes(runtime))
-    assert not artifact.matches(b"")

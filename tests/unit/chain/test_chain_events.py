@@ -5,32 +5,54 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
+from eth_utils.abi import event_abi_to_log_topic
+from hexbytes import HexBytes
 from web3 import Web3
+from web3.contract.contract import ContractFunction
 
 from marketplace.chain import events, token
 from marketplace.chain.client import MarketClient
+from marketplace.chain.contracts import abi_entry
 from marketplace.chain.deployment import Deployment
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import NATIVE_COIN, RoundResult, Status, Terms, address
+from marketplace.chain.submission import submission_hash
+from marketplace.chain.types import (
+    NATIVE_COIN,
+    NO_PERMIT,
+    Account,
+    Arrivals,
+    ChallengeKind,
+    Membership,
+    RoundResult,
+    Status,
+    Terms,
+    address,
+)
 from marketplace.devnet.anvil import Anvil
 from marketplace.errors import FairshareError, Reason
 from zk.curve import Point
 
 RESULT = RoundResult(
     round=1,
-    omitted=4,
+    cohort=0,
     merged=3,
     median_score_slot=1,
     median_norm_slot=0,
     model=bytes(range(32)),
     neighbours=(2, 1, 0, 0, 0),
     gram=(7, 8, 2**255),
+    arrivals=Arrivals(b"\x01\xff", (b"d" * 32,), (b"e" * 32, b"f" * 32), (b"s" * 65, b"")),
     proof=b"proof",
 )
 
 
+def create_call(client: MarketClient, terms: Terms) -> ContractFunction:
+    return client.market.functions.create(terms.to_abi(), NO_PERMIT.to_abi())
+
+
 def post_project(client: MarketClient, owner: TransactionSender, terms: Terms) -> int:
-    owner.send("create", client.market.functions.create(terms.to_abi()), terms.reward)
+    owner.send("create", create_call(client, terms), terms.reward)
     return client.project_count()
 
 
@@ -52,50 +74,54 @@ def test_a_project_is_read_back_in_types_and_events(
         trainer.send("join", market.join(project, bytes([slot]) * 32))
     aggregator = senders(anvil, 8)
     aggregator.send("deposit", vault.deposit(NATIVE_COIN, terms.aggregator_bond), terms.aggregator_bond)
-    aggregator.send("join", market.joinAsAggregator(project, b"k" * 32, b"/ip4/127.0.0.1"))
+    aggregator.send("join", market.joinAsAggregator(project, b"k" * 32, b"/ip4/127.0.0.1", []))
     aggregator.send("start", market.start(project))
-    trainers[0].send("submit", market.submit(project, 1, 1, 2, b"b" * 32))
+    digest = Web3.keccak(text="a commitment")
+    trainers[0].send("submit", market.submit(project, 1, 0, digest, b"b" * 32))
 
     assert client.trainers(project) == tuple(trainer.address for trainer in trainers)
-    assert client.aggregators(project) == (aggregator.address,)
-    assert [client.slot_of(project, trainer.address) for trainer in trainers] == [0, 1, 2, 3, 4]
-    assert client.aggregator_index_of(project, aggregator.address) == 0
-    assert client.locked_of(project, aggregator.address) == terms.aggregator_bond
+    assert client.aggregators(project) == (Account(aggregator.address, 0),)
+    members = [client.membership(project, trainer.address) for trainer in trainers]
+    assert [member.trainer_number for member in members] == [0, 1, 2, 3, 4]
+    assert client.membership(project, aggregator.address) == Membership(0, 1, False, terms.aggregator_bond, 0)
+    assert [client.number_of(project, 1, seat) for seat in range(6)] == [0, 1, 2, 3, 4, None]
     assert client.vault.locked(NATIVE_COIN, trainers[0].address) == terms.trainer_stake
     assert client.vault.free(NATIVE_COIN, trainers[0].address) == 0
-    submission = client.submission(project, 1, 0)
-    assert submission is not None
-    assert submission.position == 1
-    assert submission.digest == Web3.keccak((1).to_bytes(32, "big") + (2).to_bytes(32, "big"))[:31]
-    assert client.submission(project, 1, 1) is None
+    cohort = client.cohort(project, 0)
+    assert (cohort.round, cohort.submitted, cohort.batched, cohort.concluded) == (1, 1, 0, False)
+    assert cohort.chain == Web3.keccak(bytes(32) + b"\0" + digest)
+    signed = client.signed_hash(project, 1, digest)
+    assert signed == submission_hash(client.chain_id, client.address, project, 1, digest)
 
-    found = events.fetch(client, events.MARKET_EVENTS[:-1], project=project, from_block=start)
+    found = events.fetch(client, events.MARKET_EVENTS, project=project, from_block=start)
     kinds = [type(event).__name__ for event in found]
     assert kinds == [
         "ProjectCreated",
         *["TrainerJoined"] * 5,
         "AggregatorJoined",
+        "ProjectStarted",
         "RoundOpened",
         "UpdateSubmitted",
     ]
     joined = events.fetch(client, [events.TrainerJoined], project=project)
-    assert [(event.slot, event.trainer, event.encryption_key) for event in joined] == [
+    assert [(event.number, event.trainer, event.encryption_key) for event in joined] == [
         (slot, trainer.address, bytes([slot]) * 32) for slot, trainer in enumerate(trainers)
     ]
     (submitted,) = events.fetch(client, [events.UpdateSubmitted], project=project, round=1)
-    assert (submitted.x, submitted.y, submitted.blob, submitted.position) == (1, 2, b"b" * 32, 1)
+    assert (submitted.cohort, submitted.slot, submitted.digest) == (0, 0, digest)
+    assert (submitted.trainer, submitted.blob) == (trainers[0].address, b"b" * 32)
     assert not events.fetch(client, [events.UpdateSubmitted], project=project, round=2)
     assert not events.fetch(client, [events.TrainerJoined], project=project, to_block=start)
     locked = events.fetch(client, [events.Deposited, events.Locked], from_block=start)
     assert [type(event).__name__ for event in locked] == ["Deposited", "Locked"] * 6
     assert all(found[i].block_number <= found[i + 1].block_number for i in range(len(found) - 1))
     # A view of an older block shows the older state.
-    assert client.project(project, block=submitted.block_number - 1).submitted_count == 0
+    assert client.cohort(project, 0, block=submitted.block_number - 1).submitted == 0
 
 
 def test_filters_that_make_no_sense(client: MarketClient) -> None:
-    with pytest.raises(ValueError, match="Claimed is not indexed by project"):
-        events.fetch(client, [events.Claimed], project=1)
+    with pytest.raises(ValueError, match="Locked is not indexed by project"):
+        events.fetch(client, [events.Locked], project=1)
     with pytest.raises(ValueError, match="TrainerJoined is not indexed by round"):
         events.fetch(client, [events.TrainerJoined], project=1, round=1)
 
@@ -116,7 +142,9 @@ def test_ranges_shrink_to_what_the_endpoint_serves(
     kinds = events.MARKET_EVENTS
     assert events.fetch(narrow, kinds) == events.fetch(client, kinds)
     assert max(asked) > 16
-    assert sum(width for width in asked if width <= 16) == client.latest_block().number + 1
+    served = sum(width for width in asked if width <= 16)
+    assert served == client.latest_block().number + 1 - deployment.block  # none that is older
+    assert client.from_block == deployment.block > 0
 
 
 def test_an_endpoint_that_refuses_all_logs(
@@ -181,9 +209,9 @@ def test_refusals_come_before_anything_is_written(
 ) -> None:
     owner = senders(anvil, 11)
     cases = {
-        Reason.BAD_INPUT: client.market.functions.create(replace(terms, rounds=0).to_abi()),
+        Reason.BAD_INPUT: create_call(client, replace(terms, rounds=0)),
         Reason.NOT_FOUND: client.market.functions.join(10**6, bytes(32)),
-        Reason.REFUSED: client.market.functions.claim(NATIVE_COIN, owner.address),
+        Reason.REFUSED: client.market.functions.claim(1, owner.address),
     }
     nonce = client.web3.eth.get_transaction_count(client.web3.to_checksum_address(owner.address))
     for reason, call in cases.items():
@@ -207,3 +235,47 @@ def test_the_native_coin_as_a_token(client: MarketClient, anvil: Anvil) -> None:
     with pytest.raises(FairshareError) as caught:
         token.balance(client.web3, account, account)
     assert caught.value.reason is Reason.NO_CONTRACT
+
+
+def test_every_kind_of_field_is_decoded(client: MarketClient) -> None:
+    def log_of(kind: type[events.Event], indexed: list[int], types: list[str], values: list[Any]) -> Any:
+        signature = abi_entry(kind.contract, "event", kind.__name__)
+        topics = [event_abi_to_log_topic(signature), *(value.to_bytes(32, "big") for value in indexed)]  # type: ignore[arg-type]
+        return {
+            "address": client.address,
+            "topics": [HexBytes(topic) for topic in topics],
+            "data": HexBytes(encode(types, values)),
+            "blockNumber": 3,
+            "blockHash": HexBytes(bytes(32)),
+            "transactionHash": HexBytes(b"t" * 32),
+            "transactionIndex": 0,
+            "logIndex": 1,
+        }
+
+    who = address("0x" + "ab" * 20)
+    numbers = ["uint256"] * 7
+    posted = log_of(
+        events.ResultPosted,
+        [7, 2, int(who, 16)],
+        [*numbers, "bytes32", "uint256", "uint256", "uint96[]"],
+        [0, 31, 15, 16, 5, 100, 6, b"m" * 32, 1, 2, [3, 0, 4]],
+    )
+    assert events.decode_log(events.MARKET_EVENTS, posted) == events.ResultPosted(
+        3, b"t" * 32, 1, 7, 2, who, 0, 31, 15, 16, 5, 100, 6, b"m" * 32, 1, 2, (3, 0, 4)
+    )
+    challenged = log_of(events.Challenged, [7, 2, int(who, 16)], ["uint8", "uint256", "uint256"], [2, 1, 9])
+    decoded = events.decode_log([events.Challenged], challenged)
+    assert isinstance(decoded, events.Challenged)
+    assert decoded.kind is ChallengeKind.PROOF
+    ended = log_of(events.ProjectEnded, [7], ["uint8", "uint256"], [5, 1])
+    assert events.decode_log([events.ProjectEnded], ended) == events.ProjectEnded(
+        3, b"t" * 32, 1, 7, Status.SETTLED, 1
+    )
+    moved = log_of(events.Transferred, [0, int(who, 16), 5], ["uint256"], [9])
+    transferred = events.decode_log(events.VAULT_EVENTS, moved)
+    assert isinstance(transferred, events.Transferred)
+    assert (transferred.from_, transferred.amount) == (who, 9)
+    unheard = log_of(events.Challenged, [7, 2, int(who, 16)], ["uint8", "uint256", "uint256"], [77, 1, 9])
+    with pytest.raises(FairshareError) as caught:
+        events.decode_log([events.Challenged], unheard)
+    assert caught.value.reason is Reason.INTEGRITY

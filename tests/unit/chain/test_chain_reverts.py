@@ -54,7 +54,7 @@ def test_reasons_and_words() -> None:
         is Reason.NO_FUNDS
     )
     assert as_error(encoded("WrongStatus", 9, 0), "join").reason is Reason.NOT_FOUND
-    wrong = as_error(encoded("WrongStatus", 9, 3), "join")
+    wrong = as_error(encoded("WrongStatus", 9, 5), "join")
     assert (wrong.reason, wrong.message) == (Reason.REFUSED, "join: wrong status: project 9, status settled")
     terms = as_error(encoded("InvalidTerms", b"slots".ljust(32, b"\0"), 99), "create")
     assert (terms.reason, terms.message) == (Reason.BAD_INPUT, "create: invalid terms: term slots, value 99")

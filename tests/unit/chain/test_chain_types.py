@@ -1,41 +1,73 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import re
+from enum import IntEnum
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.chain import events
+from marketplace.chain.abi_struct import AbiStruct
+from marketplace.chain.compile import source_text
 from marketplace.chain.contracts import abi_entry, interface_abi
+from marketplace.chain.events.fetching import field_name
 from marketplace.chain.names import snake_case
 from marketplace.chain.types import (
     NATIVE_COIN,
-    AbiStruct,
+    Account,
+    Address,
+    Arrivals,
+    Challenge,
+    ChallengeKind,
     Circuit,
+    Cohort,
+    Membership,
+    Opening,
+    Outcome,
+    Permit,
     Project,
     Record,
     RoundResult,
     ScoreRule,
+    Settlement,
     Status,
     Terms,
     address,
 )
-from zk.curve import Point
-
-STRUCTS: list[tuple[type[AbiStruct], dict[str, Any]]] = [
-    (Terms, abi_entry("ITrainingMarket", "function", "termsOf")["outputs"][0]),
-    (Project, abi_entry("ITrainingMarket", "function", "projectOf")["outputs"][0]),
-    (RoundResult, abi_entry("ITrainingMarket", "function", "postResult")["inputs"][1]),
-    (Circuit, abi_entry("IGramVerifier", "function", "circuitOf")["outputs"][0]),
-    (Record, abi_entry("IReputationRegistry", "function", "trainerRecord")["outputs"][0]),
-]
+from zk.curve import G2, Point
 
 
-@pytest.mark.parametrize(("struct", "abi"), STRUCTS, ids=lambda value: getattr(value, "__name__", ""))
+def returned(contract: str, view: str) -> dict[str, Any]:
+    return dict(abi_entry(contract, "function", view)["outputs"][0])
+
+
+def taken(call: str, place: int) -> dict[str, Any]:
+    return dict(abi_entry("ITrainingMarket", "function", call)["inputs"][place])
+
+
+STRUCTS: dict[type[AbiStruct], dict[str, Any]] = {
+    Terms: returned("ITrainingMarket", "termsOf"),
+    Project: returned("ITrainingMarket", "projectOf"),
+    Cohort: returned("ITrainingMarket", "cohortOf"),
+    Challenge: returned("ITrainingMarket", "challengeOf"),
+    Account: returned("ITrainingMarket", "trainerOf"),
+    Membership: returned("ITrainingMarket", "membershipOf"),
+    Arrivals: taken("complain", 4),
+    RoundResult: taken("postResult", 1),
+    Outcome: taken("undo", 1) | {"type": "tuple"},
+    Opening: taken("answerModel", 1),
+    Permit: taken("create", 1),
+    Circuit: returned("IGramVerifier", "circuitOf"),
+    Record: returned("IReputationRegistry", "trainerRecord"),
+}
+
+
+@pytest.mark.parametrize(("struct", "abi"), STRUCTS.items(), ids=lambda value: getattr(value, "__name__", ""))
 def test_structs_have_the_contracts_fields(struct: type[AbiStruct], abi: dict[str, Any]) -> None:
     names = [field.name for field in dataclasses.fields(struct)]  # type: ignore[arg-type]
     assert names == [snake_case(component["name"]) for component in abi["components"]]
@@ -50,7 +82,7 @@ def test_every_event_has_its_class_with_the_contracts_fields() -> None:
     }
     for contract, kinds in by_contract.items():
         declared = {
-            entry["name"]: [snake_case(parameter["name"]) for parameter in entry["inputs"]]
+            entry["name"]: [field_name(parameter["name"]) for parameter in entry["inputs"]]
             for entry in interface_abi(contract)
             if entry["type"] == "event"
         }
@@ -63,61 +95,96 @@ def test_every_event_has_its_class_with_the_contracts_fields() -> None:
         assert {kind.contract for kind in kinds} == {contract}
 
 
-words = st.integers(0, 2**256 - 1)
-addresses = st.binary(min_size=20, max_size=20).map(lambda raw: address("0x" + raw.hex()))
-points = st.builds(Point, words, words)
-terms = st.builds(
-    Terms,
-    token=addresses,
-    **{
-        name: st.integers(0, 2**128 - 1)
-        for name in ("reward", "trainer_stake", "aggregator_bond", "aggregator_fee")
-    },
-    spec=st.binary(min_size=32, max_size=32),
-    circuit=st.binary(min_size=32, max_size=32),
-    slots=st.integers(0, 255),
-    faults=st.integers(0, 255),
-    **{name: st.integers(0, 2**32 - 1) for name in ("join_window", "submit_window", "result_window")},
-    score_rule=st.sampled_from(ScoreRule),
-    **{
-        name: st.integers(0, 65535)
-        for name in ("rounds", "strike_factor", "strike_slash", "duplicate_cosine")
-    },
-    max_norm_squared=st.integers(0, 2**64 - 1),
-    initial_model=points,
-)
-results = st.builds(
-    RoundResult,
-    **{name: st.integers(0, 65535) for name in ("round", "omitted", "merged")},
-    **{name: st.integers(0, 255) for name in ("median_score_slot", "median_norm_slot")},
-    model=st.binary(min_size=32, max_size=32),
-    neighbours=st.lists(st.integers(0, 65535), max_size=16).map(tuple),
-    gram=st.lists(words, max_size=136).map(tuple),
-    proof=st.binary(max_size=200),
-)
+@pytest.mark.parametrize("enum", [Status, ScoreRule, Settlement, ChallengeKind])
+def test_enums_have_the_contracts_numbers(enum: type[IntEnum]) -> None:
+    text = source_text("contracts/interfaces/ITrainingMarket.sol")
+    found = re.search(rf"^enum {enum.__name__} {{(.*?)^}}", text, re.DOTALL | re.MULTILINE)
+    assert found
+    names = re.findall(r"^ +(\w+)", found[1], re.MULTILINE)
+    assert [(snake_case(name).upper(), number) for number, name in enumerate(names)] == [
+        (member.name, member.value) for member in enum
+    ]
 
 
-@given(terms)
-def test_terms_survive_the_abi(value: Terms) -> None:
-    kind = collapse_if_tuple(STRUCTS[0][1])
-    (decoded,) = decode([kind], encode([kind], [value.to_abi()]))
-    back = Terms.from_abi(decoded)
-    assert dataclasses.replace(back, token=address(back.token)) == value
+LEAVES: dict[Any, st.SearchStrategy[Any]] = {
+    bool: st.booleans(),
+    Address: st.binary(min_size=20, max_size=20).map(lambda raw: address("0x" + raw.hex())),
+}
 
 
-@given(results)
-def test_results_survive_the_abi(value: RoundResult) -> None:
-    kind = collapse_if_tuple(STRUCTS[2][1])
-    (decoded,) = decode([kind], encode([kind], [value.to_abi()]))
-    assert RoundResult.from_abi(decoded) == value
+def values_of(struct: type[AbiStruct]) -> st.SearchStrategy[Any]:
+    """Any value of a struct that its ABI can hold."""
+    return strategy(struct, STRUCTS[struct])
 
 
-def test_statuses_and_rules_are_typed() -> None:
-    project = Project.from_abi((NATIVE_COIN, 2, *range(12), (1, 2)))
-    assert project.status is Status.ACTIVE
-    assert project.model == Point(1, 2)
-    with pytest.raises(ValueError, match="15 fields"):
-        Project.from_abi((1, 2))
+def strategy(kind: Any, abi: dict[str, Any]) -> st.SearchStrategy[Any]:
+    solidity = abi["type"]
+    if solidity.endswith("[]"):
+        item = abi | {"type": solidity.removesuffix("[]")}
+        return st.lists(strategy(get_args(kind)[0], item), max_size=4).map(tuple)
+    if solidity == "tuple":
+        hints = get_type_hints(kind)
+        parts = zip(hints, abi["components"], strict=True)
+        return st.builds(kind, **{name: strategy(hints[name], part) for name, part in parts})
+    if isinstance(kind, type) and issubclass(kind, IntEnum):
+        return st.sampled_from(kind)
+    if solidity.startswith("uint"):
+        return st.integers(0, 2 ** int(solidity.removeprefix("uint")) - 1)
+    if solidity.startswith("bytes"):
+        return st.binary(min_size=32, max_size=32) if solidity == "bytes32" else st.binary(max_size=80)
+    return LEAVES[kind]
+
+
+@pytest.mark.parametrize("struct", STRUCTS)
+@given(data=st.data())
+@settings(max_examples=25)
+def test_structs_survive_the_abi(struct: type[AbiStruct], data: st.DataObject) -> None:
+    value = data.draw(values_of(struct))
+    kind = collapse_if_tuple(STRUCTS[struct])
+    encoded = encode([kind], [value.to_abi()])
+    (decoded,) = decode([kind], encoded)
+    assert type(value).from_abi(checksummed(decoded, STRUCTS[struct])) == value
+    # As web3 decodes calldata: mappings by the contracts' names.
+    assert type(value).from_abi(named(checksummed(decoded, STRUCTS[struct]), STRUCTS[struct])) == value
+
+
+def checksummed(value: Any, abi: dict[str, Any]) -> Any:
+    """eth_abi's addresses are lower case; web3, which reads for us, checksums them."""
+    if abi["type"] == "tuple":
+        return tuple(checksummed(part, of) for part, of in zip(value, abi["components"], strict=True))
+    return address(value) if abi["type"] == "address" else value
+
+
+def named(value: Any, abi: dict[str, Any]) -> Any:
+    if abi["type"] != "tuple":
+        return value
+    return {of["name"]: named(part, of) for part, of in zip(value, abi["components"], strict=True)}
+
+
+def test_what_is_no_such_struct() -> None:
+    with pytest.raises(ValueError, match="2 fields"):
+        Account.from_abi((NATIVE_COIN,))
+    with pytest.raises(ValueError, match="9 is not a valid ChallengeKind"):
+        Challenge.from_abi((9, NATIVE_COIN, 0, 0, 0, 0, bytes(32)))
+
+
+def test_lists_may_have_a_fixed_length() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Pair(AbiStruct):
+        numbers: tuple[int, int]
+        point: Point
+        line: G2
+
+    pair = Pair((1, 2), Point(3, 4), G2(5, 6, 7, 8))
+    assert Pair.from_abi(([1, 2], [3, 4], (5, 6, 7, 8))) == pair
+    assert Pair.from_abi({"numbers": [1, 2], "point": {"x": 3, "y": 4}, "line": [5, 6, 7, 8]}) == pair
+
+
+def test_membership_in_words() -> None:
+    stranger = Membership(number=0, index=0, left=False, locked=0, claimed=0)
+    assert (stranger.trainer_number, stranger.aggregator_index) == (None, None)
+    both = dataclasses.replace(stranger, number=1, index=3)
+    assert (both.trainer_number, both.aggregator_index) == (0, 2)
 
 
 @given(st.text(st.characters(whitelist_categories=["Lu", "Ll"], max_codepoint=127), min_size=1))

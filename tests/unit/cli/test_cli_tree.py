@@ -9,18 +9,21 @@ import typer
 
 from aggregator.behaviour import Attack as AggregatorAttack
 from marketplace.cli.main import FairshareGroup
-from marketplace.devnet.demo.cast import AGGREGATOR_ATTACKS, TRAINER_ATTACKS
+from marketplace.devnet.demo.cast import AGGREGATOR_ATTACKS, ROLE_NAMES, TRAINER_ATTACKS
 from marketplace.node.options import NAMES
 from trainer_node.behaviour import Attack as TrainerAttack
 
 GROUPS = {
     "devnet": {"up", "down", "status"},
     "wallet": {"new", "show"},
-    "project": {"new", "post", "list", "show", "watch", "cancel", "refund", "model"},
+    "project": {
+        *("new", "post", "serve", "watch", "list", "show"),
+        *("model", "reveal", "settle", "cancel", "refund"),
+    },
     "trainer": {"run", "status", "explain", "claim", "leave"},
     "aggregator": {"run", "status"},
 }
-SINGLE = ("demo", "audit", "doctor", "serve")
+SINGLE = ("challenge", "demo", "audit", "doctor", "serve")
 
 
 def command(name: str) -> Any:
@@ -66,5 +69,6 @@ def test_shared_options_have_their_variable() -> None:
 
 
 def test_the_demo_knows_the_attacks_that_the_roles_know() -> None:
-    assert set(TRAINER_ATTACKS) == {str(attack) for attack in TrainerAttack}
+    known = {ROLE_NAMES.get(attack, attack) for attack in TRAINER_ATTACKS}
+    assert known == {str(attack) for attack in TrainerAttack}
     assert set(AGGREGATOR_ATTACKS) == {str(attack) for attack in AggregatorAttack}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from marketplace.chain import events as e
 from marketplace.chain.types import Address, Status
+from marketplace.devnet.data import Parts
 from marketplace.devnet.demo.cast import (
     AGGREGATOR_ATTACKS,
     DEFAULT_ATTACKS,
@@ -24,6 +25,7 @@ from marketplace.devnet.demo.story import LogReader, Part, Story
 from marketplace.errors import FairshareError, Reason
 from marketplace.owner.watch import RoundModel
 
+PARTS = Parts((), Path("validation.npz"), Path("evaluation.npz"))
 ANYWHERE = (1, b"\1" * 32, 0)
 
 
@@ -35,7 +37,7 @@ def test_the_default_cast_cheats_no_more_than_the_project_bears(trainers: int) -
     assert trainers >= 2 * made.faults + 3
     assert cheats == list(DEFAULT_ATTACKS[: len(cheats)])
     assert set(made.aggregators) == {HONEST}
-    project_file(Plan(made, 5, "digits", 0), Path("evaluation.npz"))
+    project_file(Plan(made, 5, "digits", 0), PARTS)
 
 
 def test_ten_trainers_as_the_issue_has_them() -> None:
@@ -82,8 +84,9 @@ def test_an_impossible_attack_is_refused(attacks: list[str]) -> None:
 @pytest.mark.parametrize("dataset", ["digits", "fashion-mnist"])
 def test_every_data_set_has_a_project_within_the_exact_path(dataset: str) -> None:
     for trainers in range(FEWEST_TRAINERS, MOST_TRAINERS + 1):
-        made = project_file(Plan(cast(trainers, ()), 5, dataset, 1), Path("evaluation.npz"))
-        assert made.cohort.trainers == trainers
+        made = project_file(Plan(cast(trainers, ()), 5, dataset, 1), PARTS)
+        assert (made.cohort.slots, made.cohort.trainers) == (trainers, trainers)
+        assert made.has_reference
 
 
 def test_the_story_follows_chain_and_logs() -> None:
@@ -96,15 +99,23 @@ def test_the_story_follows_chain_and_logs() -> None:
     story.event(e.RoundOpened(*ANYWHERE, 1, 1, 10, 20))
     story.log_line("aggregator-0", {"event": "proving", "round": 1})
     story.log_line("aggregator-0", {"event": "proved", "round": 1, "cpu_s": 5.5})
-    story.event(e.ResultPosted(*ANYWHERE, 1, 1, Address("0xa"), 0, 0b011, 0, 7, b"", 0, 0))
-    story.event(e.TrainerPaid(*ANYWHERE, 1, 1, Address("0x2"), 5, 100))
+    story.event(e.ReferenceSubmitted(*ANYWHERE, 1, 1, b"", b""))
+    story.event(e.UpdatesComplained(*ANYWHERE, 1, 1, 0, 0b1100, 15))
+    story.event(e.UpdateWithheld(*ANYWHERE, 1, 1, Address("0x0"), 0, 2, 12))
+    story.event(
+        e.ResultPosted(
+            *(*ANYWHERE, 1, 1, Address("0xa"), 0, 0b011, 0b011, 0, 7, 900, 0, b"", 0, 0, (100, 50, 0))
+        )
+    )
     story.event(e.TrainerStruck(*ANYWHERE, 1, 1, Address("0x0"), 30))
     story.model(RoundModel(1, "Qm", 0.5))
     story.event(e.ProjectEnded(*ANYWHERE, 1, Status.SETTLED, 0))
 
     assert [part.merged for part in trainers] == [0, 1, 1]  # trainer-0 took the last slot
-    assert story.parts["trainer-2"].paid == 100
-    assert story.parts["trainer-0"].slashed == 30
+    assert (story.parts["trainer-2"].paid, story.parts["trainer-1"].paid) == (100, 50)
+    assert story.parts["trainer-0"].slashed == 42
+    assert story.rounds[1].reference
+    assert any("complaint about trainer-0, the owner" in line for line in story.news)
     assert (story.rounds[1].merged, story.rounds[1].accuracy, story.rounds[1].proof_cpu_s) == (
         (0, 1),
         0.5,

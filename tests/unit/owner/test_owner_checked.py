@@ -13,6 +13,7 @@ from marketplace.owner.checked import check_project, load_evaluation
 from marketplace.owner.draft import draft
 from marketplace.owner.model import write_npz
 from marketplace.spec import ProjectFile
+from marketplace.storage.cid import cid_of, digest_of
 
 X = np.linspace(0, 1, 640, dtype=np.float32).reshape(10, 64)
 Y = np.arange(10, dtype=np.int64)
@@ -22,6 +23,7 @@ Y = np.arange(10, dtype=np.int64)
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "project.toml").write_text(draft("softmax", 5, 2))
     np.savez(tmp_path / "evaluation.npz", X=X, y=Y)
+    np.savez(tmp_path / "validation.npz", X=X[::2], y=Y[::2])
     return tmp_path
 
 
@@ -42,18 +44,18 @@ def change(folder: Path, old: str, new: str) -> None:
 
 def test_a_sound_project_is_read_whole(folder: Path) -> None:
     checked = check_project(folder / "project.toml")
-    assert (checked.shape.slots, checked.shape.length) == (5, 650)
+    assert (checked.shape.slots, checked.shape.length) == (6, 650)  # five trainers and the reference
     assert checked.initial.dtype == np.int32
     assert checked.initial.shape == (650,)
     assert checked.evaluation_sha256 == file_sha256(folder / "evaluation.npz")
     assert len(load_evaluation(folder / "evaluation.npz", checked.evaluation_sha256, checked.task)) == 10
 
 
-@pytest.mark.parametrize("trainers", range(3, 17))
+@pytest.mark.parametrize("trainers", range(3, 16))
 @pytest.mark.parametrize("kind", ["softmax", "mlp"])
 def test_every_draft_is_a_project(kind: str, trainers: int) -> None:
     made = ProjectFile.from_toml(draft(kind, trainers, 7))
-    assert (made.cohort.trainers, made.rounds.count) == (trainers, 7)
+    assert (made.cohort.slots, made.cohort.trainers, made.rounds.count) == (trainers, trainers, 7)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,8 @@ def test_every_draft_is_a_project(kind: str, trainers: int) -> None:
         ("faults = 1", "faults = 2", Reason.BAD_SPEC, "cohort.faults"),
         ("features = 64", "features = 4000", Reason.TOO_LARGE, "100000"),
         ('file = "evaluation.npz"', 'file = "none.npz"', Reason.BAD_DATA, "none.npz"),
-        ("[storage]", 'sha256 = "' + 64 * "0" + '"\n[storage]', Reason.BAD_SPEC, "evaluation.sha256"),
+        ('file = "validation.npz"', 'file = "none.npz"', Reason.BAD_DATA, "none.npz"),
+        ("[validation]", 'sha256 = "' + 64 * "0" + '"\n[validation]', Reason.BAD_SPEC, "evaluation.sha256"),
         ("classes = 10", "classes = 9", Reason.BAD_DATA, "labels"),
         ("scale_bits = ", "scale_bits = 9", Reason.BAD_SPEC, "arithmetic.scale_bits"),
     ],
@@ -91,9 +94,12 @@ def test_what_is_wrong_is_named(folder: Path, old: str, new: str, reason: Reason
         {"X": X, "y": np.array([{}] * 10, dtype=object)},
     ],
 )
-def test_bad_evaluation_data_is_refused(folder: Path, data: dict[str, np.ndarray]) -> None:
-    np.savez(folder / "evaluation.npz", **data)  # type: ignore[arg-type]
-    assert refused(folder).reason is Reason.BAD_DATA
+def test_bad_data_is_refused(folder: Path, data: dict[str, np.ndarray]) -> None:
+    for name in ("evaluation.npz", "validation.npz"):
+        sound = (folder / name).read_bytes()
+        np.savez(folder / name, **data)  # type: ignore[arg-type]
+        assert refused(folder).reason is Reason.BAD_DATA
+        (folder / name).write_bytes(sound)
 
 
 def test_a_project_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
@@ -111,6 +117,13 @@ def test_another_evaluation_set_than_the_specs_is_refused(folder: Path) -> None:
     with pytest.raises(FairshareError) as caught:
         load_evaluation(folder / "evaluation.npz", checked.evaluation_sha256, checked.task)
     assert caught.value.reason is Reason.INTEGRITY
+
+
+def test_the_commitment_to_a_validation_set_covers_every_byte(folder: Path) -> None:
+    checked = check_project(folder / "project.toml")
+    assert checked.validation is not None
+    assert checked.validation.digest == digest_of(cid_of((folder / "validation.npz").read_bytes()))
+    assert len(checked.validation.dataset) == 5
 
 
 def test_a_model_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

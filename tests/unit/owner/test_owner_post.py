@@ -18,7 +18,7 @@ from marketplace.chain import token as tokens
 from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import NATIVE_COIN, Address, Status, address
+from marketplace.chain.types import NATIVE_COIN, Address, ScoreRule, Status, address
 from marketplace.devnet import accounts
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.devnet.local import keystore_of, running_devnet
@@ -30,7 +30,7 @@ from marketplace.owner.draft import draft
 from tests.support.circuits import circuit_cache
 
 FAIRSHARE = [sys.executable, "-m", "marketplace.cli.main"]
-REWARD = 10**18
+REWARD, REVEAL = 10**18, 5 * 10**16
 TOKEN = """// SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 contract Coin {
@@ -51,6 +51,22 @@ contract Coin {
         balanceOf[from] -= amount;
         balanceOf[to] += amount;
         return true;
+    }
+}
+contract PermitCoin is Coin {
+    string public constant name = "Permit Coin";
+    mapping(address => uint256) public nonces;
+    constructor(address holder) Coin(holder) {}
+    function DOMAIN_SEPARATOR() public view returns (bytes32) {
+        bytes32 kind = keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+        return keccak256(abi.encode(kind, keccak256(bytes(name)), keccak256("1"), block.chainid, address(this)));
+    }
+    function permit(address owner, address to, uint256 value, uint256 end, uint8 v, bytes32 r, bytes32 s) external {
+        require(block.timestamp <= end);
+        bytes32 kind = keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+        bytes32 said = keccak256(abi.encode(kind, owner, to, value, nonces[owner]++, end));
+        require(ecrecover(keccak256(abi.encodePacked("\\x19\\x01", DOMAIN_SEPARATOR(), said)), v, r, s) == owner);
+        allowance[owner][to] = value;
     }
 }"""
 
@@ -93,7 +109,9 @@ class Owner:
             (line,) = [line for line in text.splitlines() if line.startswith(f"{key} = ")]
             text = text.replace(line, f"{key} = {value}")
         (folder / "project.toml").write_text(text)
-        np.savez(folder / "evaluation.npz", X=np.eye(4, dtype=np.float32)[:3], y=np.arange(3, dtype=np.int64))
+        for shift, stem in enumerate(("evaluation", "validation")):
+            rows = np.eye(4, dtype=np.float32)[:3] + shift
+            np.savez(folder / f"{stem}.npz", X=rows, y=np.arange(3, dtype=np.int64))
         return f"{name}/project.toml"
 
 
@@ -111,7 +129,7 @@ def test_a_project_is_posted_once_however_often_it_is_asked_for(owner: Owner) ->
         tokens.balance(owner.client.web3, NATIVE_COIN, owner.address),
     )
     status, preview = owner.run("project", "post", file, "--dry-run")
-    assert status == 0
+    assert status == 0, preview
     assert preview["reward"] == str(REWARD)
     assert owner.client.project_count() == before
 
@@ -122,17 +140,32 @@ def test_a_project_is_posted_once_however_often_it_is_asked_for(owner: Owner) ->
     assert owner.client.project(before + 1).status is Status.OPEN
     assert owner.client.project(before + 1).escrow == REWARD
     spent = money - tokens.balance(owner.client.web3, NATIVE_COIN, owner.address)
-    assert REWARD <= spent < REWARD + 10**17
+    assert REWARD + REVEAL <= spent < REWARD + REVEAL + 10**17
+    terms = owner.client.terms(before + 1)
+    assert (terms.score_rule, terms.reveal_bond) == (ScoreRule.REFERENCE, REVEAL)
+    assert any(terms.validation)
 
     _, again = owner.run("project", "post", file, "--again")
     assert again["project"] == before + 2
 
     _, cancelled = owner.run("project", "cancel", str(before + 2))
-    assert cancelled["credit"] == str(REWARD)
+    assert cancelled["credit"] == str(REWARD + REVEAL)
     _, refunded = owner.run("project", "refund", str(before + 2))
-    assert refunded["claimed"] == str(REWARD)
+    assert refunded["claimed"] == str(REWARD + REVEAL)
     _, nothing = owner.run("project", "refund", str(before + 2))
     assert nothing["claimed"] == "0"
+
+
+def test_the_owners_node_gets_its_money_back_where_nobody_joins(owner: Owner) -> None:
+    file = owner.project("lonely", join_window="5")
+    _, posted = owner.run("project", "post", file)
+    before = tokens.balance(owner.client.web3, NATIVE_COIN, owner.address)
+    status, said = owner.run("project", "serve", str(posted["project"]))
+    assert status == 0, said
+    assert said == {"project": posted["project"], "rounds": []}
+    assert owner.client.project(int(str(posted["project"]))).status is Status.CANCELLED
+    gained = tokens.balance(owner.client.web3, NATIVE_COIN, owner.address) - before
+    assert REWARD + REVEAL - 10**17 < gained <= REWARD + REVEAL
 
 
 def test_kills_while_posting_neither_lose_nor_repeat_it(owner: Owner) -> None:
@@ -144,30 +177,44 @@ def test_kills_while_posting_neither_lose_nor_repeat_it(owner: Owner) -> None:
         process.kill()
         process.communicate()
     status, posted = owner.run("project", "post", file)
-    assert status == 0
+    assert status == 0, posted
     assert posted["project"] == before + 1
     assert owner.client.project_count() == before + 1
 
 
-def test_a_reward_in_a_token_is_approved_and_taken(owner: Owner, tmp_path: Path) -> None:
-    coin = _deploy_coin(owner, tmp_path)
+@pytest.mark.parametrize(("kind", "transactions"), [("Coin", 2), ("PermitCoin", 1)])
+def test_a_reward_in_a_token_is_approved_and_taken(
+    owner: Owner, tmp_path: Path, kind: str, transactions: int
+) -> None:
+    owner.run("project", "post", owner.project(f"first-{kind}"))  # the circuit is there
+    nonce = owner.client.web3.eth.get_transaction_count(public_checksum(owner.address))
+    coin = _deploy_coin(owner, tmp_path, kind)
     file = owner.project(
-        "token",
+        f"token-{kind}",
         token=f'"{coin}"',
         amount='"5000"',
         aggregator_fee='"10"',
         trainer='"100"',
         aggregator='"100"',
+        complaint_deposit='"5"',
+        reveal='"7"',
     )
     status, posted = owner.run("project", "post", file)
     assert status == 0, posted
-    assert tokens.balance(owner.client.web3, coin, owner.client.address) == 5000
+    assert tokens.balance(owner.client.web3, coin, owner.client.address) == 5007
+    sent = owner.client.web3.eth.get_transaction_count(public_checksum(owner.address)) - nonce
+    assert sent == transactions
     _, posted_again = owner.run("project", "post", file)
     assert posted_again["already"] is True
 
-    poor = owner.project("poor-token", token=f'"{coin}"', amount=f'"{10**19}"', aggregator_fee='"10"')
+    poor = owner.project(f"poor-{kind}", token=f'"{coin}"', amount=f'"{10**19}"', aggregator_fee='"10"')
     (owner.directory / poor).write_text(
-        (owner.directory / poor).read_text().replace("0.1 eth", "1").replace("0.2 eth", "1")
+        (owner.directory / poor)
+        .read_text()
+        .replace("0.1 eth", "1")
+        .replace("0.2 eth", "1")
+        .replace("0.005 eth", "0")
+        .replace("0.05 eth", "0")
     )
     status, refused = owner.run("project", "post", poor)
     assert status == EXIT_STATUS[Reason.NO_FUNDS], refused
@@ -201,7 +248,7 @@ def test_a_wrong_password_opens_nothing(owner: Owner, tmp_path: Path) -> None:
     assert status == EXIT_STATUS[Reason.WRONG_PASSWORD], said
 
 
-@pytest.mark.parametrize("command", ["show", "watch", "cancel", "refund"])
+@pytest.mark.parametrize("command", ["show", "watch", "serve", "cancel", "refund", "settle", "reveal"])
 def test_an_unknown_project_is_not_found(owner: Owner, command: str) -> None:
     status, said = owner.run("project", command, "999")
     assert status == EXIT_STATUS[Reason.NOT_FOUND], said
@@ -230,8 +277,8 @@ def public_checksum(account: Address) -> str:
     return str(account)
 
 
-def _deploy_coin(owner: Owner, folder: Path) -> Address:
-    artifact = compile_source("Coin", TOKEN)
+def _deploy_coin(owner: Owner, folder: Path, kind: str) -> Address:
+    artifact = compile_source(kind, TOKEN)
     factory = owner.client.web3.eth.contract(abi=list(artifact.abi), bytecode=artifact.bytecode)
     deployer = public_account(3)
     accounts.fund(owner.client, address(deployer.address))

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.protocol.gram import Gram, gram
-from marketplace.protocol.krum import FAR, Rules, ScoreRule, judge, mask, members, quorum
-from marketplace.protocol.shares import amounts, round_budget, shares, strike_loss
+from marketplace.protocol.krum import FAR, Judgement, Rules, ScoreRule, judge, mask, members, quorum
+from marketplace.protocol.shares import amounts, contribution_units, divisor, round_budget, strike_loss
 
 K, F, D = 7, 2, 6
 BOUND = 10_000
@@ -20,7 +20,8 @@ IN_ORDER = list(range(1, K + 1))
 
 
 def rules(**changes: object) -> Rules:
-    return Rules(slots=K, faults=F, max_norm_squared=BOUND, **changes)  # type: ignore[arg-type]
+    fields: dict[str, object] = {"slots": K, "faults": F, "max_norm_squared": BOUND, **changes}
+    return Rules(**fields)  # type: ignore[arg-type]
 
 
 def honest(seed: int = 0) -> list[np.ndarray]:
@@ -66,7 +67,7 @@ def test_gram_refuses_a_triangle_of_another_size() -> None:
 @given(updates)
 def test_judgement_is_multi_krum(rows: list[np.ndarray]) -> None:
     """Against the definition: brute force over neighbour sets and over merged sets."""
-    verdict = judge(Rules(K, F, 10**9), gram(rows), ALL, (), IN_ORDER)
+    verdict = judge(Rules(K, F, 10**9), gram(rows), ALL, IN_ORDER)
     near = K - F - 2
     for i in ALL:
         far = [int((rows[i] - rows[j]) @ (rows[i] - rows[j])) for j in ALL if j != i]
@@ -78,14 +79,14 @@ def test_judgement_is_multi_krum(rows: list[np.ndarray]) -> None:
 def test_sign_flip_is_left_out_struck_and_unpaid() -> None:
     rows = honest()
     rows[3] = -2 * rows[3]
-    verdict = judge(rules(strike_factor=400), gram(rows), ALL, (), IN_ORDER)
+    verdict = judge(rules(strike_factor=400), gram(rows), ALL, IN_ORDER)
     assert 3 not in verdict.merged
     assert verdict.struck == (3,)
     assert verdict.contributions[3] == 0
 
 
 def test_exclusion_alone_is_no_offence() -> None:
-    verdict = judge(rules(strike_factor=400), gram(honest()), ALL, (), IN_ORDER)
+    verdict = judge(rules(strike_factor=400), gram(honest()), ALL, IN_ORDER)
     assert len(verdict.merged) == K - F
     assert verdict.struck == ()
 
@@ -95,8 +96,8 @@ def test_an_oversized_update_is_struck_and_absent() -> None:
     rows[0] = rows[0] * 100
     larger = Rules(8, 2, BOUND)
     nine = [*rows, honest(1)[0]]
-    verdict = judge(larger, gram(nine), range(8), (), range(1, 9))
-    without = judge(larger, gram([None, *nine[1:]]), range(1, 8), (), range(1, 9))
+    verdict = judge(larger, gram(nine), range(8), range(1, 9))
+    without = judge(larger, gram([None, *nine[1:]]), range(1, 8), range(1, 9))
     assert verdict.oversized == (0,)
     assert verdict.struck == (0,)
     assert verdict.merged == without.merged
@@ -106,16 +107,8 @@ def test_an_oversized_update_is_struck_and_absent() -> None:
 def test_too_few_present_merge_nothing_but_oversized_are_struck() -> None:
     rows = honest()
     rows[0] = rows[0] * 100
-    verdict = judge(rules(), gram(rows), ALL, (), IN_ORDER)
+    verdict = judge(rules(), gram(rows), ALL, IN_ORDER)
     assert (verdict.merged, verdict.struck, sum(verdict.contributions)) == ((), (0,), 0)
-
-
-def test_omitted_is_as_if_never_submitted() -> None:
-    larger = Rules(8, 2, BOUND)
-    rows = [*honest(), honest(1)[0]]
-    omitted = judge(larger, gram([*rows[:7], None]), range(8), [7], range(1, 9))
-    absent = judge(larger, gram([*rows[:7], None]), range(7), [], range(1, 9))
-    assert omitted == absent
 
 
 def test_impossible_inner_products_read_as_far() -> None:
@@ -124,22 +117,22 @@ def test_impossible_inner_products_read_as_far() -> None:
     triangle = list(matrix.triangle)
     for j in range(1, K):
         triangle[j] = BOUND + 1  # G_0j: beyond the bound
-    verdict = judge(rules(strike_factor=400), Gram(K, tuple(triangle)), ALL, (), IN_ORDER)
+    verdict = judge(rules(strike_factor=400), Gram(K, tuple(triangle)), ALL, IN_ORDER)
     assert verdict.scores[0] == FAR * (K - F - 2)
     assert 0 not in verdict.merged
     assert 0 in verdict.struck
     for j in range(1, K):
         triangle[j] = 9_000  # within the bound, and beyond Cauchy-Schwarz: its distance would be negative
-    verdict = judge(rules(), Gram(K, tuple(triangle)), ALL, (), IN_ORDER)
+    verdict = judge(rules(), Gram(K, tuple(triangle)), ALL, IN_ORDER)
     assert 0 not in verdict.merged
 
 
 def test_blowing_an_update_up_earns_nothing_more() -> None:
     rows = honest()
-    plain = judge(Rules(K, F, 10**9), gram(rows), ALL, (), IN_ORDER)
+    plain = judge(Rules(K, F, 10**9), gram(rows), ALL, IN_ORDER)
     slot = plain.merged[0]
     rows[slot] = rows[slot] + np.array([6, 4, 2, 0, 0, 0])
-    blown = judge(Rules(K, F, 10**9), gram(rows), ALL, (), IN_ORDER)
+    blown = judge(Rules(K, F, 10**9), gram(rows), ALL, IN_ORDER)
     if slot in blown.merged:
         gained = blown.contributions[slot] / sum(blown.contributions)
         assert gained <= plain.contributions[slot] / sum(plain.contributions) * 1.05
@@ -148,19 +141,19 @@ def test_blowing_an_update_up_earns_nothing_more() -> None:
 def test_cosine_ignores_length() -> None:
     rows = [np.array([10, 0, 0, 0, 0, 0])] * K
     rows[0] = np.array([12, 0, 0, 0, 0, 0])
-    verdict = judge(rules(score_rule=ScoreRule.COSINE), gram(rows), ALL, (), IN_ORDER)
+    verdict = judge(rules(score_rule=ScoreRule.COSINE), gram(rows), ALL, IN_ORDER)
     paid = {verdict.contributions[i] for i in verdict.merged}
     assert len(paid) == 1
 
 
 def test_ties_are_broken_by_slot() -> None:
     rows = [np.array([5, 5, 0, 0, 0, 0])] * K
-    verdict = judge(rules(), gram(rows), ALL, (), IN_ORDER)
+    verdict = judge(rules(), gram(rows), ALL, IN_ORDER)
     assert verdict.merged == tuple(range(K - F))
 
 
 def test_all_zero_updates_are_paid_nothing() -> None:
-    verdict = judge(rules(strike_factor=400), gram([np.zeros(D, int)] * K), ALL, (), IN_ORDER)
+    verdict = judge(rules(strike_factor=400), gram([np.zeros(D, int)] * K), ALL, IN_ORDER)
     assert verdict.merged == tuple(range(K - F))
     assert sum(verdict.contributions) == 0
     assert verdict.struck == ()
@@ -170,7 +163,7 @@ def test_of_two_near_duplicates_the_later_is_paid_nothing() -> None:
     rows = honest()
     rows[1] = rows[0].copy()
     positions = [2, 1, 3, 4, 5, 6, 7]  # slot 1 submitted first
-    verdict = judge(rules(duplicate_cosine=9_999), gram(rows), ALL, (), positions)
+    verdict = judge(rules(duplicate_cosine=9_999), gram(rows), ALL, positions)
     assert verdict.contributions[0] == 0
     assert {0, 1} <= set(verdict.merged)
     assert verdict.contributions[1] > 0
@@ -179,31 +172,84 @@ def test_of_two_near_duplicates_the_later_is_paid_nothing() -> None:
 def test_opposite_vectors_are_no_duplicates() -> None:
     rows = honest()
     rows[1] = -rows[0]
-    verdict = judge(Rules(K, F, 10**9, duplicate_cosine=9_999), gram(rows), ALL, (), IN_ORDER)
+    verdict = judge(Rules(K, F, 10**9, duplicate_cosine=9_999), gram(rows), ALL, IN_ORDER)
     assert verdict.contributions[0] > 0
 
 
-@given(
-    st.lists(st.integers(min_value=0, max_value=2**100), min_size=K, max_size=K),
-    st.integers(min_value=0, max_value=2**128),
-)
-def test_amounts_never_exceed_the_pot(contributions: list[int], pot: int) -> None:
-    paid = amounts(contributions, pot)
+@given(updates, st.integers(0, 2**96), st.integers(0, 10_000), st.booleans())
+def test_amounts_never_exceed_the_pot(
+    rows: list[np.ndarray], pot: int, reference_share: int, present: bool
+) -> None:
+    owner = np.array([30, 20, 10, 0, 0, 0])
+    by_owner = rules(reference=True)
+    verdict = judge(by_owner, gram([*rows, owner]), ALL, IN_ORDER, reference_present=present)
+    paid = amounts(verdict, pot, reference_share)
     assert sum(paid) <= pot
-    assert pot - sum(paid) < K or not any(contributions)
-    assert all(a == 0 for a, c in zip(paid, contributions, strict=True) if c == 0)
+    for slot, amount in enumerate(paid):
+        if amount:
+            assert verdict.contributions[slot] or verdict.reference_contributions[slot]
 
 
 @given(
-    st.integers(min_value=0, max_value=2**128),
+    st.integers(min_value=0, max_value=2**96),
     st.integers(min_value=1, max_value=2**16),
+    st.integers(min_value=1, max_value=15),
     st.integers(min_value=0, max_value=2**64),
 )
-def test_round_budgets_stay_within_the_reward(reward: int, rounds: int, fee: int) -> None:
-    assert rounds * (round_budget(reward, rounds, fee) + fee) <= reward
+def test_round_budgets_stay_within_the_reward(reward: int, rounds: int, cohorts: int, fee: int) -> None:
+    assert rounds * cohorts * (round_budget(reward, rounds, cohorts, fee) + fee) <= reward
 
 
-def test_shares_and_strikes() -> None:
-    assert shares([1, 1, 2]) == (250_000, 250_000, 500_000)
+def test_units_strikes_and_divisors() -> None:
+    assert contribution_units(earned=25, rounds=4, reward=100) == 1_000_000
     assert strike_loss(stake_left=30, stake=100, strike_slash=5_000) == 30
     assert strike_loss(stake_left=80, stake=100, strike_slash=5_000) == 50
+    assert divisor(cohorts=2, slots=10, faults=2) == 16
+
+
+OWNER = np.array([30, 20, 10, 0, 0, 0])
+
+
+def judged_by(owner: np.ndarray, rows: list[np.ndarray], **changes: object) -> Judgement:
+    return judge(
+        rules(reference=True, **changes), gram([*rows, owner]), ALL, IN_ORDER, reference_present=True
+    )
+
+
+def test_a_reference_pays_for_progress_along_it() -> None:
+    verdict = judged_by(OWNER, honest())
+    assert verdict.by_reference
+    paid = [slot for slot, part in enumerate(verdict.reference_contributions) if part]
+    assert paid == list(verdict.merged)
+
+
+def test_a_reference_has_no_say_in_who_is_merged() -> None:
+    rows = honest()
+    without = judge(rules(), gram(rows), ALL, IN_ORDER)
+    against = judged_by(-OWNER, rows)
+    assert (against.merged, against.contributions) == (without.merged, without.contributions)
+    assert sum(against.reference_contributions) == 0
+
+
+@pytest.mark.parametrize("owner", [OWNER * 0, OWNER * 100])
+def test_a_reference_of_nothing_or_beyond_the_bound_is_none(owner: np.ndarray) -> None:
+    verdict = judged_by(owner, honest())
+    assert not verdict.by_reference
+    assert amounts(verdict, 1000, 8_000) == amounts(judge(rules(), gram(honest()), ALL, IN_ORDER), 1000, 0)
+
+
+def test_an_update_blown_up_gains_nothing_by_the_reference() -> None:
+    rows = honest()
+    plain = judged_by(OWNER, rows, max_norm_squared=10**9)
+    blown = judged_by(OWNER, [rows[0] * 20, *rows[1:]], max_norm_squared=10**9)
+    assert blown.reference_contributions[0] <= max(plain.reference_contributions) * 1.1
+
+
+def test_an_impossible_inner_product_with_the_reference_counts_nothing() -> None:
+    matrix = gram([*honest(), OWNER])
+    triangle = list(matrix.triangle)
+    triangle[K] = BOUND  # G_0,ref: more than Cauchy and Schwarz allow
+    verdict = judge(
+        rules(reference=True), Gram(K + 1, tuple(triangle)), ALL, IN_ORDER, reference_present=True
+    )
+    assert verdict.reference_contributions[0] == 0

@@ -18,7 +18,7 @@ def project_file() -> ProjectFile:
 def circuit() -> CircuitSection:
     return CircuitSection(
         digest="0x" + "ab" * 32,
-        slots=10,
+        slots=11,
         length=650,
         srs_kind="test",
         vk=CID,
@@ -38,5 +38,6 @@ def spec(project_file: ProjectFile, circuit: CircuitSection, chain: ChainSection
         chain=chain,
         initial_model=CID,
         evaluation_sha256="cd" * 32,
+        validation="0x" + "ef" * 32,
         peers=("/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWGRYZDHBembyGJQqQ6WgLqJWYNjnECJwGBnCg8vbCeo8F",),
     )

@@ -69,7 +69,16 @@ def test_an_unknown_template_is_refused() -> None:
         ("training", "seed = -1"),
         ("rounds", "count = 0"),
         ("rounds", "join_window = 0"),
-        ("cohort", "trainers = 17"),
+        ("rounds", "count = 65001"),
+        ("rounds", "batch_window = 3600"),
+        ("rounds", "answer_window = 0"),
+        ("rounds", "challenge_window = 3601"),
+        ("cohort", "slots = 17"),
+        ("cohort", "slots = 16"),  # and the reference
+        ("cohort", "trainers = 9"),
+        ("cohort", "trainers = 16777217"),
+        ("cohort", "cohorts = 0"),
+        ("cohort", "cohorts = 16"),
         ("cohort", "faults = 4"),
         ("cohort", "faults = -1"),
         ("reward", 'amount = "-1"'),
@@ -78,12 +87,21 @@ def test_an_unknown_template_is_refused() -> None:
         ("reward", f'amount = "{MAX_AMOUNT}"'),
         ("reward", 'aggregator_fee = "1 eth"'),
         ("stakes", 'trainer = "1.5"'),
+        ("stakes", 'complaint_deposit = "0.07 eth"'),  # three of them exceed the bond
+        ("stakes", 'complaint_deposit = "0.11 eth"'),
+        ("stakes", 'reveal = "-1"'),
         ("scoring", 'rule = "loudest"'),
+        ("scoring", 'fallback_rule = "reference"'),
+        ("scoring", "reference_share = 0"),
+        ("scoring", "reference_share = 10001"),
         ("scoring", "strike_factor = 100"),
         ("scoring", "strike_factor = 65536"),
         ("scoring", "strike_slash = 10001"),
         ("scoring", "duplicate_cosine = 10001"),
+        ("settlement", 'mode = "never"'),
         ("arithmetic", "scale_bits = 0"),
+        ("arithmetic", "scale_bits = 17"),
+        ("arithmetic", "scale_bits = 30"),
         ("arithmetic", "max_norm_squared = 5"),
         ("evaluation", 'sha256 = "AB"'),
         ("storage", 'peers = ["not a multiaddress"]'),
@@ -114,6 +132,75 @@ def test_a_wrong_option_of_the_task_is_named(line: str) -> None:
     assert error.message.startswith("task." + line.split(" ")[0])
 
 
+def projection(text: str) -> str:
+    """The template without the reference rule and what belongs to it."""
+    text = text.replace('rule = "reference"', 'rule = "projection"')
+    text = re.sub(r"(?m)^(fallback_rule|reference_share|reveal) = .*\n", "", text)
+    return text.replace('[validation]\nfile = "validation.npz"', "")
+
+
+def test_other_rules_need_no_validation_set() -> None:
+    plain = re.sub(r"(?m)#.*$", "", template("softmax"))
+    project = ProjectFile.from_toml(projection(plain))
+    assert not project.has_reference
+    assert project.inputs == 10
+    assert project.scoring.reference_share == 0
+    assert ProjectFile.from_toml(project.to_toml()) == project
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("scoring", 'fallback_rule = "cosine"'),
+        ("scoring", "reference_share = 1"),
+        ("stakes", 'reveal = "1"'),
+    ],
+)
+def test_what_only_the_reference_rule_has_is_refused_elsewhere(section: str, line: str) -> None:
+    plain = re.sub(r"(?m)#.*$", "", template("softmax"))
+    head, tail = projection(plain).split(f"[{section}]\n", 1)
+    assert refusal(f"{head}[{section}]\n{line}\n{tail}").message.startswith(f"{section}.{line.split(' ')[0]}")
+
+
+def test_the_reference_rule_and_a_validation_set_go_together() -> None:
+    plain = re.sub(r"(?m)#.*$", "", template("softmax"))
+    missing = plain.replace('[validation]\nfile = "validation.npz"', "")
+    assert refusal(missing).message.startswith("validation.file")
+    unused = projection(plain) + '\n[validation]\nfile = "validation.npz"\n'
+    assert refusal(unused).message.startswith("validation.file")
+
+
+def test_what_is_left_out_follows_from_the_rest() -> None:
+    text = re.sub(
+        r"(?m)^(answer_window|challenge_window|trainers|cohorts|complaint_deposit|reveal|rule|reference_share) = .*\n",
+        "",
+        template("softmax"),
+    )
+    project = ProjectFile.from_toml(text)
+    assert project.has_reference
+    assert (project.inputs, project.divisor) == (11, 8)
+    assert (project.rounds.batch_window, project.rounds.answer_window) == (0, 1800)
+    assert project.rounds.challenge_window == 1800
+    assert (project.cohort.cohorts, project.cohort.trainers) == (1, 10)
+    assert (project.stakes.complaint_deposit, project.stakes.reveal) == (10**15, 0)
+    assert project.scoring.reference_share == 8000
+    assert project.aggregators.allowed == ()
+
+
+def test_several_cohorts_share_an_update_s_scale() -> None:
+    text = (
+        template("softmax").replace("cohorts = 1 ", "cohorts = 3 ").replace("trainers = 10", "trainers = 40")
+    )
+    project = ProjectFile.from_toml(text)
+    assert (project.cohort.trainers, project.divisor) == (40, 24)
+
+
+def test_an_aggregator_is_listed_once() -> None:
+    listed = '", "'.join(["0x" + "AB" * 20, "0x" + "ab" * 20])
+    text = template("softmax") + f'\n[aggregators]\nallowed = ["{listed}"]\n'
+    assert refusal(text).message.startswith("aggregators.allowed")
+
+
 def test_missing_and_unknown_sections_are_named() -> None:
     assert refusal(template("softmax").replace("[stakes]", "[steaks]")).message.split(":")[0] in (
         "stakes",
@@ -131,7 +218,8 @@ def test_the_model_must_stay_in_range_over_all_rounds() -> None:
 
 
 def test_slashing_needs_a_stake() -> None:
-    assert refusal(edited("stakes", 'trainer = "0"')).message.startswith("scoring.strike_slash")
+    text = edited("stakes", 'trainer = "0"').replace('"0.001 eth"', '"0"')
+    assert refusal(text).message.startswith("scoring.strike_slash")
 
 
 def test_beyond_the_exact_path_says_the_limit() -> None:
@@ -160,8 +248,11 @@ def test_only_the_native_coin_has_units() -> None:
     token = 'token = "0x' + "AB" * 20 + '"'
     assert refusal(edited("reward", token)).message.startswith("reward.amount")
     text = edited("reward", token)
-    for amount in ('"1 eth"', '"0.01 eth"', '"0.1 eth"', '"0.2 eth"'):
-        text = text.replace(amount, '"1000000"' if amount == '"1 eth"' else '"10"')
+    for amount, units in (("1 eth", "1000000"), ("0.01 eth", "10"), ("0.1 eth", "10"), ("0.2 eth", "100")):
+        text = text.replace(f'"{amount}"', f'"{units}"')
+    for amount in ("0.001 eth", "0.05 eth"):
+        assert refusal(text).message.startswith("stakes.")
+        text = text.replace(f'"{amount}"', '"1"')
     assert ProjectFile.from_toml(text).reward.token == "0x" + "ab" * 20
 
 
@@ -195,7 +286,8 @@ def test_amounts(text: str, amount: int) -> None:
         "١",
         "1.0",
         "0.1 wei",
-        "9" * 39 + " eth",
+        "9" * 39,
+        "9" * 29 + " eth",
         "1 ETH",
     ],
 )
@@ -238,9 +330,18 @@ def test_posting_checks_what_it_is_given(
     project_file: ProjectFile, circuit: CircuitSection, chain: ChainSection
 ) -> None:
     def post(
-        circuit: CircuitSection = circuit, initial_model: str = circuit.vk, sha256: str = "cd" * 32
+        circuit: CircuitSection = circuit,
+        initial_model: str = circuit.vk,
+        sha256: str = "cd" * 32,
+        validation: str | None = "0x" + "ef" * 32,
     ) -> None:
-        project_file.post(circuit=circuit, chain=chain, initial_model=initial_model, evaluation_sha256=sha256)
+        project_file.post(
+            circuit=circuit,
+            chain=chain,
+            initial_model=initial_model,
+            evaluation_sha256=sha256,
+            validation=validation,
+        )
 
     post()
     for wrong, field in (
@@ -248,6 +349,8 @@ def test_posting_checks_what_it_is_given(
         ({"circuit": circuit.model_copy(update={"slots": 9})}, "circuit.slots"),
         ({"initial_model": "bafy"}, "initial_model"),
         ({"sha256": "cd"}, "evaluation.sha256"),
+        ({"validation": "0xef"}, "validation.commitment"),
+        ({"validation": None}, "validation"),
     ):
         with pytest.raises(FairshareError) as caught:
             post(**wrong)

@@ -45,11 +45,17 @@ def test_bytes_are_canonical_json(spec: ProjectSpec) -> None:
         (lambda d: d.update(code="import os"), "code"),
         (lambda d: d["scoring"].update(strike_facto=300), "scoring.strike_facto"),
         (lambda d: d.pop("circuit"), "circuit"),
-        (lambda d: d.update(version=2), "version"),
+        (lambda d: d.update(version=1), "version"),
         (lambda d: d["reward"].pop("amount"), "reward.amount"),
         (lambda d: d["reward"].update(amount=True), "reward.amount"),
         (lambda d: d["reward"].update(token="0x" + "zz" * 20), "reward.token"),
-        (lambda d: d["cohort"].update(trainers=9), "circuit.slots"),
+        (lambda d: d["cohort"].update(slots=9), "circuit.slots"),
+        (lambda d: d["cohort"].update(trainers=9), "cohort.trainers"),
+        (lambda d: d.update(validation=None), "validation"),
+        (lambda d: d["validation"].update(commitment="0x"), "validation.commitment"),
+        (lambda d: d["aggregators"].update(allowed=["0x12"]), "aggregators.allowed"),
+        (lambda d: d["reputation"].update(floor=2**32), "reputation.floor"),
+        (lambda d: d["rounds"].update(challenge_window=3601), "rounds.challenge_window"),
         (lambda d: d["cohort"].update(faults=4), "cohort.faults"),
         (lambda d: d["circuit"].update(vk="Qm/../../etc/passwd"), "circuit.vk"),
         (lambda d: d["circuit"].update(srs_kind="trusted"), "circuit.srs_kind"),
@@ -74,7 +80,7 @@ def test_a_wrong_field_is_named(spec: ProjectSpec, edit: Edit, field: str) -> No
 
 def test_beyond_the_exact_path(spec: ProjectSpec) -> None:
     document = json.loads(spec.to_bytes())
-    document["circuit"]["length"] = 10_001
+    document["circuit"]["length"] = 100_000 // 11 + 1
     assert refusal(canonical(document)).reason is Reason.TOO_LARGE
 
 
@@ -85,11 +91,12 @@ def test_beyond_the_exact_path(spec: ProjectSpec) -> None:
         lambda data: data.replace(b":", b": ", 1),
         lambda data: data.replace(b'"amount":"1', b'"amount":"01'),
         lambda data: data.replace(b'"amount":"1000000000000000000"', b'"amount":"1 eth"'),
-        lambda data: data.replace(b'"version":1', b'"version":1,"version":1'),
+        lambda data: data.replace(b'"version":2', b'"version":2,"version":2'),
         lambda data: data.replace(b'"momentum":0.0', b'"momentum":0'),
         lambda data: data.replace(b'"momentum":0.0', b'"momentum":NaN'),
         lambda data: data.replace(b'"momentum":0.0', b'"momentum":1e999'),
         lambda data: data.replace(b"My project", b"My\\u0020project"),
+        lambda data: data.replace(b'"challenge_window":1800,', b""),
         lambda data: data.replace(b"My project", b"\\ud800"),
         lambda data: data.replace(b"My project", b"\xff"),
         lambda data: data.replace(b'"epochs":10', b'"epochs":' + b"9" * 5000),
@@ -121,7 +128,12 @@ def test_terms_are_the_spec_in_the_contracts_words(spec: ProjectSpec) -> None:
     assert (result.slots, result.faults, result.rounds) == (10, 2, 5)
     assert result.reward == 10**18
     assert result.circuit == bytes.fromhex("ab" * 32)
-    assert result.score_rule == 0
+    assert (result.score_rule, result.fallback_rule, result.reference_share) == (2, 0, 8000)
+    assert (result.cohorts, result.trainers, result.settlement) == (1, 10, 0)
+    assert (result.answer_window, result.challenge_window, result.batch_window) == (1800, 1800, 0)
+    assert result.validation == bytes.fromhex("ef" * 32)
+    assert (result.aggregators, result.min_reputation) == (bytes(32), 0)
+    assert (result.complaint_deposit, result.reveal_bond) == (10**15, 5 * 10**16)
     assert result.max_norm_squared == spec.arithmetic.max_norm_squared
     with pytest.raises(ValueError, match="32"):
         terms(spec, b"\x07", (1, 2))

@@ -9,27 +9,34 @@ from hypothesis import strategies as st
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.protocol.digests import update_digest
 from marketplace.updates.codec import pack_model, pack_update
 from marketplace.updates.envelope import (
     SealedUpdate,
     UpdateContext,
+    commitment_of,
     open_update,
     reseal,
     seal,
     sealed_update_bytes,
 )
 from marketplace.updates.sealing import EncryptionKey, seal_key
+from zk import curve
+from zk.curve import Point
 
 AGGREGATOR = EncryptionKey.generate()
 RESERVE = EncryptionKey.generate()
-CONTEXT = UpdateContext(31337, "0x" + "ab" * 20, 7, 3, "0x" + "cd" * 20, (11, 12))
+CONTEXT = UpdateContext(31337, "0x" + "ab" * 20, 7, 3, "0x" + "cd" * 20)
+COMMITMENT = Point(1, 2)  # the curve's generator; that it is the update's is not for the envelope to know
+OTHER = curve.add(COMMITMENT, COMMITMENT)
+DIGEST = update_digest(*COMMITMENT, CONTEXT.trainer)
 UPDATE = np.arange(-50, 50, dtype=np.int16)
-SEALED = seal(pack_update(UPDATE), AGGREGATOR.public, CONTEXT)
+SEALED = seal(pack_update(UPDATE), COMMITMENT, AGGREGATOR.public, CONTEXT)
 
 
-def refused(blob, key=AGGREGATOR, context=CONTEXT, length=100, sealed_key=None):
+def refused(blob, key=AGGREGATOR, context=CONTEXT, digest=DIGEST, length=100, sealed_key=None):
     with pytest.raises(FairshareError) as refusal:
-        open_update(blob, key, context, length, sealed_key)
+        open_update(blob, key, context, digest, length, sealed_key)
     assert refusal.value.reason is Reason.INTEGRITY
     assert "\n" not in refusal.value.message
     return refusal.value.message
@@ -38,24 +45,26 @@ def refused(blob, key=AGGREGATOR, context=CONTEXT, length=100, sealed_key=None):
 @given(st.lists(st.integers(-(2**15), 2**15 - 1), min_size=1, max_size=30))
 def test_an_update_opens_for_its_recipient(values):
     update = np.array(values, dtype=np.int16)
-    sealed = seal(pack_update(update), AGGREGATOR.public, CONTEXT)
+    sealed = seal(pack_update(update), COMMITMENT, AGGREGATOR.public, CONTEXT)
     assert len(sealed.blob) == sealed_update_bytes(len(values))
-    assert open_update(sealed.blob, AGGREGATOR, CONTEXT, len(values)).tolist() == values
+    opened = open_update(sealed.blob, AGGREGATOR, CONTEXT, DIGEST, len(values))
+    assert opened.update.tolist() == values
+    assert opened.commitment == COMMITMENT == commitment_of(sealed.blob)
 
 
 def test_the_associated_data_is_that_of_the_document():
-    assert CONTEXT.associated_data() == (
-        b"fairshare/update/v1"
+    assert CONTEXT.associated_data(COMMITMENT) == (
+        b"fairshare/update/v2"
         + (31337).to_bytes(8, "big")
         + b"\xab" * 20
         + (7).to_bytes(32, "big")
         + (3).to_bytes(2, "big")
         + b"\xcd" * 20
-        + (11).to_bytes(32, "big")
-        + (12).to_bytes(32, "big")
+        + (1).to_bytes(32, "big")
+        + (2).to_bytes(32, "big")
     )
     mixed_case = replace(CONTEXT, trainer="0x" + "cD" * 20)
-    assert mixed_case.associated_data() == CONTEXT.associated_data()
+    assert mixed_case.associated_data(COMMITMENT) == CONTEXT.associated_data(COMMITMENT)
 
 
 @pytest.mark.parametrize(
@@ -66,13 +75,33 @@ def test_the_associated_data_is_that_of_the_document():
         {"project": 8},
         {"chain_id": 1},
         {"market": "0x" + "ac" * 20},
-        {"commitment": (11, 13)},
-        {"commitment": (12, 12)},
-        {"commitment": (12, 11)},
     ],
 )
 def test_a_blob_opens_in_no_other_context(change):
-    refused(SEALED.blob, context=replace(CONTEXT, **change))
+    other = replace(CONTEXT, **change)
+    refused(SEALED.blob, context=other)
+    assert "another trainer" in refused(
+        SEALED.blob, context=other, digest=update_digest(*COMMITMENT, other.trainer)
+    )
+
+
+def test_a_blob_opens_with_no_other_commitment_than_the_one_submitted():
+    assert "not the one submitted" in refused(SEALED.blob, digest=update_digest(*OTHER, CONTEXT.trainer))
+    swapped = SEALED.blob[:4] + curve.to_bytes(OTHER) + SEALED.blob[68:]
+    assert "not the one submitted" in refused(swapped)
+    assert "another trainer, round or commitment" in refused(
+        swapped, digest=update_digest(*OTHER, CONTEXT.trainer)
+    )
+
+
+@pytest.mark.parametrize("point", [Point(1, 3), Point(curve.BASE_FIELD + 1, 2), Point(2**256 - 1, 0)])
+def test_a_commitment_off_the_curve_is_refused(point):
+    blob = SEALED.blob[:4] + curve.to_bytes(point) + SEALED.blob[68:]
+    assert "curve" in refused(blob, digest=update_digest(*point, CONTEXT.trainer))
+    with pytest.raises(FairshareError, match="curve"):
+        commitment_of(blob)
+    with pytest.raises(FairshareError):
+        commitment_of(blob[:60])
 
 
 def test_a_blob_opens_for_no_other_key():
@@ -82,16 +111,16 @@ def test_a_blob_opens_for_no_other_key():
 def test_a_resealed_key_opens_the_same_blob_for_the_reserve():
     box = reseal(SEALED.content_key, RESERVE.public)
     assert len(box) == 80
-    assert (open_update(SEALED.blob, RESERVE, CONTEXT, 100, box) == UPDATE).all()
+    assert (open_update(SEALED.blob, RESERVE, CONTEXT, DIGEST, 100, box).update == UPDATE).all()
     refused(SEALED.blob, sealed_key=box)
     refused(SEALED.blob, key=RESERVE, sealed_key=b"\0" * 80)
     refused(SEALED.blob, key=RESERVE, sealed_key=b"")
 
 
 def test_every_seal_has_a_key_and_a_nonce_of_its_own():
-    again = seal(pack_update(UPDATE), AGGREGATOR.public, CONTEXT)
+    again = seal(pack_update(UPDATE), COMMITMENT, AGGREGATOR.public, CONTEXT)
     assert again.content_key != SEALED.content_key
-    assert again.blob[84:108] != SEALED.blob[84:108]
+    assert again.blob[148:172] != SEALED.blob[148:172]
     assert SEALED.content_key.hex() not in repr(SEALED)
 
 
@@ -102,13 +131,14 @@ def test_a_blob_with_one_byte_changed_is_refused(at, mask):
     refused(bytes(blob))
 
 
-@given(st.one_of(st.binary(max_size=400), st.binary(min_size=324, max_size=340)), st.integers(1, 200))
+@given(st.one_of(st.binary(max_size=400), st.binary(min_size=388, max_size=404)), st.integers(1, 200))
 def test_arbitrary_bytes_are_refused(data, length):
     refused(data, length=length)
     body = (
         data[:4] and data[4:].ljust(sealed_update_bytes(length) - 4, b"\0")[: sealed_update_bytes(length) - 4]
     )
-    refused(b"FSE1" + body, length=length)
+    refused(b"FSE2" + body, length=length)
+    refused(b"FSE2" + (curve.to_bytes(COMMITMENT) + body[64:])[: len(body)], length=length)
 
 
 def test_a_blob_of_another_length_is_refused():
@@ -121,8 +151,11 @@ def test_a_blob_of_another_length_is_refused():
 def sealed_by_hand(packed: bytes) -> SealedUpdate:
     """What a trainer can make that does not keep to the format inside."""
     key, nonce = b"k" * 32, b"n" * 24
-    ciphertext = crypto_aead_xchacha20poly1305_ietf_encrypt(packed, CONTEXT.associated_data(), nonce, key)
-    return SealedUpdate(b"FSE1" + seal_key(key, AGGREGATOR.public) + nonce + ciphertext, key)
+    ciphertext = crypto_aead_xchacha20poly1305_ietf_encrypt(
+        packed, CONTEXT.associated_data(COMMITMENT), nonce, key
+    )
+    head = b"FSE2" + curve.to_bytes(COMMITMENT) + seal_key(key, AGGREGATOR.public) + nonce
+    return SealedUpdate(head + ciphertext, key)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +178,6 @@ def test_a_well_sealed_blob_with_something_else_inside_is_refused(packed):
         {"chain_id": 2**64},
         {"round": 2**16},
         {"project": 2**256},
-        {"commitment": (2**256, 0)},
-        {"commitment": (0, -1)},
         {"market": "ab" * 20},
         {"trainer": "0x" + "zz" * 20},
         {"trainer": "0x" + "ab" * 19},

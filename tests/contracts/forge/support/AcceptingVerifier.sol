@@ -34,3 +34,16 @@ contract OddVerifier {
         return "";
     }
 }
+
+/// @notice Accepts one call, to the byte.
+contract RecordingVerifier {
+    bytes32 private _expected;
+
+    function expect(bytes32 hash) external {
+        _expected = hash;
+    }
+
+    fallback(bytes calldata input) external returns (bytes memory) {
+        return abi.encode(keccak256(input) == _expected);
+    }
+}

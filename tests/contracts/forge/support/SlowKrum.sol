@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {ScoreRule} from "../../../../contracts/interfaces/ITrainingMarket.sol";
 import {Krum} from "../../../../contracts/libraries/Krum.sol";
 
 /// @notice The rules of docs/protocol.md written down once more in the plainest way: full signed matrix, sorting.
@@ -15,6 +16,7 @@ contract SlowKrum {
         uint256[] norms; // by slot
         uint256 medianScore;
         uint256 medianNorm;
+        uint256 inputs; // rows of G
     }
 
     function judge(
@@ -23,14 +25,16 @@ contract SlowKrum {
     ) external pure returns (Krum.Verdict memory v, Krum.Claims memory c) {
         Work memory w;
         uint256 K = rules.slots;
+        w.inputs = rules.hasReference ? K + 1 : K;
         c.neighbours = new uint16[](K);
         v.scores = new uint256[](K);
         v.contributions = new uint256[](K);
+        v.referenceContributions = new uint256[](K);
         w.norms = new uint256[](K);
         w.slotsPresent = new uint256[](K);
         for (uint256 i = 0; i < K; i++) {
-            if (!_in(input.submitted, i) || _in(input.omitted, i)) continue;
-            if (_raw(input, K, i, i) > rules.maxNormSquared) w.oversized += 2 ** i;
+            if (!_in(input.submitted, i)) continue;
+            if (_raw(input, w.inputs, i, i) > rules.maxNormSquared) w.oversized += 2 ** i;
             else w.slotsPresent[w.n++] = i;
         }
         w.slotsPresent = _take(w.slotsPresent, w.n);
@@ -48,6 +52,10 @@ contract SlowKrum {
                 if (!_in(v.struck, i)) v.struck += 2 ** i;
             }
         }
+        if (rules.hasReference && input.referencePresent) {
+            uint256 own = _raw(input, K + 1, K, K);
+            v.byReference = own > 0 && own <= rules.maxNormSquared;
+        }
         _contributions(rules, input, w, v, c);
     }
 
@@ -58,10 +66,8 @@ contract SlowKrum {
         uint256 j
     ) public pure returns (uint256) {
         if (!_near(rules, input, i, j)) return 2 ** 72;
-        int256 d =
-            _signed(input, rules.slots, i, i) +
-                _signed(input, rules.slots, j, j) -
-                2 * _signed(input, rules.slots, i, j);
+        uint256 K = rules.hasReference ? rules.slots + 1 : rules.slots;
+        int256 d = _signed(input, K, i, i) + _signed(input, K, j, j) - 2 * _signed(input, K, i, j);
         require(d >= 0, "negative distance");
         return uint256(d);
     }
@@ -100,7 +106,7 @@ contract SlowKrum {
         uint256[] memory byNorm = new uint256[](w.n);
         for (uint256 a = 0; a < w.n; a++) {
             uint256 i = w.slotsPresent[a];
-            w.norms[i] = _root(_raw(input, rules.slots, i, i));
+            w.norms[i] = _root(_raw(input, w.inputs, i, i));
             byScore[a] = v.scores[i] * 256 + i;
             byNorm[a] = w.norms[i] * 256 + i;
         }
@@ -124,14 +130,32 @@ contract SlowKrum {
             if (!_in(c.merged, i) || w.norms[i] == 0 || _isCopy(rules, input, w, i)) continue;
             int256 dot = 0;
             for (uint256 j = 0; j < rules.slots; j++) {
-                if (_in(c.merged, j) && _near(rules, input, i, j)) dot += _signed(input, rules.slots, i, j);
+                if (_in(c.merged, j) && _near(rules, input, i, j)) dot += _signed(input, w.inputs, i, j);
             }
+            _alongReference(rules, input, w, v, i);
             if (dot <= 0) continue;
             uint256 smaller = w.norms[i] < w.medianNorm ? w.norms[i] : w.medianNorm;
             v.contributions[i] =
-                rules.cosine ? (uint256(dot) * 2 ** 32) / w.norms[i] : (uint256(dot) * smaller) / w.norms[i];
+                rules.rule == ScoreRule.Cosine
+                    ? (uint256(dot) * 2 ** 32) / w.norms[i]
+                    : (uint256(dot) * smaller) / w.norms[i];
             v.total += v.contributions[i];
         }
+    }
+
+    function _alongReference(
+        Krum.Rules memory rules,
+        Krum.Input memory input,
+        Work memory w,
+        Krum.Verdict memory v,
+        uint256 i
+    ) private pure {
+        if (!v.byReference || !_near(rules, input, i, rules.slots)) return;
+        int256 dot = _signed(input, w.inputs, i, rules.slots);
+        if (dot <= 0) return;
+        uint256 smaller = w.norms[i] < w.medianNorm ? w.norms[i] : w.medianNorm;
+        v.referenceContributions[i] = (uint256(dot) * smaller) / w.norms[i];
+        v.referenceTotal += v.referenceContributions[i];
     }
 
     function _isCopy(
@@ -144,21 +168,21 @@ contract SlowKrum {
         for (uint256 a = 0; a < w.n; a++) {
             uint256 i = w.slotsPresent[a];
             if (i == j || input.positions[i] >= input.positions[j] || !_near(rules, input, i, j)) continue;
-            int256 inner = _signed(input, rules.slots, i, j);
+            int256 inner = _signed(input, w.inputs, i, j);
             if (inner <= 0) continue;
             uint256 left = (uint256(inner) * 10_000) ** 2;
-            uint256 right =
-                rules.duplicateCosine ** 2 * _raw(input, rules.slots, i, i) * _raw(input, rules.slots, j, j);
+            uint256 right = rules.duplicateCosine ** 2 * _raw(input, w.inputs, i, i) * _raw(input, w.inputs, j, j);
             if (left >= right) return true;
         }
         return false;
     }
 
     function _near(Krum.Rules memory rules, Krum.Input memory input, uint256 i, uint256 j) private pure returns (bool) {
-        int256 inner = _signed(input, rules.slots, i, j);
+        uint256 K = rules.hasReference ? rules.slots + 1 : rules.slots;
+        int256 inner = _signed(input, K, i, j);
         uint256 size = inner < 0 ? uint256(-inner) : uint256(inner);
         if (size > rules.maxNormSquared) return false;
-        return size ** 2 <= _raw(input, rules.slots, i, i) * _raw(input, rules.slots, j, j);
+        return size ** 2 <= _raw(input, K, i, i) * _raw(input, K, j, j);
     }
 
     function _signed(Krum.Input memory input, uint256 K, uint256 i, uint256 j) private pure returns (int256) {

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 /// @notice forge's cheatcodes, those that are used here.
 interface Vm {
     function warp(uint256 time) external;
+    function roll(uint256 blockNumber) external;
     function prank(address sender) external;
     function startPrank(address sender) external;
     function stopPrank() external;
@@ -14,6 +15,8 @@ interface Vm {
     function expectRevert(bytes calldata data) external;
     function expectEmit(bool topic1, bool topic2, bool topic3, bool data) external;
     function assume(bool condition) external pure;
+    function addr(uint256 key) external pure returns (address);
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function label(address account, string calldata name) external;
     function assertEq(uint256 a, uint256 b, string calldata why) external pure;
     function assertEq(address a, address b, string calldata why) external pure;

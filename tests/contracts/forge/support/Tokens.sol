@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 
 /// @notice An ordinary ERC-20 that anyone may mint.
 contract PlainToken is ERC20("Plain", "PLN") {
@@ -99,5 +100,60 @@ contract FalseToken {
 
     function transferFrom(address, address, uint256) external pure returns (bool) {
         return false;
+    }
+}
+
+/// @notice An ERC-20 with EIP-2612.
+contract PermitToken is ERC20("Permit", "PMT"), ERC20Permit("Permit") {
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+}
+
+/// @notice Takes any call for a deposit, as WETH9 does: a permit "succeeds" and approves nothing.
+contract PhantomPermitToken is PlainToken {
+    fallback() external {}
+}
+
+/// @notice Scales all balances at once whenever it likes.
+contract RebasingToken {
+    uint256 public numerator = 1;
+    uint256 public denominator = 1;
+    mapping(address => uint256) private _parts;
+    mapping(address => mapping(address => uint256)) public allowance;
+
+    function mint(address to, uint256 parts) external {
+        _parts[to] += parts;
+    }
+
+    function rebase(uint256 by, uint256 over) external {
+        (numerator, denominator) = (by, over);
+    }
+
+    function approve(address spender, uint256 amount) external returns (bool) {
+        allowance[msg.sender][spender] = amount;
+        return true;
+    }
+
+    function transfer(address to, uint256 amount) external returns (bool) {
+        _move(msg.sender, to, amount);
+        return true;
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external returns (bool) {
+        allowance[from][msg.sender] -= amount;
+        _move(from, to, amount);
+        return true;
+    }
+
+    function balanceOf(address account) public view returns (uint256) {
+        return (_parts[account] * numerator) / denominator;
+    }
+
+    function _move(address from, address to, uint256 amount) private {
+        // Rounded up for the sender, so that it never sends more than it has.
+        uint256 parts = (amount * denominator + numerator - 1) / numerator;
+        _parts[from] -= parts;
+        _parts[to] += parts;
     }
 }

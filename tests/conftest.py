@@ -1,4 +1,4 @@
-"""One live market for the whole suite: each test posts a project of its own on it."""
+"""What suites share: one live market, started on first use; each test posts a project of its own on it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,92 @@
+"""Challenges of a round that we concluded, answered before their deadline: the bond is at stake."""
+
+from __future__ import annotations
+
+from aggregator.behaviour import Behaviour
+from aggregator.kept import Kept, no_longer_kept
+from aggregator.merging import commitments_of, gram_of
+from aggregator.proving import proof_of
+from marketplace.chain.events import Challenged, fetch
+from marketplace.chain.types import Block, Challenge, ChallengeKind, Project
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.daemon import ProjectDaemon
+from marketplace.node.models import fetch_current
+from marketplace.node.openings import opening_of
+from marketplace.node.outcomes import statement
+from marketplace.protocol.field import to_felt
+from marketplace.updates.envelope import OpenedUpdate
+
+MODEL_S = 10.0  # for one attempt at the model
+
+
+def defend(node: ProjectDaemon, behaviour: Behaviour, project: Project, index: int, block: Block) -> bool:
+    """Answer an open challenge of a result of ours (`index`: our place); whether one is open at all."""
+    challenge = node.context.client.challenge(node.context.project, block=block.number)
+    if challenge.kind is ChallengeKind.NONE:
+        return False
+    if challenge.accused == index and block.timestamp < challenge.deadline:
+        if challenge.kind is ChallengeKind.MODEL:
+            if behaviour.answers_for_model():
+                _show_model(node, project, block)
+        else:
+            _show_proof(node, project, challenge, block)
+    return True
+
+
+def _show_model(node: ProjectDaemon, project: Project, block: Block) -> None:
+    number, round_ = node.context.project, project.outcome_round
+    model = fetch_current(node.context, project, block.number, MODEL_S)
+    opening = opening_of(node.context, model)
+    call = node.context.client.market.functions.answerModel(number, opening.to_abi())
+    node.log.warning("model challenged: showing it", round=round_)
+    if node.attempt(f"answer-model:{number}:{round_}", call, round_):
+        node.log.info("answered", round=round_)
+
+
+def _show_proof(node: ProjectDaemon, project: Project, challenge: Challenge, block: Block) -> None:
+    number, round_ = node.context.project, project.outcome_round
+    cohort = _challenged_cohort(node, round_, block)
+    node.log.warning("proof demanded", round=round_, cohort=cohort)
+    try:
+        updates = posted_updates(node, round_, cohort)
+    except FairshareError as error:
+        if error.reason is not Reason.NOT_FOUND:
+            raise
+        node.log.error("cannot answer", round=round_, problem=error.message, hint=error.hint)
+        return
+    felts = [to_felt(entry) for entry in gram_of(node.context.rules, updates).triangle]
+    commitments = commitments_of(node.context.rules, updates, node.context.committer.zero)
+    if statement(commitments, felts) != challenge.statement:
+        node.log.error("cannot answer: another result was posted than the updates give", round=round_)
+        return
+    proof = proof_of(node, round_, cohort, updates)
+    call = node.context.client.market.functions.answerProof(number, felts, proof)
+    if node.attempt(f"answer-proof:{number}:{round_}:{cohort}", call, round_):
+        node.log.info("answered", round=round_, cohort=cohort)
+
+
+def posted_updates(node: ProjectDaemon, round_: int, cohort: int) -> dict[int, OpenedUpdate]:
+    """The updates in the result that this node posted; NOT_FOUND where its journal does not have them."""
+    kept = Kept(node.journal, node.context.project, round_)
+    slots = kept.posted_slots(cohort)
+    updates = {
+        slot: opened
+        for slot in slots or ()
+        if (opened := kept.update(cohort, slot, node.context.length)) is not None
+    }
+    if slots is None or set(updates) != slots:
+        raise no_longer_kept(round_)
+    return updates
+
+
+def _challenged_cohort(node: ProjectDaemon, round_: int, block: Block) -> int:
+    """The cohort of the latest demand for a proof."""
+    events = fetch(node.context.client, [Challenged], node.context.project, round_, to_block=block.number)
+    demands = [event.cohort for event in events if event.kind is ChallengeKind.PROOF]
+    if not demands:
+        raise FairshareError(
+            Reason.INTEGRITY,
+            f"the endpoint does not serve the challenge of round {round_} that the chain holds",
+            "use another endpoint",
+        )
+    return demands[-1]

@@ -1,0 +1,36 @@
+"""Proofs of cohorts' rounds, each made once: a restarted node finds it in its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aggregator.kept import Kept
+from aggregator.merging import gram_of, inputs_of
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.daemon import ProjectDaemon
+from marketplace.updates.envelope import OpenedUpdate
+from zk import prover
+
+
+def proof_of(node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, OpenedUpdate]) -> bytes:
+    """The proof of the Gram matrix of these updates, by slot; takes the time of a proof where it is not kept."""
+    kept = Kept(node.journal, node.context.project, round_)
+    found = kept.proof(cohort, set(updates))
+    if found is not None:
+        return found
+    node.log.info("proving", round=round_, cohort=cohort, slots=sorted(updates))
+    inputs = range(inputs_of(node.context.rules))
+    rows = [updates[slot].update if slot in updates else None for slot in inputs]
+    proof = prover.prove(node.context.circuit, rows)
+    if proof.gram != gram_of(node.context.rules, updates).triangle:
+        raise FairshareError(Reason.INTERNAL, "the circuit's Gram matrix is not the one computed here")
+    kept.keep_proof(cohort, set(updates), proof.proof)
+    node.log.info(
+        "proved",
+        round=round_,
+        cohort=cohort,
+        cpu_s=round(proof.cpu_s, 2),
+        wall_s=round(proof.wall_s, 2),
+        peak_rss_bytes=proof.peak_rss_bytes,
+    )
+    return proof.proof

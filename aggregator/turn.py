@@ -1,0 +1,89 @@
+"""An aggregator's turn in a round: collect all cohorts' updates, settle what is absent, conclude one after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aggregator.arrived import arrived
+from aggregator.batching import list_of
+from aggregator.behaviour import Behaviour
+from aggregator.collecting import Case, collect
+from aggregator.complaining import fetch_timeout, may_complain, may_wait, settle_complaint
+from aggregator.concluding import conclude, is_ready
+from aggregator.kept import Kept
+from marketplace.chain.types import Block, Project
+from marketplace.node.daemon import ProjectDaemon
+from marketplace.protocol.krum import quorum
+
+
+@dataclass
+class Turn:
+    """What is known of one round, by cohort. What must survive this process is in the journal."""
+
+    round: int
+    behaviour: Behaviour
+    _cases: dict[int, Case] = field(default_factory=dict)
+    _listless: set[int] = field(default_factory=set)  # cohorts with a batch whose list is still awaited
+    _given_up: bool = False
+
+    def act(self, node: ProjectDaemon, project: Project, block: Block) -> bool:
+        """Do what is due in this turn, as far as it can be done now; whether a cohort, at most one, was concluded.
+
+        `project`, as read at `block`, is in round `self.round`, its window is closed, and the turn is ours.
+        """
+        if not self.behaviour.concludes or self._given_up:
+            return False
+        self._look(node, project, block)
+        cases = list(self._cases.values())
+        collect(node, project, cases, block, timeout_s=fetch_timeout(node.context.terms))
+        # Proofs take long: first everything is complained about that has to be, while that is possible.
+        settled = [settle_complaint(node, self.behaviour, project, case, block) for case in cases]
+        if not all(settled) or self._listless:
+            return False
+        ready = self._next(node, project, block)
+        if ready is None:
+            return False
+        done = conclude(node, self.behaviour, project, ready, block)
+        self._given_up = self.behaviour.lies
+        return done
+
+    def _look(self, node: ProjectDaemon, project: Project, block: Block) -> None:
+        """Reads the cohorts that are not concluded and may be: anyone skips those without a quorum."""
+        terms, client = node.context.terms, node.context.client
+        for index in range(project.cohorts):
+            cohort = client.cohort(node.context.project, index, block=block.number)
+            may_be_merged = (cohort.submitted | cohort.batched) & ~cohort.complained
+            awaited = (
+                cohort.round == project.round
+                and not cohort.concluded
+                and may_be_merged.bit_count() >= quorum(terms.slots, terms.faults)
+            )
+            if not awaited:
+                self._cases.pop(index, None)
+                self._listless.discard(index)
+                continue
+            if index in self._cases and index not in self._listless:
+                self._cases[index].cohort = cohort
+                continue
+            batch = list_of(node, project, index, cohort) if cohort.batched else None
+            known = arrived(node, project, index, cohort, block, batch)
+            self._cases[index] = Case(index, cohort, known)
+            if cohort.batched and batch is None and may_wait(terms, project, block.timestamp):
+                self._listless.add(index)
+            else:
+                self._listless.discard(index)
+
+    def _next(self, node: ProjectDaemon, project: Project, block: Block) -> Case | None:
+        """The case to conclude. Models are named by what was merged before them: one under way comes first."""
+        ready = [case for case in self._cases.values() if is_ready(project, case, block)]
+        begun = Kept(node.journal, node.context.project, project.round).posting(project.aggregator_index)
+        first = [case for case in ready if case.index == begun]
+        for case in self._cases.values():
+            if case.unknown and not may_complain(node.context.terms, project, block.timestamp):
+                node.log.error(
+                    "updates are unknown, and it is too late to complain about them",
+                    round=project.round,
+                    cohort=case.index,
+                    slots=sorted(case.unknown),
+                )
+        return next(iter(first or ready), None)

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {Account, Challenge, Cohort, Membership, Project, Terms} from "../interfaces/ITrainingMarket.sol";
+
+/// @notice All that the market stores. The logic libraries work on it by delegatecall.
+struct MarketState {
+    uint256 projectCount;
+    mapping(uint256 project => Terms) terms;
+    mapping(uint256 project => Project) projects;
+    mapping(uint256 project => mapping(uint256 number => Account)) trainers;
+    mapping(uint256 project => Account[]) aggregators;
+    mapping(uint256 project => mapping(address account => Membership)) members;
+    mapping(uint256 project => mapping(uint256 cohort => Cohort)) cohorts;
+    /// @dev Key: keccak-free, round * 2^16 + cohort * 2^8 + slot (K: the reference).
+    mapping(uint256 project => mapping(uint256 place => bytes32 digest)) complaints;
+    mapping(uint256 project => Challenge) challenges;
+    /// @dev What the market owes of each ERC-20 in all: where a token shrinks by itself, everyone bears it alike.
+    mapping(address token => uint256) held;
+}
+
+/// @notice The contracts that the market works with, and its longest window in seconds.
+struct Parts {
+    address vault;
+    address reputation;
+    address gramVerifier;
+    address judge;
+    uint256 longestWindow;
+}

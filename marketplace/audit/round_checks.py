@@ -1,0 +1,90 @@
+"""The checks of a round: for each cohort, and of the model that it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from marketplace.audit import models, proofs
+from marketplace.audit.report import Check, unchecked
+from marketplace.audit.rounds import CohortReplay, RoundReplay, Theme
+from marketplace.audit.run import Run
+
+
+def round_checks(run: Run, round_: RoundReplay) -> Iterator[Check]:
+    """The round's checks, in order. The model of the last round that stands is checked at the end of the audit."""
+    name, number = f"round {round_.number}", round_.number
+    for cohort in round_.cohorts:
+        yield from _cohort(run, round_, cohort)
+    made = round_.model_result
+    if round_.model_answer is not None and made is not None:
+        commitment = made.model
+        yield run.check(
+            f"{name}: challenge", lambda: models.check_answered_model(round_, commitment, run.need_files())
+        )
+    if made is not None and round_.stands and made is not last_model(run)[1]:
+        yield run.check(f"{name}: model", lambda: model_check(run, round_, made))
+    for theme in run.untold(number):
+        yield run.check(f"{name}: {theme}", run.holds(theme, number, ""))
+
+
+def last_model(run: Run) -> tuple[RoundReplay | None, CohortReplay | None]:
+    """The last round whose result stands and moved the model, and that result."""
+    for round_ in reversed(run.replayed.rounds):
+        if round_.stands and round_.model_result is not None:
+            return round_, round_.model_result
+    return None, None
+
+
+def model_check(run: Run, round_: RoundReplay, cohort: CohortReplay) -> str:
+    """The model that a result published is the one behind the commitment after it."""
+    if cohort.posted is None:
+        raise unchecked("the round has no result")
+    return models.check_model(
+        run.store,
+        cohort.posted.model,
+        cohort.model,
+        run.need_files(),
+        run.timeout_s,
+        answered=round_.model_answer.packed if round_.model_answer is not None else b"",
+    )
+
+
+def _cohort(run: Run, round_: RoundReplay, cohort: CohortReplay) -> Iterator[Check]:
+    number, index, terms = round_.number, cohort.index, run.history.terms
+    name = f"round {number}" + (f", cohort {index}" if len(round_.cohorts) > 1 else "")
+
+    def held(theme: Theme, detail: str, open_: str = "") -> Check:
+        return run.check(f"{name}: {theme}", run.holds(theme, number, detail, cohort=index, open_=open_))
+
+    batched = f", {cohort.batched.bit_count()} more in a batch" if cohort.batch is not None else ""
+    yield held(
+        Theme.ARRIVALS, f"{len(cohort.submissions)} of {terms.slots} slots submitted by transaction{batched}"
+    )
+    if cohort.complaints:
+        silent = len(cohort.withheld)
+        yield held(
+            Theme.COMPLAINTS,
+            f"{len(cohort.answers)} updates were answered for, {silent} withheld, and each was paid for",
+        )
+    if cohort.answers:
+        yield run.check(
+            f"{name}: answers",
+            lambda: models.check_answers(cohort, run.need_files(), terms.max_norm_squared),
+        )
+    if cohort.posted is None:
+        state = "skipped" if cohort.skipped is not None else str(round_.outcome)
+        yield held(Theme.PAYMENTS, f"nothing was paid: the round is {state}")
+        return
+    yield run.check(
+        f"{name}: proof", lambda: proofs.check_proof(run.history, round_, cohort, run.need_files())
+    )
+    settled, paid = cohort.settlement, sum(cohort.posted.amounts)
+    merged = len(settled.judgement.merged) if settled else 0
+    undone = "; undone since" if round_.undone is not None else ""
+    for theme, detail in (
+        (Theme.COMMITMENTS, "each opens what was submitted, C_0 where nothing was"),
+        (Theme.JUDGEMENT, f"G gives the same {merged} merged, and the same strikes"),
+        (Theme.PAYMENTS, f"{paid} to trainers, and the fee, are what G gives{undone}"),
+        (Theme.MODEL, "it moved by exactly the merged commitments"),
+    ):
+        yield held(theme, detail, cohort.unread)

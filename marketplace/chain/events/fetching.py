@@ -1,0 +1,159 @@
+"""How events are fetched by index, and decoded from logs."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from eth_abi.exceptions import DecodingError
+from eth_utils.abi import event_abi_to_log_topic
+from web3 import Web3
+from web3.exceptions import LogTopicError, MismatchedABI, Web3RPCError
+from web3.types import FilterParams, LogReceipt
+
+from marketplace.chain.client import MarketClient
+from marketplace.chain.contracts import abi_entry, codec
+from marketplace.chain.endpoint import translated_errors
+from marketplace.chain.events.base import Event
+from marketplace.chain.names import snake_case
+from marketplace.chain.types import Address, ChallengeKind, Status, address
+from marketplace.errors import FairshareError, Reason
+
+_FIRST_SPAN = 10_000  # blocks asked for at once; halved when the endpoint refuses, doubled while it agrees
+_ENUMS: Mapping[str, type[Status | ChallengeKind]] = {
+    "enum Status": Status,
+    "enum ChallengeKind": ChallengeKind,
+}
+
+E = TypeVar("E", bound=Event)
+
+
+def fetch(
+    client: MarketClient,
+    types: Sequence[type[E]],
+    project: int | None = None,
+    round: int | None = None,
+    from_block: int | None = None,
+    to_block: int | None = None,
+) -> list[E]:
+    """Events of the given types in the chain's order, in blocks from_block..to_block.
+
+    `from_block` None: the client's `from_block`, older than which no event of its market is; `to_block`
+    None: the newest. `project` and `round` select by index; a type without such an index must not be asked
+    for with it (ValueError). Raises CHAIN_UNREACHABLE, and INTEGRITY when the endpoint serves a log that is
+    not what was asked for.
+    """
+    first = client.from_block if from_block is None else from_block
+    last = client.latest_block().number if to_block is None else to_block
+    found: list[E] = []
+    for contract in dict.fromkeys(kind.contract for kind in types):
+        of_contract = [kind for kind in types if kind.contract == contract]
+        topics = _topics(of_contract, project, round)
+        by_topic = {_topic(kind): kind for kind in of_contract}
+        where = _address_of(client, contract)
+        for log in _logs(client.web3, where, topics, first, last):
+            kind = by_topic.get(bytes(log["topics"][0])) if log["topics"] else None
+            if kind is None or address(log["address"]) != where:
+                raise FairshareError(
+                    Reason.INTEGRITY,
+                    "the chain endpoint served a log nobody asked for",
+                    "use another endpoint",
+                )
+            found.append(_decode(kind, log))
+    return sorted(found, key=lambda event: (event.block_number, event.log_index))
+
+
+def decode_log(types: Iterable[type[Event]], log: LogReceipt) -> Event | None:
+    """A receipt's log as an event of one of `types`; None when it is of another type."""
+    by_topic = {_topic(kind): kind for kind in types}
+    kind = by_topic.get(bytes(log["topics"][0])) if log["topics"] else None
+    return None if kind is None else _decode(kind, log)
+
+
+def field_name(parameter: str) -> str:
+    """The dataclass field of an event's parameter: snake_case, `from` as `from_`."""
+    name = snake_case(parameter)
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def _abi(kind: type[Event]) -> Mapping[str, Any]:
+    return abi_entry(kind.contract, "event", kind.__name__)
+
+
+def _topic(kind: type[Event]) -> bytes:
+    return bytes(event_abi_to_log_topic(_abi(kind)))  # type: ignore[arg-type]
+
+
+def _topics(types: Sequence[type[Event]], project: int | None, round: int | None) -> list[Any]:
+    """The log filter's topics: any of the types, then project and round where they are asked for."""
+    wanted = [("project", project), ("round", round)]
+    while wanted and wanted[-1][1] is None:
+        wanted.pop()
+    for kind in types:
+        indexed = [parameter["name"] for parameter in _abi(kind)["inputs"] if parameter["indexed"]]
+        for place, (name, value) in enumerate(wanted):
+            if value is not None and indexed[place : place + 1] != [name]:
+                raise ValueError(f"{kind.__name__} is not indexed by {name}")
+    values = [None if value is None else "0x" + value.to_bytes(32, "big").hex() for _, value in wanted]
+    return [["0x" + _topic(kind).hex() for kind in types], *values]
+
+
+def _logs(
+    web3: Web3, where: Address, topics: list[Any], from_block: int, to_block: int
+) -> Iterable[LogReceipt]:
+    """Logs in ranges of blocks that the endpoint is willing to serve."""
+    start, span = from_block, _FIRST_SPAN
+    while start <= to_block:
+        end = min(start + span - 1, to_block)
+        query = FilterParams(
+            address=Web3.to_checksum_address(where), topics=topics, fromBlock=start, toBlock=end
+        )
+        with translated_errors("read events"):
+            try:
+                logs = web3.eth.get_logs(query)
+            except Web3RPCError:
+                if start == end:
+                    raise
+                span = max(1, (end - start + 1) // 2)
+                continue
+        yield from (log for log in logs if not log.get("removed"))
+        start, span = end + 1, min(2 * span, _FIRST_SPAN)
+
+
+def _decode(kind: type[E], log: LogReceipt) -> E:
+    try:
+        arguments = codec(kind.contract).events[kind.__name__]().process_log(log)["args"]
+        values = {
+            field_name(parameter["name"]): _typed(parameter, arguments[parameter["name"]])
+            for parameter in _abi(kind)["inputs"]
+        }
+    except (LogTopicError, MismatchedABI, DecodingError, ValueError) as error:
+        raise FairshareError(
+            Reason.INTEGRITY, f"the chain endpoint served a malformed {kind.__name__}", "use another endpoint"
+        ) from error
+    return kind(
+        block_number=int(log["blockNumber"]),
+        transaction_hash=bytes(log["transactionHash"]),
+        log_index=int(log["logIndex"]),
+        **values,
+    )
+
+
+def _typed(parameter: Mapping[str, Any], value: Any) -> Any:
+    enum = _ENUMS.get(parameter.get("internalType", ""))
+    if enum is not None:
+        return enum(value)
+    return tuple(value) if parameter["type"].endswith("[]") else value
+
+
+def _address_of(client: MarketClient, contract: str) -> Address:
+    match contract:
+        case "ITrainingMarket":
+            return client.address
+        case "IStakeVault":
+            return client.vault.address
+        case "IReputationRegistry":
+            return address(client.reputation.address)
+        case _:
+            return address(client.gram_verifier.address)

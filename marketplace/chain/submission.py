@@ -1,0 +1,43 @@
+"""The EIP-712 signature by which a trainer hands a round's digest to the aggregator's batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+
+from marketplace.chain.types import Address
+
+_TYPES = {
+    "Submission": [
+        {"name": "project", "type": "uint256"},
+        {"name": "round", "type": "uint16"},
+        {"name": "digest", "type": "bytes32"},
+    ]
+}
+
+
+def submission_hash(chain_id: int, market: Address, project: int, round: int, digest: bytes) -> bytes:
+    """The 32 bytes that are signed: what the market's `signedHash` returns."""
+    message = _message(chain_id, market, project, round, digest)
+    return bytes(keccak(b"\x19" + message.version + message.header + message.body))
+
+
+def sign_submission(
+    account: LocalAccount, chain_id: int, market: Address, project: int, round: int, digest: bytes
+) -> bytes:
+    """The account's signature: 65 bytes r, s, v, with v 27 or 28 and s in the lower half of the order."""
+    message = _message(chain_id, market, project, round, digest)
+    return bytes(account.sign_message(message).signature)
+
+
+def _message(chain_id: int, market: Address, project: int, round: int, digest: bytes) -> SignableMessage:
+    domain: dict[str, Any] = {
+        "name": "Fairshare",
+        "version": "1",
+        "chainId": chain_id,
+        "verifyingContract": market,
+    }
+    return encode_typed_data(domain, _TYPES, {"project": project, "round": round, "digest": digest})

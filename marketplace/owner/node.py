@@ -1,0 +1,117 @@
+"""The owner's daemon for one project: files served, references made, overdue moves, the reveal, the refund."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from marketplace.chain.sender import TransactionSender
+from marketplace.chain.types import Project, Status
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.journal import Journal
+from marketplace.node.logging import Logger
+from marketplace.node.membership import RACES, collect_dues, move_on
+from marketplace.node.project import ProjectContext
+from marketplace.owner.checked import ValidationSet, load_validation
+from marketplace.owner.post import VALIDATION
+from marketplace.owner.reference_duty import ReferenceDuty
+from marketplace.owner.watch import OVER, Watch
+from marketplace.spec.validation import commitment
+
+PATIENCE_S = 5  # before the owner makes a move that anyone may make
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The validation set and the salt of its commitment on chain, 32 bytes."""
+
+    validation: ValidationSet
+    salt: bytes
+
+
+@dataclass
+class OwnerNode:
+    """One owner at work for one project. `reference` and `secret`: with the reference rule."""
+
+    watch: Watch
+    sender: TransactionSender
+    log: Logger
+    reference: ReferenceDuty | None
+    secret: Secret | None
+
+    def step(self) -> bool:
+        """Waits for a block and does what it calls for; False when the project is over."""
+        seen = self.watch.wait()
+        if seen is None:
+            return True
+        project, block = seen
+        context = self.watch.context
+        if project.status is Status.ACTIVE and self.reference is not None:
+            self.reference.act(project, block)  # first: fetching a model to score it may take a while
+        wanted = context.terms.reveal_bond and not project.revealed
+        if project.status is Status.CLOSING and wanted and self.secret is not None:
+            reveal(context, self.sender, self.secret, self.log)
+        self.watch.follow(block)
+        if project.status in OVER:
+            collect_dues(context, self.sender, self.log)
+            self.log.info("project over", status=project.status.name.lower())
+            return False
+        move_on(context, self.sender, project, block, self.log, patience_s=PATIENCE_S)
+        return True
+
+
+def require_owner(project: Project, number: int, account: str) -> None:
+    """REFUSED unless the account posted the project."""
+    if project.owner != account:
+        raise FairshareError(
+            Reason.REFUSED,
+            f"project {number} is {project.owner}'s, not this account's",
+            "use the keystore that posted it; `fairshare project watch` needs none",
+        )
+
+
+def secret_of(context: ProjectContext, journal: Journal, file: Path | None) -> Secret | None:
+    """What the journal of the posting node knows of the validation set; `file` in place of where it was then.
+
+    None where the project has no reference. Raises NOT_FOUND for another node's journal, BAD_DATA, INTEGRITY where
+    the file is not the one that the project was posted with.
+    """
+    if context.spec.validation is None:
+        return None
+    kept = journal.get(context.project, 0, VALIDATION)
+    if kept is None:
+        raise FairshareError(
+            Reason.NOT_FOUND,
+            f"this node did not post project {context.project}: it has not the salt of the validation set",
+            "use the state directory that the project was posted from",
+        )
+    salt = bytes.fromhex(kept["salt"])
+    validation = load_validation(file or Path(kept["file"]), context.task)
+    if commitment(validation.digest, salt) != context.spec.validation.commitment:
+        raise FairshareError(
+            Reason.INTEGRITY,
+            f"{validation.path} is not the validation set that the project was posted with",
+            "give that file with --validation",
+        )
+    return Secret(validation, salt)
+
+
+def reveal(context: ProjectContext, sender: TransactionSender, secret: Secret, log: Logger) -> bool:
+    """As `reveal_now`; False where the project's state no longer allows it, which is only reported."""
+    try:
+        cid = reveal_now(context, sender, secret)
+    except FairshareError as error:
+        if error.reason not in RACES:
+            raise
+        log.warning("reveal refused", problem=error.message)
+        return False
+    log.info("revealed the validation set", cid=cid)
+    return True
+
+
+def reveal_now(context: ProjectContext, sender: TransactionSender, secret: Secret) -> str:
+    """Publishes the validation set and opens its commitment on chain; its CID."""
+    cid = context.store.add(secret.validation.path.read_bytes())
+    market, number = context.client.market.functions, context.project
+    sender.send(f"reveal:{number}", market.reveal(number, secret.validation.digest, secret.salt))
+    return cid

@@ -1,0 +1,155 @@
+"""What an owner owes its project in each round: the reference update, committed, served, and answered for.
+
+It is written down before anything of it leaves the node: after a kill at any moment the same update is submitted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from web3.contract.contract import ContractFunction
+
+from marketplace.chain.sender import TransactionSender
+from marketplace.chain.types import Block, Project
+from marketplace.errors import FairshareError, Reason
+from marketplace.learning.data import Dataset
+from marketplace.node.journal import Journal
+from marketplace.node.logging import Logger
+from marketplace.node.membership import RACES
+from marketplace.node.models import fetch_current
+from marketplace.node.openings import opening_of
+from marketplace.node.peers import PeerBook
+from marketplace.node.project import ProjectContext
+from marketplace.owner.reference import reference_update
+from marketplace.protocol.digests import update_digest
+from marketplace.storage.cid import cid_of, digest_of
+from marketplace.updates.codec import pack_update, packed_update_bytes, unpack_update
+from marketplace.updates.envelope import commitment_of, reseal, seal
+
+UPDATE, SEALED, CONTENT_KEY = "reference", "reference-sealed", "reference-key"
+SEALED_TO, SERVED = "reference-sealed-to", "reference-served"
+MODEL_S = 15.0  # for one attempt at fetching the global model
+# A round goes on without a reference: the fallback rule pays.
+_NO_REFERENCE = frozenset({Reason.INTEGRITY, Reason.BAD_DATA})
+
+
+@dataclass
+class ReferenceDuty:
+    """`act` does what a block calls for. One owner, one project."""
+
+    context: ProjectContext
+    sender: TransactionSender
+    journal: Journal
+    peers: PeerBook
+    log: Logger
+    validation: Dataset
+
+    def act(self, project: Project, block: Block) -> None:
+        """In a round under way. Raises what reads and transactions raise."""
+        self._serve(project, block)
+        if block.timestamp < project.submit_deadline:
+            if project.reference_round != project.round:
+                self._submit(project, block)
+        elif project.reference_round == project.round:
+            self.peers.connect_to(project.aggregator_index)
+            self._reseal(project)
+            self._answer(project, block)
+
+    def _submit(self, project: Project, block: Block) -> None:
+        number, round_ = self.context.project, project.round
+        blob = self._blob(round_, SEALED)
+        if blob is None:
+            try:
+                blob = self._prepare(project, block)
+            except FairshareError as error:
+                if error.reason not in _NO_REFERENCE:
+                    raise
+                self.log.error("no reference", round=round_, problem=error.message, hint=error.hint)
+                return
+        digest = update_digest(*commitment_of(blob), self.sender.address)
+        call = self.context.client.market.functions.submitReference(
+            number, round_, digest, digest_of(cid_of(blob))
+        )
+        if self._send(f"reference:{number}:{round_}", call, round_):
+            self.log.info("reference submitted", round=round_)
+
+    def _prepare(self, project: Project, block: Block) -> bytes:
+        """Makes, seals and writes down a round's reference; the sealed blob."""
+        context, round_, index = self.context, project.round, project.aggregator_index
+        self.peers.connect_to(index)
+        model = fetch_current(context, project, block.number, MODEL_S)
+        self.log.info("making the reference", round=round_, samples=len(self.validation))
+        update = reference_update(context.spec, context.task, model, self.validation, round_)
+        packed, commitment = pack_update(update), context.committer.commit(update)
+        recipient = self.peers.aggregator(index).encryption_key
+        bound_to = context.update_context(round_, self.sender.address)
+        sealed = seal(packed, commitment, recipient, bound_to)
+        with self.journal.atomic():
+            self.journal.put_blob(context.project, round_, UPDATE, packed)
+            self.journal.put_blob(context.project, round_, SEALED, sealed.blob)
+            self.journal.put_blob(context.project, round_, CONTENT_KEY, sealed.content_key)
+            self.journal.put(context.project, round_, SEALED_TO, index)
+        return sealed.blob
+
+    def _serve(self, project: Project, block: Block) -> None:
+        """Hand the sealed reference to the storage node, once its round's window has closed and not before."""
+        closed = project.round if block.timestamp >= project.submit_deadline else project.round - 1
+        for round_ in range(max(1, closed - 1), closed + 1):
+            blob = self._blob(round_, SEALED)
+            if blob is None or self.journal.get(self.context.project, round_, SERVED, False):
+                continue
+            self.context.store.add(blob)
+            self.journal.put(self.context.project, round_, SERVED, True)
+            self.log.info("serving the reference", round=round_)
+
+    def _reseal(self, project: Project) -> None:
+        """After a take-over, seal the key to the aggregator that took over."""
+        number, round_, index = self.context.project, project.round, project.aggregator_index
+        content_key = self._blob(round_, CONTENT_KEY)
+        if content_key is None or self.journal.get(number, round_, SEALED_TO) == index:
+            return
+        sealed = reseal(content_key, self.peers.aggregator(index).encryption_key)
+        call = self.context.client.market.functions.reseal(number, round_, sealed)
+        if self._send(f"reference-reseal:{number}:{round_}:{index}", call, round_):
+            self.journal.put(number, round_, SEALED_TO, index)
+            self.log.info("resealed", round=round_, aggregator=index)
+
+    def _answer(self, project: Project, block: Block) -> None:
+        """Where a cohort's aggregator says that it cannot open the reference, show it on chain."""
+        client, number, round_ = self.context.client, self.context.project, project.round
+        slot = self.context.terms.slots
+        for index in range(project.cohorts):
+            cohort = client.cohort(number, index, block=block.number)
+            if cohort.round != round_ or not cohort.complained >> slot & 1:
+                continue
+            update = self._update(round_)
+            if update is None or block.timestamp >= project.answer_deadline:
+                continue
+            commitment = self.context.committer.commit(update)
+            opening = opening_of(self.context, update)
+            call = client.market.functions.answer(
+                number, round_, index, slot, tuple(commitment), opening.to_abi()
+            )
+            if self._send(f"reference-answer:{number}:{round_}:{index}", call, round_):
+                self.log.info("answered", round=round_, cohort=index)
+
+    def _update(self, round_: int) -> NDArray[np.int16] | None:
+        packed = self._blob(round_, UPDATE)
+        if packed is None or len(packed) != packed_update_bytes(self.context.length):
+            return None
+        return unpack_update(packed, self.context.length)
+
+    def _blob(self, round_: int, name: str) -> bytes | None:
+        return self.journal.get_blob(self.context.project, round_, name)
+
+    def _send(self, intent: str, call: ContractFunction, round_: int) -> bool:
+        try:
+            self.sender.send(intent, call)
+        except FairshareError as error:
+            if error.reason not in RACES:
+                raise
+            self.log.warning("refused", round=round_, intent=intent, problem=error.message)
+            return False
+        return True

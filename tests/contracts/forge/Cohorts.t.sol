@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {
+    ChallengeKind,
+    ITrainingMarket,
+    Outcome,
+    Project,
+    RoundResult,
+    Settlement,
+    Status,
+    Terms
+} from "../../../contracts/interfaces/ITrainingMarket.sol";
+import {BN254, G1} from "../../../contracts/libraries/BN254.sol";
+import {MarketFixture} from "./support/MarketFixture.sol";
+
+/// @notice More trainers than slots: drawn seats, several cohorts a round, one model.
+contract CohortsTest is MarketFixture {
+    uint256 private constant N = 15;
+    Outcome[] private _chain;
+
+    function setUp() public override {
+        super.setUp();
+        for (uint256 i = SLOTS; i < N; ++i) trainers.push(_trainerParty(i));
+    }
+
+    function testTwoCohortsOfARoundMoveOneModel() public {
+        uint256 project = _drawn(2);
+        G1 memory model = market.projectOf(project).model;
+        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) _submit(project, seat);
+        _close(project);
+        for (uint256 cohort = 0; cohort < 2; ++cohort) {
+            RoundResult memory result = _result(project, cohort, _honestGram());
+            for (uint256 slot = 0; slot < SLOTS; ++slot) {
+                if ((result.merged >> slot) & 1 == 0) continue;
+                model = BN254.add(model, _commitment(cohort * SLOTS + slot));
+                model = BN254.add(model, BN254.negate(toy.zero()));
+            }
+            vm.assertEq(uint256(market.projectOf(project).round), 1, "both are awaited");
+            _postResult(project, result);
+            _assertConserved(address(0));
+        }
+        Project memory p = market.projectOf(project);
+        vm.assertEq(uint256(p.round), 2, "next round");
+        vm.assertEq(p.model.x, model.x, "sums add up");
+        vm.assertEq(p.model.y, model.y, "sums add up");
+    }
+
+    function testSeatsAreDrawnAnewEachRoundAndEachTrainerHasAtMostOne() public {
+        uint256 project = _drawn(2);
+        uint256 same = 0;
+        for (uint256 round = 1; round <= 3; ++round) {
+            uint256 seen = 0;
+            for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) {
+                uint256 number = market.numberOf(project, round, seat);
+                vm.assertTrue(number < N && (seen >> number) & 1 == 0, "one seat each");
+                seen |= 1 << number;
+                if (number == market.numberOf(project, 1, seat)) ++same;
+            }
+        }
+        vm.assertLe(same, 2 * SLOTS + 10, "another draw");
+    }
+
+    function testNobodyTakesAnothersSeatAndTheUndrawnHaveNone() public {
+        uint256 project = _drawn(2);
+        address holder = _holder(project, 3);
+        for (uint256 i = 0; i < N; ++i) {
+            if (trainers[i] == holder) continue;
+            vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotYourSeat.selector, 3, trainers[i]));
+            vm.prank(trainers[i]);
+            market.submit(project, 1, 3, keccak256("d"), 0);
+        }
+    }
+
+    function testTheSeedIsNotKnownBeforeJoiningHasClosed() public {
+        Terms memory t = _terms(address(0));
+        t.trainers = uint32(N);
+        t.cohorts = 2;
+        uint256 project = _openWith(t);
+        market.start(project);
+        _assertStatus(project, Status.Drawing);
+        vm.expectRevert();
+        market.draw(project); // not in the block of the start, nor the next
+        vm.expectRevert();
+        vm.prank(trainers[0]);
+        market.leave(project); // and nobody who sees the seed can leave before it counts
+        vm.roll(block.number + 2);
+        market.draw(project);
+        _assertStatus(project, Status.Active);
+    }
+
+    function testADrawWhoseBlockIsForgottenIsScheduledAnew() public {
+        Terms memory t = _terms(address(0));
+        t.trainers = uint32(N);
+        uint256 project = _openWith(t);
+        market.start(project);
+        vm.roll(block.number + 300);
+        market.draw(project);
+        _assertStatus(project, Status.Drawing);
+        vm.roll(block.number + 2);
+        market.draw(project);
+        _assertStatus(project, Status.Active);
+    }
+
+    function testACohortWithoutAQuorumIsSkippedAndTheOtherIsPaid() public {
+        uint256 project = _drawn(2);
+        for (uint256 seat = 0; seat < SLOTS; ++seat) _submit(project, seat);
+        for (uint256 seat = SLOTS; seat < SLOTS + 3; ++seat) _submit(project, seat);
+        _close(project);
+        _post(project, 0, _honestGram());
+        address paid = _holder(project, 0);
+        vm.expectRevert();
+        market.claim(project, paid); // the round is not over: what it brought is provisional
+        market.skip(project, 1, 1);
+        vm.assertEq(uint256(market.projectOf(project).round), 2, "next round");
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongRound.selector, 1, 2));
+        market.skip(project, 1, 1);
+        _assertConserved(address(0));
+    }
+
+    function testALateAggregatorsCohortIsTheNextOnes() public {
+        uint256 project = _drawn(2);
+        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) _submit(project, seat);
+        _close(project);
+        _post(project, 0, _honestGram());
+        vm.warp(market.projectOf(project).resultDeadline);
+        market.timeout(project, 1);
+        _assertConserved(address(0));
+        _post(project, 1, _honestGram());
+        vm.assertEq(uint256(market.aggregatorsOf(project)[0].earned), FEE, "for its cohort");
+        vm.assertEq(uint256(market.aggregatorsOf(project)[1].earned), FEE, "for the other");
+        _assertConserved(address(0));
+    }
+
+    /// A false result, posted before its aggregator lets the project halt, can still be challenged.
+    function testAHaltInTheMidstOfARoundLeavesItsResultsOpenToChallenges() public {
+        aggregators.pop();
+        Terms memory t = _terms(address(0));
+        t.settlement = Settlement.OnDemand;
+        uint256 project = _drawnWith(t, 2);
+        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) _submit(project, seat);
+        _close(project);
+        _postKept(project, 0);
+        vm.warp(market.projectOf(project).resultDeadline);
+        market.timeout(project, 1);
+        _assertStatus(project, Status.Closing);
+        _deposit(address(0), stranger, DEPOSIT);
+        vm.prank(stranger);
+        market.challenge(project, ChallengeKind.Proof, 0, _chain);
+        vm.warp(market.challengeOf(project).deadline);
+        market.undo(project, _chain);
+        _assertStatus(project, Status.Halted);
+        vm.assertEq(market.claimable(project, owner), uint256(REWARD) + BOND, "nothing was earned");
+        _assertConserved(address(0));
+    }
+
+    function testBothCohortsAreUndoneTogether() public {
+        Terms memory t = _terms(address(0));
+        t.settlement = Settlement.OnDemand;
+        uint256 project = _drawnWith(t, 2);
+        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) _submit(project, seat);
+        _close(project);
+        _postKept(project, 0);
+        _postKept(project, 1);
+        _deposit(address(0), stranger, DEPOSIT);
+        vm.prank(stranger);
+        market.challenge(project, ChallengeKind.Proof, 1, _chain);
+        vm.warp(market.challengeOf(project).deadline);
+        Outcome[] memory half = new Outcome[](1);
+        half[0] = _chain[0];
+        vm.expectRevert();
+        market.undo(project, half);
+        market.undo(project, _chain);
+        for (uint256 i = 0; i < N; ++i) vm.assertEq(uint256(market.trainerOf(project, i).earned), 0, "undone");
+        vm.assertEq(uint256(market.projectOf(project).escrow), REWARD, "whole again");
+        _assertConserved(address(0));
+        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) _submit(project, seat);
+        _close(project);
+        _post(project, 0, _honestGram());
+        _post(project, 1, _honestGram());
+        _assertConserved(address(0));
+    }
+
+    function testGasDoesNotGrowWithTheTrainers() public {
+        uint256 small = _gasOfARound(8);
+        uint256 large = _gasOfARound(200);
+        vm.assertLe(large, small + 150_000, "the draw's keccaks, and nothing by trainer");
+    }
+
+    function _gasOfARound(uint256 n) private returns (uint256 gas) {
+        for (uint256 i = trainers.length; i < n; ++i) trainers.push(vm.addr(i + 1));
+        Terms memory t = _terms(address(0));
+        t.trainers = uint32(n);
+        uint256 project = _openWith(t);
+        gas = gasleft();
+        market.start(project);
+        vm.roll(block.number + 2);
+        market.draw(project);
+        gas -= gasleft();
+        for (uint256 seat = 0; seat < SLOTS; ++seat) _submit(project, seat);
+        _close(project);
+        RoundResult memory result = _result(project, 0, _honestGram());
+        uint256 before = gasleft();
+        _postResult(project, result);
+        gas += before - gasleft();
+    }
+
+    function _drawn(uint256 cohorts) private returns (uint256) {
+        return _drawnWith(_terms(address(0)), cohorts);
+    }
+
+    function _drawnWith(Terms memory t, uint256 cohorts) private returns (uint256 project) {
+        t.trainers = uint32(N);
+        t.cohorts = uint8(cohorts);
+        project = _openWith(t);
+        market.start(project);
+        vm.roll(block.number + 2);
+        market.draw(project);
+    }
+
+    /// Posts, and keeps the outcome's preimage.
+    function _postKept(uint256 project, uint256 cohort) private {
+        RoundResult memory result = _result(project, cohort, _honestGram());
+        Project memory before = market.projectOf(project);
+        uint96[] memory was = _bySeat(project, cohort);
+        _postResult(project, result);
+        uint96[] memory bySlot = new uint96[](SLOTS);
+        vm.assertEq(uint256(market.projectOf(project).outcomeRound), result.round, "kept");
+        for (uint256 i = 0; i < SLOTS; ++i) {
+            uint256 number = market.numberOf(project, result.round, cohort * SLOTS + i);
+            bySlot[i] = market.trainerOf(project, number).earned - was[i];
+        }
+        Outcome memory o = _outcome(before, result, 0, FEE, bySlot)[0];
+        for (uint256 i = 0; i < o.numbers.length; ++i) {
+            o.numbers[i] = uint32(market.numberOf(project, result.round, cohort * SLOTS + _slotOf(bySlot, i)));
+        }
+        o.statement = keccak256(abi.encode(keccak256(result.proof), keccak256(abi.encodePacked(result.gram))));
+        _chain.push(o);
+    }
+
+    /// The slot of the i-th that was paid.
+    function _slotOf(uint96[] memory bySlot, uint256 i) private pure returns (uint256 slot) {
+        for (uint256 seen = 0; ; ++slot) {
+            if (bySlot[slot] != 0 && seen++ == i) return slot;
+        }
+    }
+
+    function _bySeat(uint256 project, uint256 cohort) private view returns (uint96[] memory earned) {
+        earned = new uint96[](SLOTS);
+        for (uint256 i = 0; i < SLOTS; ++i) {
+            uint256 number = market.numberOf(project, market.projectOf(project).round, cohort * SLOTS + i);
+            earned[i] = market.trainerOf(project, number).earned;
+        }
+    }
+}

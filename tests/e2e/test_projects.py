@@ -1,0 +1,77 @@
+"""Projects of every kind, each once from posting to the last claim, by the daemons of all roles."""
+
+from __future__ import annotations
+
+from marketplace.chain.events import (
+    BatchPosted,
+    Challenged,
+    Claimed,
+    DrawScheduled,
+    ReferenceSubmitted,
+    UpdatesComplained,
+    UpdateSubmitted,
+    ValidationRevealed,
+    fetch,
+)
+from marketplace.chain.types import Status
+from marketplace.protocol.shares import round_budget
+from tests.support.audits import assert_audit_holds
+from tests.support.live_market import PROJECTION, LiveMarket, Outcome, project_file
+
+REWARD, FEE = 10**18, 10**16
+
+
+def run(market: LiveMarket, rounds: int, cohorts: int = 1, **changes: object) -> Outcome:
+    """To its end: settled, nobody harmed, nobody owed anything, and the audit holds."""
+    client = market.owner.client
+    outcome = market.run(market.post(project_file(**{"rounds.count": rounds, **changes})))
+    number = outcome.project
+    assert client.project(number).status is Status.SETTLED
+    for nothing in (outcome.undone, outcome.withheld, outcome.timed_out):
+        assert nothing == []
+    assert fetch(client, [UpdatesComplained], number) == []
+    assert sum(outcome.slashed) == 0
+    assert len(outcome.results) == rounds * cohorts
+    budget = round_budget(REWARD, rounds, cohorts, FEE) * rounds * cohorts
+    assert budget - rounds * client.terms(number).trainers < sum(outcome.paid) <= budget
+    assert outcome.claimed == outcome.paid
+    assert sum(event.amount for event in fetch(client, [Claimed], number)) == REWARD + (
+        client.terms(number).reveal_bond
+    )
+    assert_audit_holds(market, number)
+    return outcome
+
+
+def test_scored_by_the_owners_reference(market: LiveMarket) -> None:
+    slots = {"cohort.slots": 5, "cohort.trainers": 5}
+    outcome = run(market, 2, **slots)
+    references = fetch(market.owner.client, [ReferenceSubmitted], outcome.project)
+    assert [event.round for event in references] == [1, 2]
+    assert len(fetch(market.owner.client, [ValidationRevealed], outcome.project)) == 1
+
+
+def test_proved_on_demand_only(market: LiveMarket) -> None:
+    outcome = run(market, 2, **PROJECTION, **{"settlement.mode": "on-demand"})
+    assert fetch(market.owner.client, [Challenged], outcome.project) == []
+
+
+def test_two_cohorts_whose_seats_are_drawn(market: LiveMarket) -> None:
+    three = {"cohort.slots": 3, "cohort.faults": 0, "cohort.cohorts": 2, "cohort.trainers": 6}
+    outcome = run(market, 2, 2, **PROJECTION, **three)
+    client = market.owner.client
+    assert len(fetch(client, [DrawScheduled], outcome.project)) == 1
+    submissions = fetch(client, [UpdateSubmitted], outcome.project)
+    seats = [
+        {event.trainer: (event.cohort, event.slot) for event in submissions if event.round == round_}
+        for round_ in (1, 2)
+    ]
+    assert all(len(set(seated.values())) == 6 for seated in seats)
+    assert [(result.round, result.cohort) for result in outcome.results].count((1, 0)) == 1
+
+
+def test_submitted_in_a_batch(market: LiveMarket) -> None:
+    outcome = run(market, 1, **PROJECTION, **{"rounds.batch_window": 8})
+    client = market.owner.client
+    assert [event.slots for event in fetch(client, [BatchPosted], outcome.project)] == [0b111111]
+    assert fetch(client, [UpdateSubmitted], outcome.project) == []
+    assert [result.present for result in outcome.results] == [0b111111]

@@ -1,0 +1,127 @@
+"""An aggregator's rounds on a real market: results, complaints, cohorts, take-overs, restarts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+
+from aggregator.behaviour import Attack
+from marketplace.chain.events import (
+    AggregatorTimedOut,
+    KeyResealed,
+    ResultPosted,
+    RoundSkipped,
+    UpdatesComplained,
+    UpdateWithheld,
+)
+from marketplace.chain.transaction_log import SignedTransaction
+from marketplace.chain.types import Status
+from marketplace.node.journal import Journal
+from tests.support.served_market import Served, served
+from tests.support.stepped_market import SLOTS, Ground
+from trainer_node.behaviour import Attack as TrainerAttack
+
+ALL = 2**SLOTS - 1
+
+
+def results(game: Served) -> list[Any]:
+    return game.play.events(ResultPosted)
+
+
+def test_a_proved_project_from_joining_to_the_end(ground: Ground) -> None:
+    with served(ground, settlement__mode="proved") as game:
+        game.start()
+        game.to_the_end()
+        assert game.state.status is Status.SETTLED
+        assert [(event.round, event.present) for event in results(game)] == [(1, ALL), (2, ALL)]
+        member = game.play.client.membership(game.play.project, game.address(0))
+        fee = game.play.client.terms(game.play.project).aggregator_fee
+        assert (member.locked, member.claimed) == (0, 2 * fee)
+
+
+def test_who_withholds_is_complained_about_once_and_left_out(ground: Ground) -> None:
+    with served(ground, trainer_attacks={2: TrainerAttack.WITHHOLD}, rounds__count=1) as game:
+        game.start()
+        game.until(lambda: results(game))
+        assert [event.present for event in results(game)] == [ALL ^ 0b100]
+        complaints: list[Any] = game.play.events(UpdatesComplained)
+        assert [event.slots for event in complaints] == [0b100]
+        withheld: list[Any] = game.play.events(UpdateWithheld)
+        assert [event.slot for event in withheld] == [2]
+
+
+def test_a_round_that_too_many_withhold_is_skipped(ground: Ground) -> None:
+    withholding = dict.fromkeys((0, 3), TrainerAttack.WITHHOLD)
+    with served(ground, trainer_attacks=withholding, rounds__count=1) as game:
+        game.start()
+        game.until(lambda: game.state.status is not Status.ACTIVE)
+        assert len(game.play.events(RoundSkipped)) == 1
+        assert len(game.play.events(UpdateWithheld)) == 2
+        assert not results(game)
+
+
+def test_cohorts_are_concluded_one_after_another(ground: Ground) -> None:
+    with served(
+        ground, trainers=2 * SLOTS, cohort__cohorts=2, rounds__count=1, settlement__mode="on-demand"
+    ) as game:
+        game.start()
+        game.to_the_end()
+        assert game.state.status is Status.SETTLED
+        assert sorted(event.cohort for event in results(game)) == [0, 1]
+
+
+def test_the_next_aggregator_takes_over(ground: Ground) -> None:
+    with served(ground, attacks={0: Attack.WITHHOLD}, rounds__count=1) as game:
+        game.start()
+        game.until(lambda: results(game))
+        timed_out: list[Any] = game.play.events(AggregatorTimedOut)
+        assert [event.aggregator for event in timed_out] == [game.address(0)]
+        assert len(game.play.events(KeyResealed)) == SLOTS
+        assert [(e.aggregator, e.present) for e in results(game)] == [(game.address(1), ALL)]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Mortal(Journal):
+    """The node dies twice at each thing it writes: when it is about to be written, and when it has just been."""
+
+    deaths: ClassVar[set[tuple[str, bool]]] = set()
+
+    def _put(self, table: str, project: int, round: int, name: str, value: bytes) -> None:
+        self._dies(name, False)
+        super()._put(table, project, round, name, value)
+        self._dies(name, True)
+
+    def append_transaction(self, transaction: SignedTransaction) -> None:
+        self._dies(transaction.intent, False)
+        super().append_transaction(transaction)
+        self._dies(transaction.intent, True)
+
+    def _dies(self, name: str, written: bool) -> None:
+        if (name, written) not in self.deaths:
+            self.deaths.add((name, written))
+            raise Killed
+
+
+@pytest.mark.parametrize("mode", ["proved", "on-demand"])
+def test_killed_at_any_write_it_goes_on_and_posts_once(ground: Ground, mode: str) -> None:
+    with served(ground, rounds__count=1, settlement__mode=mode) as game:
+        game.stop(0)
+        game.stop(1)
+        Mortal.deaths.clear()
+        game.journals = Mortal
+        game.add(0)
+        for _ in range(100):
+            try:
+                game.step()
+            except Killed:
+                game.add(0)
+            if results(game):
+                break
+        died = {name.split(":")[0] for name, _ in Mortal.deaths}
+        assert died >= {"join-as-aggregator", "start", "update", "posting", "posted-slots", "result"}
+        assert ("proof" in died) == (mode == "proved")
+        assert [event.present for event in results(game)] == [ALL]

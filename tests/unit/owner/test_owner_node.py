@@ -1,0 +1,149 @@
+"""The owner's node on a real market: references, complaints about them, the reveal and the refund."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from marketplace.chain.events import (
+    KeyResealed,
+    ProjectEnded,
+    ReferenceSubmitted,
+    ResultPosted,
+    UpdateAnswered,
+    ValidationRevealed,
+)
+from marketplace.chain.types import Status
+from marketplace.errors import FairshareError, Reason
+from marketplace.learning.data import save_npz
+from marketplace.node.models import fetch_current
+from marketplace.owner.node import secret_of
+from marketplace.owner.reference import reference_update
+from marketplace.protocol.shares import amounts, round_budget
+from marketplace.storage.cid import cid_of, from_digest
+from tests.support.reference_game import ReferenceGround, started
+from tests.support.stepped_market import OWNER, SLOTS, iris_part
+
+
+def test_a_project_from_its_first_reference_to_the_refund(ground: ReferenceGround) -> None:
+    with started(ground) as game:
+        game.start_node()
+        for round_ in (1, 2):
+            game.play.submit()
+            made = game.reference()
+            assert made is not None
+            game.boss.post(game.result())
+            posted = game.play.events(ResultPosted)[-1]
+            assert posted.round == round_  # type: ignore[attr-defined]
+            game.play.step()
+        assert game.play.state.status is Status.CLOSING
+        game.play.step()
+        assert game.play.state.revealed
+        (revealed,) = game.play.events(ValidationRevealed)
+        cid = from_digest(revealed.validation)  # type: ignore[attr-defined]
+        assert cid_of(ground.store.blobs[cid]) == cid
+        game.play.step(game.play.state.challenge_deadline + 60)
+        game.play.step()
+        assert game.play.state.status is Status.SETTLED
+        (ended,) = game.play.events(ProjectEnded)
+        claimed = game.play.client.claimable(game.play.project, game.play.state.owner)
+        assert (ended.refund > 0, claimed) == (True, 0)  # type: ignore[attr-defined]
+        assert [model.round for model in game.models] == [1, 2]
+        assert all(model.accuracy is not None for model in game.models)
+
+
+def test_the_reference_is_the_recipe_s_and_pays(ground: ReferenceGround) -> None:
+    with started(ground) as game:
+        game.start_node()
+        context, state = game.boss.context, game.boss.state
+        model = fetch_current(context, state, game.play.client.latest_block().number)
+        game.play.submit()
+        made = game.reference()
+        assert made is not None
+        expected = reference_update(context.spec, context.task, model, iris_part(7), 1)
+        assert np.array_equal(made.update, expected)
+        assert expected.any()
+        again = reference_update(context.spec, context.task, model, iris_part(7), 2)
+        assert not np.array_equal(again, expected), "each round has an order of its own"
+
+        terms, (_, verdict) = context.terms, game.judged()
+        game.boss.post(game.result())
+        (posted,) = game.play.events(ResultPosted)
+        budget = round_budget(terms.reward, terms.rounds, terms.cohorts, terms.aggregator_fee)
+        assert verdict.by_reference
+        assert posted.amounts == amounts(verdict, budget, terms.reference_share)  # type: ignore[attr-defined]
+
+
+def test_the_reference_is_hidden_until_the_window_closes(ground: ReferenceGround) -> None:
+    with started(ground) as game:
+        game.play.stop_trainer(5)
+        game.start_node()
+        game.play.step()
+        (made,) = game.play.events(ReferenceSubmitted)
+        blob = from_digest(made.blob)  # type: ignore[attr-defined]
+        game.play.step()
+        assert blob not in ground.store.blobs
+        game.play.step(game.play.state.submit_deadline)
+        assert blob in ground.store.blobs
+
+
+def test_the_window_waits_for_the_reference(ground: ReferenceGround) -> None:
+    with started(ground) as game:
+        game.play.step()
+        assert game.play.client.latest_block().timestamp < game.play.state.submit_deadline
+        game.start_node()
+        game.play.step()
+        assert game.play.client.latest_block().timestamp >= game.play.state.submit_deadline
+
+
+def test_a_restarted_node_submits_once_and_answers_for_it(ground: ReferenceGround) -> None:
+    with started(ground) as game:
+        game.start_node()
+        game.play.submit()
+        before = game.play.events(ReferenceSubmitted)
+        game.start_node()
+        game.boss.complain(1 << SLOTS)
+        game.play.step()
+        assert game.play.events(ReferenceSubmitted) == before
+        (answer,) = game.play.events(UpdateAnswered)
+        made = game.reference()
+        assert made is not None
+        assert answer.slot == SLOTS  # type: ignore[attr-defined]
+        assert answer.packed == made.update.astype("<i2").tobytes()  # type: ignore[attr-defined]
+
+
+def test_the_key_is_sealed_anew_after_a_take_over(ground: ReferenceGround) -> None:
+    with started(ground) as game:
+        game.start_node()
+        game.play.submit()
+        game.play.step(game.play.state.result_deadline + 60)
+        game.play.step()
+        owner = game.play.state.owner
+        keys = [event for event in game.play.events(KeyResealed) if event.sender == owner]  # type: ignore[attr-defined]
+        assert len(keys) == 1
+
+
+def test_a_round_without_the_node_is_paid_by_the_fallback_rule(ground: ReferenceGround) -> None:
+    with started(ground) as game:
+        game.play.step()
+        game.play.step(game.play.state.submit_deadline)
+        game.play.step()
+        assert game.reference() is None
+        game.boss.post(game.result())
+        (posted,) = game.play.events(ResultPosted)
+        assert sum(posted.amounts) > 0  # type: ignore[attr-defined]
+
+
+def test_another_validation_set_than_the_posted_one_is_refused(ground: ReferenceGround) -> None:
+    with started(ground) as game, ground.session(OWNER) as session:
+        context = game.boss.context
+        other = ground.folder / "other.npz"
+        save_npz(other, iris_part(3))
+        with pytest.raises(FairshareError) as caught:
+            secret_of(context, session.journal, other)
+        assert caught.value.reason is Reason.INTEGRITY
+        assert secret_of(context, session.journal, None) is not None
+    with started(ground) as game, ground.session(9) as stranger:
+        with pytest.raises(FairshareError) as caught:
+            secret_of(game.boss.context, stranger.journal, None)
+        assert caught.value.reason is Reason.NOT_FOUND

@@ -1,0 +1,26 @@
+"""Complaints about our update, answered on chain with the update itself."""
+
+from __future__ import annotations
+
+from marketplace.chain.types import Block, Cohort, Project
+from marketplace.node.daemon import ProjectDaemon
+from marketplace.node.openings import opening_of
+from marketplace.node.seats import Seat
+from trainer_node.prepared import Prepared
+
+
+def answer_complaint(
+    node: ProjectDaemon, project: Project, cohort: Cohort, seat: Seat, prepared: Prepared, block: Block
+) -> None:
+    """Answer the complaint about our slot, if one is open; `project` and `cohort` as read at `block`."""
+    complained = cohort.round == project.round and cohort.complained >> seat.slot & 1
+    if not complained or block.timestamp >= project.answer_deadline or prepared.own is None:
+        return
+    number, round_ = node.context.project, project.round
+    node.log.warning("complained about: answering with the update", round=round_, slot=seat.slot)
+    opening = opening_of(node.context, prepared.own.update)
+    call = node.context.client.market.functions.answer(
+        number, round_, seat.cohort, seat.slot, prepared.own.commitment, opening.to_abi()
+    )
+    if node.attempt(f"answer:{number}:{round_}:{seat.cohort}:{seat.slot}", call, round_):
+        node.log.info("answered", round=round_, slot=seat.slot)

@@ -1,0 +1,90 @@
+"""A round's submission: train, commit, seal, and submit the digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marketplace.chain.events import UpdateSubmitted, fetch
+from marketplace.chain.types import Block, Project
+from marketplace.errors import FairshareError, Reason
+from marketplace.learning.data import Dataset
+from marketplace.node.daemon import ProjectDaemon
+from marketplace.node.models import fetch_current
+from marketplace.node.seats import Seat
+from marketplace.storage.cid import digest_of, from_digest
+from trainer_node.behaviour import Behaviour
+from trainer_node.prepared import Prepared
+from trainer_node.work import prepare
+
+MODEL_S = 15.0  # for one attempt at fetching the global model
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a trainer works with."""
+
+    dataset: Dataset
+    seed: int
+    device: str
+    behaviour: Behaviour
+
+
+def prepared_for(node: ProjectDaemon, worker: Worker, project: Project, block: Block) -> Prepared | None:
+    """This round's submission, made on the first call and journalled; None while it cannot be made."""
+    number = node.context.project
+    prepared = Prepared.recall(node.journal, number, project.round)
+    if prepared is None:
+        make = _borrowed if worker.behaviour.copies else _own
+        prepared = make(node, worker, project, block)
+        if prepared is not None:
+            prepared.keep(node.journal, number)
+    return prepared
+
+
+def submit(node: ProjectDaemon, project: Project, seat: Seat, prepared: Prepared) -> None:
+    """Submit by a transaction of our own; once a round, whatever happens to this process."""
+    number = node.context.project
+    call = node.context.client.market.functions.submit(
+        number, project.round, seat.index, prepared.digest, digest_of(prepared.cid)
+    )
+    if node.attempt(f"submit:{number}:{project.round}", call, project.round):
+        node.log.info("submitted", round=project.round, seat=seat.index)
+
+
+def _own(node: ProjectDaemon, worker: Worker, project: Project, block: Block) -> Prepared | None:
+    node.peers.connect_to(project.aggregator_index)
+    try:
+        model = fetch_current(node.context, project, block.number, MODEL_S)
+    except FairshareError as error:
+        if error.reason is not Reason.INTEGRITY:
+            raise
+        node.log.error("model refused", round=project.round, problem=error.message, hint=error.hint)
+        return None
+    node.log.info("training", round=project.round, samples=len(worker.dataset))
+    return prepare(
+        node.context,
+        project.round,
+        model,
+        worker.dataset,
+        worker.behaviour,
+        trainer=node.sender.address,
+        seed=worker.seed,
+        device=worker.device,
+        aggregator_index=project.aggregator_index,
+        aggregator_key=node.peers.aggregator(project.aggregator_index).encryption_key,
+    )
+
+
+def _borrowed(node: ProjectDaemon, worker: Worker, project: Project, block: Block) -> Prepared | None:
+    """The first other submission of the round: the copy attack."""
+    others = fetch(
+        node.context.client,
+        [UpdateSubmitted],
+        node.context.project,
+        project.round,
+        to_block=block.number,
+    )
+    if not others:
+        return None
+    first = others[0]
+    return Prepared(project.round, first.digest, from_digest(first.blob), project.aggregator_index, None)
