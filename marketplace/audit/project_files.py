@@ -9,6 +9,7 @@ from marketplace.audit.models import check_model
 from marketplace.audit.report import failed
 from marketplace.chain.client import MarketClient
 from marketplace.chain.events import AggregatorJoined
+from marketplace.chain.local import DEVNET_CHAIN_ID
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.project import check_spec, fetch_circuit, fetch_spec
 from marketplace.spec.posted import ProjectSpec
@@ -16,8 +17,6 @@ from marketplace.storage.cid import digest_of
 from marketplace.storage.store import ContentStore
 from zk.files import CircuitFiles
 from zk.srs import SrsKind
-
-LOCAL_CHAINS = frozenset({31337})  # anvil's and hardhat's: nothing there is worth anything
 
 
 def load_spec(client: MarketClient, store: ContentStore, history: History, timeout_s: float) -> ProjectSpec:
@@ -44,7 +43,7 @@ def check_srs(kind: SrsKind, chain_id: int) -> str:
     if kind == "ceremony":
         return "the SRS is that of the perpetual powers of tau ceremony, by its hash"
     words = "TEST SRS: made on one machine; whoever made it could prove anything"
-    if chain_id not in LOCAL_CHAINS:
+    if chain_id != DEVNET_CHAIN_ID:
         raise failed(f"{words}, and chain {chain_id} is no local test chain")
     return f"{words}. Accepted on the local chain {chain_id} only"
 

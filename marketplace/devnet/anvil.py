@@ -18,11 +18,11 @@ from eth_account.signers.local import LocalAccount
 
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.compile import project_root
+from marketplace.chain.local import DEVNET_CHAIN_ID
 from marketplace.devnet.processes import dies_with_parent
 from marketplace.errors import FairshareError, Reason
 
 MNEMONIC = "test test test test test test test test test test test junk"  # everybody knows these keys
-CHAIN_ID = 31337
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 10.0
 _SYSTEMS = {"linux": "linux", "darwin": "darwin", "win32": "win32"}
@@ -67,7 +67,7 @@ class Anvil:
         accounts: int = 10,
         state: Path | None = None,
         log: Path | None = None,
-        chain_id: int = CHAIN_ID,
+        chain_id: int = DEVNET_CHAIN_ID,
     ) -> None:
         self.port = port or _free_port()
         self.chain_id = chain_id

@@ -14,9 +14,10 @@ from web3.types import RPCEndpoint
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.deployment import Deployment, deploy
 from marketplace.chain.endpoint import translated_errors
+from marketplace.chain.local import DEVNET_CHAIN_ID
 from marketplace.chain.sender import TransactionSender
 from marketplace.devnet import accounts
-from marketplace.devnet.anvil import CHAIN_ID, Anvil, public_account
+from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.devnet.record import NAME, DevnetRecord, ProcessRecord
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import Journal
@@ -42,13 +43,13 @@ def running_devnet(
         Anvil(port=port, log=directory / "chain.log") as anvil,
         EmbeddedNode(directory / "storage") as storage,
     ):
-        client = ChainClient(anvil.url, expected_chain_id=CHAIN_ID).connect()
+        client = ChainClient(anvil.url, expected_chain_id=DEVNET_CHAIN_ID).connect()
         deployment = _deploy(client, directory)
         holders = accounts.create(client, directory / _KEYS, [*accounts.names(trainers, aggregators), *extra])
         _mine_every(client, BLOCK_TIME_S)
         record = DevnetRecord(
             rpc=anvil.url,
-            chain_id=CHAIN_ID,
+            chain_id=DEVNET_CHAIN_ID,
             market=deployment.market,
             storage_rpc=storage.api,
             storage_peer=ContentStore(storage.api).addresses()[0],

@@ -8,6 +8,7 @@ from marketplace.chain.artifacts import Artifact
 from marketplace.chain.circuits import circuit_of, deploy_circuit
 from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
+from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import address
 from marketplace.errors import FairshareError, Reason
@@ -16,12 +17,10 @@ from zk.files import CircuitFiles
 from zk.process import Progress
 from zk.shape import CircuitShape
 
-LOCAL_CHAINS = frozenset({31337, 1337})  # of anvil, hardhat and ganache: nothing of worth lives there
-
 
 def check_srs(client: MarketClient, ceremony_srs: Path | None) -> None:
     """Refuses a test SRS anywhere but on a local chain: whoever made it can forge proofs."""
-    if ceremony_srs is None and client.chain_id not in LOCAL_CHAINS:
+    if ceremony_srs is None and client.chain_id not in LOCAL_CHAIN_IDS:
         raise FairshareError(
             Reason.REFUSED,
             f"chain {client.chain_id} is no local test chain, and the test SRS is made on this machine",

@@ -213,7 +213,7 @@ def test_a_reward_in_a_token_is_approved_and_taken(
         .read_text()
         .replace("0.1 eth", "1")
         .replace("0.2 eth", "1")
-        .replace("0.005 eth", "0")
+        .replace("0.001 eth", "0")
         .replace("0.05 eth", "0")
     )
     status, refused = owner.run("project", "post", poor)
