@@ -9,7 +9,7 @@ import {
     ChallengeKind,
     Cohort,
     ITrainingMarket,
-    Membership as Member,
+    Member,
     Opening,
     Outcome,
     Project,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from web3.types import BlockIdentifier
 
-from marketplace.chain.types import Block, Cohort, Membership, Project
+from marketplace.chain.types import Block, Cohort, Member, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.membership import move_on
@@ -61,7 +61,7 @@ class TrainerDaemon(ProjectDaemon):
     def _place(self) -> int | None:
         return self._membership().trainer_number
 
-    def _membership(self, block: Block | None = None) -> Membership:
+    def _membership(self, block: Block | None = None) -> Member:
         at: BlockIdentifier = "latest" if block is None else block.number
         return self.context.client.membership(self.context.project, self.sender.address, block=at)
 

@@ -115,7 +115,7 @@ struct Account {
 }
 
 /// @notice An address's part in a project.
-struct Membership {
+struct Member {
     uint32 number; // of the trainer, + 1; 0: no trainer
     uint8 index; // of the aggregator, + 1; 0: no aggregator
     bool left;
@@ -563,7 +563,7 @@ interface ITrainingMarket {
     function aggregatorsOf(uint256 project) external view returns (Account[] memory byIndex);
 
     /// @notice An address's part in a project.
-    function membershipOf(uint256 project, address account) external view returns (Membership memory);
+    function membershipOf(uint256 project, address account) external view returns (Member memory);
 
     /// @notice What an account may claim once nothing can be challenged.
     function claimable(uint256 project, address account) external view returns (uint256);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Account, Challenge, Cohort, Membership, Project, Terms} from "../interfaces/ITrainingMarket.sol";
+import {Account, Challenge, Cohort, Member, Project, Terms} from "../interfaces/ITrainingMarket.sol";
 
 /// @notice All that the market stores. The logic libraries work on it by delegatecall.
 struct MarketState {
@@ -10,7 +10,7 @@ struct MarketState {
     mapping(uint256 project => Project) projects;
     mapping(uint256 project => mapping(uint256 number => Account)) trainers;
     mapping(uint256 project => Account[]) aggregators;
-    mapping(uint256 project => mapping(address account => Membership)) members;
+    mapping(uint256 project => mapping(address account => Member)) members;
     mapping(uint256 project => mapping(uint256 cohort => Cohort)) cohorts;
     /// @dev Key: keccak-free, round * 2^16 + cohort * 2^8 + slot (K: the reference).
     mapping(uint256 project => mapping(uint256 place => bytes32 digest)) complaints;

@@ -8,7 +8,7 @@ import {
     Challenge,
     ChallengeKind,
     ITrainingMarket,
-    Membership,
+    Member,
     Opening,
     Outcome,
     Project,
@@ -157,7 +157,7 @@ library Challenges {
         address challenger
     ) private returns (uint256 taken) {
         Terms storage t = s.terms[project];
-        Membership storage m = s.members[project][accused];
+        Member storage m = s.members[project][accused];
         IStakeVault vault = IStakeVault(parts.vault);
         vault.unlock(t.token, challenger, t.complaintDeposit);
         uint96 reward = m.locked < t.complaintDeposit ? m.locked : t.complaintDeposit;

@@ -4,15 +4,7 @@ pragma solidity 0.8.30;
 import {IGramVerifier} from "../interfaces/IGramVerifier.sol";
 import {IReputationRegistry} from "../interfaces/IReputationRegistry.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
-import {
-    Arrivals,
-    Cohort,
-    ITrainingMarket,
-    Membership,
-    Opening,
-    Project,
-    Terms
-} from "../interfaces/ITrainingMarket.sol";
+import {Arrivals, Cohort, ITrainingMarket, Member, Opening, Project, Terms} from "../interfaces/ITrainingMarket.sol";
 import {Arrival} from "../libraries/Arrival.sol";
 import {BitMask} from "../libraries/BitMask.sol";
 import {BN254, G1} from "../libraries/BN254.sol";
@@ -67,7 +59,7 @@ library Complaints {
             if (c.round == p.round && !c.concluded) open += uint256(c.complained).count();
         }
         uint256 needed = uint256(t.complaintDeposit) * open + t.aggregatorBond / 2;
-        Membership storage m = s.members[project][msg.sender];
+        Member storage m = s.members[project][msg.sender];
         if (m.locked >= needed) return;
         uint256 missing = needed - m.locked;
         m.locked = uint96(needed); // fits: TermsCheck
@@ -154,7 +146,7 @@ library Complaints {
         address from,
         address to
     ) private returns (uint256 paid) {
-        Membership storage m = s.members[project][from];
+        Member storage m = s.members[project][from];
         paid = s.terms[project].complaintDeposit;
         if (paid > m.locked) paid = m.locked;
         if (paid == 0) return 0;

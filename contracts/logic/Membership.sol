@@ -5,14 +5,7 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 import {IGramVerifier} from "../interfaces/IGramVerifier.sol";
 import {IReputationRegistry} from "../interfaces/IReputationRegistry.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
-import {
-    Account,
-    ITrainingMarket,
-    Membership as Member,
-    Project,
-    Status,
-    Terms
-} from "../interfaces/ITrainingMarket.sol";
+import {Account, ITrainingMarket, Member, Project, Status, Terms} from "../interfaces/ITrainingMarket.sol";
 import {Draw} from "../libraries/Draw.sol";
 import {MarketState, Parts} from "../libraries/MarketState.sol";
 import {Payments, Permit} from "../libraries/Payments.sol";

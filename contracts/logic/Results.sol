@@ -8,7 +8,7 @@ import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {
     Cohort,
     ITrainingMarket,
-    Membership,
+    Member,
     Outcome,
     Project,
     RoundResult,
@@ -148,7 +148,7 @@ library Results {
         address account,
         uint256 amount
     ) public returns (uint256 received) {
-        Membership storage m = s.members[project][account];
+        Member storage m = s.members[project][account];
         address token = s.terms[project].token;
         amount = Math.min(amount, m.locked);
         if (amount == 0) return 0;

@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {IReputationRegistry} from "../interfaces/IReputationRegistry.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
-import {ITrainingMarket, Membership as Member, Project, Status, Terms} from "../interfaces/ITrainingMarket.sol";
+import {ITrainingMarket, Member, Project, Status, Terms} from "../interfaces/ITrainingMarket.sol";
 import {MarketState, Parts} from "../libraries/MarketState.sol";
 import {Payments} from "../libraries/Payments.sol";
 import {Rounds} from "../libraries/Rounds.sol";

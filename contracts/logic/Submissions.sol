@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
-import {Cohort, ITrainingMarket, Membership, Project, ScoreRule, Terms} from "../interfaces/ITrainingMarket.sol";
+import {Cohort, ITrainingMarket, Member, Project, ScoreRule, Terms} from "../interfaces/ITrainingMarket.sol";
 import {Arrival} from "../libraries/Arrival.sol";
 import {BitMask} from "../libraries/BitMask.sol";
 import {MarketState} from "../libraries/MarketState.sol";
@@ -147,7 +147,7 @@ library Submissions {
         uint256 seat,
         address trainer
     ) private view {
-        Membership storage m = s.members[project][trainer];
+        Member storage m = s.members[project][trainer];
         uint256 number = Rounds.number(p, round, seat);
         if (number == Rounds.NONE || m.left || m.number != number + 1) {
             revert ITrainingMarket.NotYourSeat(seat, trainer);

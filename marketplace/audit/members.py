@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from marketplace.chain.types import NATIVE_COIN, Account, Address, Membership, Terms
+from marketplace.chain.types import NATIVE_COIN, Account, Address, Member, Terms
 
 MAX_AGGREGATORS = 8  # TermsCheck.sol
 NOBODY = NATIVE_COIN  # the zero address
@@ -116,10 +116,10 @@ class Members:
         """As the contract holds them, in the order of turns."""
         return tuple(Account(*pair) for pair in zip(self.aggregators, self.fees, strict=True))
 
-    def membership(self, account: Address) -> Membership:
+    def membership(self, account: Address) -> Member:
         """An address's part as the contract holds it."""
         index = self.aggregators.index(account) + 1 if account in self.aggregators else 0
-        return Membership(
+        return Member(
             number=self.numbers[account] + 1 if account in self.numbers else 0,
             index=index,
             left=account in self.left,

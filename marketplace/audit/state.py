@@ -9,7 +9,7 @@ from marketplace.audit.replay import Replay
 from marketplace.audit.report import failed
 from marketplace.audit.rounds import CohortReplay
 from marketplace.chain.client import MarketClient
-from marketplace.chain.types import AbiStruct, Cohort, Membership
+from marketplace.chain.types import AbiStruct, Cohort, Member
 from marketplace.node.arrivals import rebuild
 
 _BATCH = ("batch_index", "batch_root")  # stale where the round has no batch
@@ -27,7 +27,7 @@ def check_state(client: MarketClient, history: History, replayed: Replay) -> str
     accounts = list(replayed.claimable)
     views = [client.market.functions.membershipOf(history.project, account) for account in accounts]
     for account, held in zip(accounts, client.call_many("read members", views, block=at), strict=True):
-        _compare(f"of {account} ", Membership.from_abi(held), members.membership(account))
+        _compare(f"of {account} ", Member.from_abi(held), members.membership(account))
     unproved = () if replayed.outcome_known else ("statement",)
     _compare("of the challenge ", client.challenge(history.project, block=at), replayed.challenge, unproved)
     current = replayed.rounds[-1] if replayed.rounds else None

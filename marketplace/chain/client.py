@@ -19,7 +19,7 @@ from marketplace.chain.types import (
     Challenge,
     Circuit,
     Cohort,
-    Membership,
+    Member,
     Project,
     Record,
     Status,
@@ -212,9 +212,9 @@ class MarketClient(ChainClient):
         with translated_errors("read aggregators"):
             return tuple(Account.from_abi(values) for values in found)
 
-    def membership(self, project: int, account: Address, *, block: BlockIdentifier = "latest") -> Membership:
+    def membership(self, project: int, account: Address, *, block: BlockIdentifier = "latest") -> Member:
         """An address's part in a project; all zero for a stranger."""
-        return self._read(Membership, self.market.functions.membershipOf(project, account), block)
+        return self._read(Member, self.market.functions.membershipOf(project, account), block)
 
     def claimable(self, project: int, account: Address, *, block: BlockIdentifier = "latest") -> int:
         """What `account` may claim in a project once nothing can be challenged, in the token's smallest unit."""

@@ -150,7 +150,7 @@ class Account(AbiStruct):
 
 
 @dataclasses.dataclass(frozen=True)
-class Membership(AbiStruct):
+class Member(AbiStruct):
     """An address's part in a project, as the contract stores it: `trainer_number` and `aggregator_index` read it."""
 
     number: int  # of the trainer, + 1; 0: no trainer

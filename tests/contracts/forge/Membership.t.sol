@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {
     Account,
     ITrainingMarket,
-    Membership as Member,
+    Member,
     Project,
     RoundResult,
     Status,

@@ -5,7 +5,7 @@ import {
     Challenge,
     ChallengeKind,
     Cohort,
-    Membership,
+    Member,
     Project,
     RoundResult,
     ScoreRule,
@@ -329,7 +329,7 @@ contract Handler is Play {
         for (uint256 project = 1; project <= market.projectCount(); ++project) {
             Project memory p = market.projectOf(project);
             for (uint256 i = 0; i < all.length; ++i) {
-                Membership memory m = market.membershipOf(project, all[i]);
+                Member memory m = market.membershipOf(project, all[i]);
                 uint256 earned = m.number != 0 && !m.left ? p.bonus : 0;
                 if (m.number != 0) earned += market.trainerOf(project, m.number - 1).earned;
                 if (m.index != 0) earned += market.aggregatorsOf(project)[m.index - 1].earned;

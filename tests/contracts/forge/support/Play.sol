@@ -7,7 +7,7 @@ import {
     Challenge,
     ChallengeKind,
     Cohort,
-    Membership,
+    Member,
     Opening,
     Outcome,
     Project,
