@@ -22,11 +22,18 @@ ANALYSERS := build/analysers/venv
 # They count storage writes, which holds for optimised code only.
 COUNTING_TESTS := testLockAndUnlockWriteOnce|testCountsStopAtTheirTop
 
-.PHONY: help setup demo test lint test-python test-contracts test-deep bench gas mutate coverage analyse clean
+# Where py-solc-x, and so brownie, looks for compilers: a folder of this checkout's own.
+export SOLCX_BINARY_PATH := $(abspath build/solcx)
+# What two jobs say does not mix, where make can see to it.
+BESIDE = $(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+PYTEST = $(BIN)/python -m pytest --ignore tests/contracts/brownie
+
+.PHONY: help setup demo test lint lint-python lint-solidity test-python test-contracts test-forge test-hardhat test-brownie \
+	test-deep test-deep-python test-deep-forge test-deep-brownie bench gas mutate coverage analyse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'make lint, test-python, test-contracts, test-deep, bench, gas, mutate, coverage, analyse, setup, clean: parts of these, and more'
+	@echo 'make lint, test-python, test-contracts, test-deep, test-deep-python, test-deep-forge, test-deep-brownie, bench, gas, mutate, coverage, analyse, setup, clean: parts of these, and more'
 
 setup: $(ENVIRONMENT) $(PACKAGES) $(CONTRACTS)
 
@@ -50,28 +57,50 @@ $(CONTRACTS): $(ENVIRONMENT) $(PACKAGES) $(SOLIDITY) tools/solc tools/solc-setti
 demo: setup
 	$(BIN)/fairshare demo $(DEMO)
 
-test: lint test-python test-contracts
+# The compilers and brownie use one core each, so two of them run side by side; pytest takes both for itself.
+test: setup
+	+$(BESIDE) test-forge test-brownie test-hardhat lint
+	+$(MAKE) --no-print-directory test-python
 
-lint: setup
+lint: lint-python lint-solidity
+
+lint-python: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+lint-solidity: setup
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
 	node_modules/.bin/prettier --check 'contracts/**/*.sol'
 
+# In the order of the files, not the fullest first: those that take long come early, and both workers end together.
 test-python: setup
-	$(BIN)/python -m pytest -m 'not deep' -n 2 --dist loadfile --ignore tests/contracts/brownie
+	$(PYTEST) -m 'not deep' -n 2 --dist loadfile --no-loadscope-reorder
 
 test-contracts: setup
+	+$(BESIDE) test-forge test-brownie test-hardhat
+
+test-forge: setup
 	$(FORGE) test
+
+test-hardhat: setup
 	node_modules/.bin/hardhat compile
+
+test-brownie: setup
 	$(BIN)/python tools/install_solc.py
 	$(BIN)/brownie test --network development
 
-test-deep: setup
-	$(BIN)/python -m pytest -m deep --ignore tests/contracts/brownie
+# What takes long by its nature. Its three parts can be run one by one.
+test-deep: test-deep-python test-deep-forge test-deep-brownie
+
+test-deep-python: setup
+	$(PYTEST) -m deep -n 2 --dist loadfile --no-loadscope-reorder
+
+test-deep-forge: setup
 	FOUNDRY_PROFILE=deep $(FORGE) test
+
+test-deep-brownie: setup
 	$(BIN)/python tools/install_solc.py
 	FAIRSHARE_DEEP=1 $(BIN)/brownie test tests/contracts/brownie/test_market_any_moves.py --network development
 
