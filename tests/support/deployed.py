@@ -1,10 +1,12 @@
-"""A chain of one's own with a market on it, for tests that step members by hand."""
+"""A chain of one's own with a market on it, and when its blocks come."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from web3.types import RPCEndpoint
 
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.deployment import Deployment, deploy
@@ -27,3 +29,18 @@ def deployed_market(folder: Path, accounts: int) -> Iterator[tuple[str, Deployme
         ):
             deployed = deploy(sender, unbonding_delay_s=7200)
         yield chain.url, deployed
+
+
+def blocks_each_second(client: ChainClient) -> None:
+    """Anvil mines as a public chain does, no longer with each transaction."""
+    client.web3.manager.request_blocking(RPCEndpoint("evm_setIntervalMining"), [1])
+
+
+@contextmanager
+def block_for_each_transaction(client: ChainClient) -> Iterator[None]:
+    """For what a test only prepares with: nothing waits for a block meanwhile."""
+    client.web3.manager.request_blocking(RPCEndpoint("evm_setAutomine"), [True])
+    try:
+        yield
+    finally:
+        blocks_each_second(client)

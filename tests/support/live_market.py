@@ -6,6 +6,7 @@ One market serves many projects, so that a suite pays for its start once.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ from marketplace.owner.reference_duty import ReferenceDuty
 from marketplace.owner.watch import Watch
 from marketplace.spec import ProjectFile
 from marketplace.spec.template import template
+from tests.support.deployed import block_for_each_transaction, blocks_each_second
+from tests.support.live_time import RestingClock, pass_time
 from trainer_node.behaviour import Attack, Behaviour
 from trainer_node.challenging import Doubt
 from trainer_node.daemon import TrainerDaemon
@@ -168,8 +171,9 @@ class LiveMarket:
         save_npz(folder / "evaluation.npz", held_out.rows(np.arange(0, 30, 2)))
         save_npz(folder / "validation.npz", held_out.rows(np.arange(1, 30, 2)))
         (folder / "project.toml").write_text(file.to_toml())
-        posted = post(self.owner, check_project(folder / "project.toml"), again=True, say=lambda _: None)
-        return posted.project
+        checked = check_project(folder / "project.toml")
+        with block_for_each_transaction(self.owner.client):
+            return post(self.owner, checked, again=True, say=lambda _: None).project
 
     def run(
         self,
@@ -181,14 +185,18 @@ class LiveMarket:
         """Run every role until the project is over. Trainers join in order, so trainer i has number i; as many as
         the project has places."""
         stop, failures = threading.Event(), []
+        clocks: list[RestingClock] = []  # of those that are at work
 
         def role(step_of: object, session: Session) -> None:
-            with ChainClock(session.client, stop=stop, poll_s=0.2) as clock:
+            with RestingClock(session.client, stop=stop, poll_s=0.2) as clock:
+                clocks.append(clock)
                 try:
                     keep_going(step_of(clock), stop=stop, log=logging.logger(project=project))  # type: ignore[operator]
                 except BaseException as error:
                     failures.append(error)
                     raise
+                finally:
+                    clocks.remove(clock)
 
         threads = [threading.Thread(target=role, args=(self._owner(project), self.owner))]
         threads[0].start()
@@ -201,8 +209,10 @@ class LiveMarket:
             daemon = self._daemon(session, project, number, (attacks or {}).get(number))
             threads.append(threading.Thread(target=role, args=(daemon, session)))
             self._start_and_wait(threads[-1], lambda i=number: self._joined(project) > i)  # type: ignore[misc]
-        for thread in threads:
-            thread.join(timeout_s)
+        give_up_at = time.monotonic() + timeout_s
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < give_up_at:
+            if not pass_time(self.owner.client.web3, tuple(clocks)):
+                time.sleep(0.02)
         unfinished = [thread for thread in threads if thread.is_alive()]
         stop.set()
         for thread in unfinished:
@@ -319,7 +329,7 @@ def live_market(folder: Path, cache: Path) -> Iterator[LiveMarket]:
     """Start everything; stop everything at the end. `cache`: of circuits, may be shared between runs."""
     logging.configure(file=folder / "log.jsonl")
     with ExitStack() as stack:
-        anvil = stack.enter_context(Anvil(block_time_s=1))
+        anvil = stack.enter_context(Anvil())
         client = ChainClient(anvil.url).connect()
         names = accounts.names(SLOTS, 2)
         accounts.create(client, folder / "keys", names)
@@ -328,6 +338,7 @@ def live_market(folder: Path, cache: Path) -> Iterator[LiveMarket]:
 
             with TransactionSender(client, public_account(0), journal, lock_directory=folder) as sender:
                 deployed = deployment.deploy(sender, unbonding_delay_s=UNBONDING_S)
+        blocks_each_second(client)
         members = stack.enter_context(ExitStack())
         sessions = {
             name: (stack if name == "owner" else members).enter_context(

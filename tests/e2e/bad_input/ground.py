@@ -31,6 +31,7 @@ from marketplace.storage.cid import digest_of
 from marketplace.storage.embedded import EmbeddedNode
 from tests.e2e.bad_input.command import Said, in_a_process, in_process
 from tests.support.circuits import circuit_cache
+from tests.support.deployed import block_for_each_transaction, blocks_each_second
 from tests.support.live_market import SLOTS, iris, project_file
 
 # Longer than any run of the suite: what is open stays open, however slow the machine.
@@ -68,7 +69,9 @@ class Ground:
         if name not in self.posted:
             folder = self.folder / name
             write_project(folder, project_file(**{"rounds.join_window": JOIN_WINDOW_S, **changes}))
-            done = post(self.owner, check_project(folder / "project.toml"), again=True, say=lambda _: None)
+            checked = check_project(folder / "project.toml")
+            with block_for_each_transaction(self.owner.client):
+                done = post(self.owner, checked, again=True, say=lambda _: None)
             self.posted[name] = done.project
         return self.posted[name]
 
@@ -80,7 +83,8 @@ class Ground:
             terms = change(dataclasses.replace(client.terms(self.project("open")), spec=digest_of(cid)))
             call = client.market.functions.create(terms.to_abi(), NO_PERMIT.to_abi())
             escrow = terms.reward + terms.reveal_bond
-            receipt = self.owner.sender.send(f"hostile:{name}", call, value=escrow)
+            with block_for_each_transaction(client):
+                receipt = self.owner.sender.send(f"hostile:{name}", call, value=escrow)
             events = [decode_log([ProjectCreated], log) for log in receipt.logs]
             self.posted[name] = next(e.project for e in events if isinstance(e, ProjectCreated))
         return self.posted[name]
@@ -197,7 +201,7 @@ def write_project(folder: Path, file: ProjectFile) -> Path:
 @contextmanager
 def open_ground(folder: Path) -> Iterator[Ground]:
     """Starts everything; ends everything."""
-    with Anvil(block_time_s=1) as anvil, EmbeddedNode(folder / "storage") as storage:
+    with Anvil() as anvil, EmbeddedNode(folder / "storage") as storage:
         client = ChainClient(anvil.url).connect()
         accounts.create(client, folder / "keys", NAMES)
         with (
@@ -218,4 +222,5 @@ def open_ground(folder: Path) -> Iterator[Ground]:
         with open_session(settings, "owner") as owner:
             ground = Ground(folder, anvil.url, market, owner, storage.api)
             ground.set_balance("pauper", 10**15)
+            blocks_each_second(client)
             yield ground
