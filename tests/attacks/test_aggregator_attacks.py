@@ -32,7 +32,7 @@ def honest(market: LiveMarket) -> Outcome:
 
 @pytest.mark.parametrize("attack", [Attack.TAMPER_AGGREGATE, Attack.WITHHOLD])
 def test_the_next_aggregator_finishes_the_round(market: LiveMarket, honest: Outcome, attack: Attack) -> None:
-    outcome = under(market, attack, **{"rounds.result_window": 12})
+    outcome = under(market, attack, **{"rounds.result_window": 20})
     first, second = (session.address for session in market.aggregators)
     bond = market.owner.client.terms(outcome.project).aggregator_bond
     assert [(event.aggregator, event.slashed) for event in outcome.timed_out] == [(first, bond)]
@@ -59,10 +59,11 @@ def test_a_false_complaint_costs_the_aggregator_and_changes_nothing(
     ("attack", "kind", "changes"),
     [
         # A model that nobody has made before: another project's would be the same blob.
-        (
+        pytest.param(
             Attack.WITHHOLD_MODEL,
             ChallengeKind.MODEL,
             {"training.learning_rate": 0.137, "rounds.submit_window": 40, "rounds.challenge_window": 40},
+            marks=pytest.mark.deep,  # everybody looks for the model in vain, for seconds each time
         ),
         (Attack.FALSE_GRAM, ChallengeKind.PROOF, {"settlement.mode": "on-demand"}),
     ],

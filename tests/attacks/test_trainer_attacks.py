@@ -16,6 +16,7 @@ from tests.support.live_market import FAULTS, PROJECTION, SLOTS, LiveMarket, Out
 from trainer_node.behaviour import Attack
 
 CHEAT = 2
+DEEP = pytest.mark.deep  # as the attack before it, but for what the cheat submits
 POT = round_budget(10**18, 1, 1, 10**16)
 
 
@@ -49,7 +50,7 @@ def test_absent_is_paid_nothing_and_loses_nothing(market: LiveMarket, absent: Ou
     assert_audit_holds(market, absent.project)
 
 
-@pytest.mark.parametrize("attack", [Attack.COPY, Attack.WITHHOLD])
+@pytest.mark.parametrize("attack", [Attack.WITHHOLD, pytest.param(Attack.COPY, marks=DEEP)])
 def test_what_cannot_be_opened_is_absent_and_costs_its_trainer(
     market: LiveMarket, absent: Outcome, attack: Attack
 ) -> None:
@@ -70,7 +71,7 @@ def test_an_update_out_of_bounds_is_struck_and_merged_by_nobody(market: LiveMark
     assert [result.x for result in outcome.results] == [result.x for result in absent.results]
 
 
-@pytest.mark.parametrize("attack", [Attack.SIGN_FLIP, Attack.RANDOM])
+@pytest.mark.parametrize("attack", [Attack.SIGN_FLIP, pytest.param(Attack.RANDOM, marks=DEEP)])
 def test_poison_is_left_out_struck_and_unpaid(market: LiveMarket, attack: Attack) -> None:
     outcome = cheated(market, attack)
     assert outcome.paid[CHEAT] == 0
@@ -78,10 +79,12 @@ def test_poison_is_left_out_struck_and_unpaid(market: LiveMarket, attack: Attack
     assert outcome.slashed[CHEAT] > 0
 
 
+@DEEP
 def test_doing_nothing_earns_nothing(market: LiveMarket) -> None:
     assert cheated(market, Attack.ZERO).paid[CHEAT] == 0
 
 
+@DEEP
 def test_wrong_labels_are_never_paid_as_well_as_honest_work(market: LiveMarket) -> None:
     outcome = cheated(market, Attack.LABEL_FLIP)
     assert outcome.paid[CHEAT] < min(amount for slot, amount in enumerate(outcome.paid) if slot != CHEAT)

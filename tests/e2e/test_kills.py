@@ -16,14 +16,12 @@ from marketplace.storage.cid import from_digest
 from tests.support.audits import assert_audit_holds
 from tests.support.circuits import circuit_cache
 from tests.support.live_market import PROJECTION, SLOTS, LiveMarket, live_market, project_file
+from tests.support.live_time import pass_until
 from tests.support.processes import Role
 
-KILLS = 27
 SEED = 7
-LENGTH = 3  # rounds
 TIMES: dict[str, object] = {
     **PROJECTION,
-    "rounds.count": LENGTH,
     "rounds.submit_window": 240,
     "rounds.result_window": 240,
 }
@@ -38,9 +36,15 @@ def market(tmp_path: Path) -> Iterator[LiveMarket]:
 
 
 @pytest.mark.timeout(900)
-def test_a_project_survives_kills_of_every_role(market: LiveMarket, tmp_path: Path) -> None:
-    quiet = market.run(market.post(project_file(**TIMES)))
-    project = market.post(project_file(**PATIENT))
+@pytest.mark.parametrize(
+    ("rounds", "kills"), [(1, 6), pytest.param(3, 27, marks=pytest.mark.deep)], ids=["short", "long"]
+)
+def test_a_project_survives_kills_of_every_role(
+    market: LiveMarket, tmp_path: Path, rounds: int, kills: int
+) -> None:
+    count = {"rounds.count": rounds}
+    quiet = market.run(market.post(project_file(**TIMES, **count)))
+    project = market.post(project_file(**PATIENT, **count))
     market.hand_over()
     roles = _roles(market, project, tmp_path)
     chance = random.Random(SEED)
@@ -48,7 +52,7 @@ def test_a_project_survives_kills_of_every_role(market: LiveMarket, tmp_path: Pa
         for role in roles:
             role.start()
             _wait_for_join(market, project, role)
-        victims = [roles[i % len(roles)] for i in range(KILLS)]
+        victims = [roles[i % len(roles)] for i in range(kills)]
         chance.shuffle(victims)
         for victim in victims:
             time.sleep(chance.uniform(0.2, 2.5))
@@ -62,13 +66,13 @@ def test_a_project_survives_kills_of_every_role(market: LiveMarket, tmp_path: Pa
         for role in roles:
             role.stop()
     killed = sum(role.kills for role in roles)
-    assert killed >= 20, f"only {killed} kills"
+    assert killed >= kills * 3 // 4, f"only {killed} kills"
     assert {role.name.split("-")[0] for role in roles if role.kills} == {"trainer", "aggregator", "owner"}
 
     outcome = market.outcome(project)
     submissions = fetch(market.owner.client, [UpdateSubmitted], project)
-    assert len(submissions) == len({(s.round, s.slot) for s in submissions}) == SLOTS * LENGTH
-    assert [r.round for r in outcome.results] == list(range(1, LENGTH + 1))
+    assert len(submissions) == len({(s.round, s.slot) for s in submissions}) == SLOTS * rounds
+    assert [r.round for r in outcome.results] == list(range(1, rounds + 1))
     assert outcome.paid_by_round == quiet.paid_by_round
     assert not outcome.undone
     assert not outcome.withheld
@@ -119,6 +123,9 @@ def _finish(market: LiveMarket, project: int, roles: list[Role]) -> None:
             if not role.running:
                 role.start()
         assert time.monotonic() < give_up_at, "the project does not end"
+        state = market.owner.client.project(project)
+        if state.status is Status.CLOSING:  # all is done but to wait for challenges, and nobody has one
+            pass_until(market.owner.client.web3, state.challenge_deadline)
         time.sleep(0.5)
     for result in fetch(market.owner.client, [ResultPosted], project):
         # before the processes are gone: what the owner has fetched, its node serves from then on

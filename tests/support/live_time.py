@@ -49,5 +49,13 @@ def pass_time(web3: Web3, clocks: Iterable[RestingClock]) -> bool:
     return True
 
 
+def pass_until(web3: Web3, timestamp: int) -> None:
+    """A block of this time, if it is still to come."""
+    left = timestamp - web3.eth.get_block("latest")["timestamp"]
+    if left > 0:
+        web3.manager.request_blocking(RPCEndpoint("evm_increaseTime"), [left])
+        _mine(web3)
+
+
 def _mine(web3: Web3) -> None:
     web3.manager.request_blocking(RPCEndpoint("evm_mine"), [])
