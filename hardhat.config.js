@@ -5,6 +5,8 @@ const path = require("path");
 const { subtask } = require("hardhat/config");
 const { TASK_COMPILE_SOLIDITY_GET_SOLC_BUILD } = require("hardhat/builtin-tasks/task-names");
 
+require("@nomicfoundation/hardhat-verify");
+const { explorerConfig } = require("./tools/hardhat-verification.js");
 const { version, settings } = require("./tools/solc-settings.json");
 
 subtask(TASK_COMPILE_SOLIDITY_GET_SOLC_BUILD, async ({ solcVersion }, hre, runSuper) => {
@@ -20,6 +22,7 @@ subtask(TASK_COMPILE_SOLIDITY_GET_SOLC_BUILD, async ({ solcVersion }, hre, runSu
 
 /** @type {import("hardhat/config").HardhatUserConfig} */
 module.exports = {
+  ...explorerConfig(),
   solidity: { version, settings },
   paths: { sources: "contracts", cache: "build/hardhat/cache", artifacts: "build/hardhat/artifacts" },
 };
