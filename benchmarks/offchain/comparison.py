@@ -21,7 +21,12 @@ def show(title: str, found: dict[str, Floats], console: Console) -> None:
     """`found`: by method, shares of the pay [seeds, trainers]; and whether pay by the reference meets its aims."""
     noise = "/".join(f"{share:.0%}"[:-1] for share in NOISE)
     exacts = [name for name in (EXACT, BY_MEAN) if name in found]
-    table = Table("pay by", *(f"cosine to {name}" for name in exacts), "Spearman", "pure noise, % of pay")
+    table = Table(
+        "pay by",
+        *(f"cosine to {name}".replace(" Shapley", "") for name in exacts),
+        "Spearman",
+        "pure noise, % of pay",
+    )
     table.add_column(f"mean shares, noise {noise} %")
     table.title = title
     for name, rows in found.items():

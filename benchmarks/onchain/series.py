@@ -65,7 +65,7 @@ def run(cases: Sequence[Case], results: Path, data: Dataset, evaluation: Dataset
                         lambda: progress.advance(bar),
                     )
                     kept.append(outcome)
-                    _save(results, kept)
+                    save(results, kept)
                     progress.console.print(f"{case.name}: {outcome.seconds:.0f} s, as the judge off chain")
     return [next(outcome for outcome in kept if outcome.case == case) for case in cases]
 
@@ -120,7 +120,8 @@ def _normal(earned: Floats) -> Floats:
     return shares
 
 
-def _save(path: Path, outcomes: list[Outcome]) -> None:
+def save(path: Path, outcomes: list[Outcome]) -> None:
+    """Writes a file of results, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(_OUTCOMES.dump_json(outcomes, indent=1))
     os.replace(temporary, path)
