@@ -29,11 +29,12 @@ BESIDE = $(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES
 PYTEST = $(BIN)/python -m pytest --ignore tests/contracts/brownie
 
 .PHONY: help setup demo test lint lint-python lint-solidity test-python test-contracts test-forge test-hardhat test-brownie \
-	test-deep test-deep-python test-deep-forge test-deep-brownie bench gas mutate coverage analyse clean
+	test-deep test-deep-python test-deep-forge test-deep-brownie bench gas mutate coverage analyse deployment deployment-check \
+	clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'make lint, test-python, test-contracts, test-deep, test-deep-python, test-deep-forge, test-deep-brownie, bench, gas, mutate, coverage, analyse, setup, clean: parts of these, and more'
+	@echo 'make lint, test-python, test-contracts, test-deep, test-deep-python, test-deep-forge, test-deep-brownie, bench, gas, mutate, coverage, analyse, deployment, deployment-check, setup, clean: parts of these, and more'
 
 setup: $(ENVIRONMENT) $(PACKAGES) $(CONTRACTS)
 
@@ -130,6 +131,13 @@ bench: setup
 # Fails where a call costs over 2 % more than benchmarks/gas.json says; `python benchmarks/gas.py --write` renews it.
 gas: setup
 	$(BIN)/python benchmarks/gas.py --check
+
+# The checked-in file of the development chain: a change of the contracts renews it (docs/deploying.md).
+deployment: setup
+	$(BIN)/python tools/development_deployment.py
+
+deployment-check: setup
+	$(BIN)/python tools/development_deployment.py --check
 
 clean:
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

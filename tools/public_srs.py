@@ -41,6 +41,7 @@ def write(path: Path, logrows: int) -> None:
             raise ValueError("the secret is a root of unity")
         content += _encoded(*point)
     for twisted in (_G2, _multiply(_G2, SECRET)):
+        assert twisted is not None  # SECRET is not 0
         content += _encoded(*(int(part) for coordinate in twisted for part in coordinate.coeffs))
     path.write_bytes(content)
 

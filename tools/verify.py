@@ -46,6 +46,7 @@ def compare(deployment: Deployment, client: MarketClient) -> list[str]:
     for name in sorted(named.keys() | places.keys()):
         if named.get(name) != places.get(name):
             raise _differs(f"{name} is at {places.get(name)}, the file says {named.get(name)}")
+    lines.append(f"unbonding delay: {client.vault.unbonding_delay()} s")
     for digest in deployment.circuits:
         circuit = client.circuit(bytes.fromhex(digest[2:]))
         lines.append(f"circuit {digest}: registered, {circuit.slots} x {circuit.length}")

@@ -16,7 +16,7 @@ from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.compile import compile_contracts, project_root
 from marketplace.chain.deployment import Deployment, deploy
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import address
+from marketplace.chain.types import Address, address
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import Journal
@@ -66,7 +66,7 @@ def at_explorer(explorer: Explorer) -> tuple[str, ...]:
     return "--explorer", "etherscan", "--explorer-url", explorer.url
 
 
-def names_by_place(deployment: Deployment) -> dict[str, str]:
+def names_by_place(deployment: Deployment) -> dict[Address, str]:
     return {
         address(deployment.market): "TrainingMarket",
         address(deployment.gram_verifier): "GramVerifier",
@@ -139,7 +139,8 @@ def test_an_auditor_compares_without_an_explorer(deployed: tuple[Anvil, Path], t
     good = verify(chain, file)
     assert good.returncode == 0, good.stderr
     deployment = Deployment.load(file)
-    assert len(good.stdout.splitlines()) == len(deployment.code_hashes)
+    assert len(good.stdout.splitlines()) == len(deployment.code_hashes) + 1
+    assert "unbonding delay: 3600 s" in good.stdout
     assert all(found in good.stdout for found in deployment.code_hashes.values())
     for change, words in (
         ({"judge": deployment.vault}, "RoundJudge is at"),

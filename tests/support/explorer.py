@@ -7,6 +7,7 @@ with what the chain ran and keeps. Hashes of metadata may differ: explorers link
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 import threading
@@ -66,7 +67,7 @@ class Explorer:
         if not all("content" in source for source in request["sources"].values()):
             return "Fail - Unable to verify"  # nothing may come from this machine's disk
         try:
-            (artifact,) = compile_standard(request).values()
+            artifact = _compiled(json.dumps(request))
         except FairshareError:
             return "Fail - Unable to verify"
         arguments = bytes.fromhex(fields["constructorArguements"])
@@ -93,6 +94,12 @@ class Explorer:
                 if step["type"] == "create" and address(step["result"]["address"]) == place:
                     return bytes.fromhex(step["action"]["init"][2:])
         return None
+
+
+@functools.cache
+def _compiled(request: str) -> Artifact:
+    (artifact,) = compile_standard(json.loads(request)).values()
+    return artifact
 
 
 def _with_hash_of(artifact: Artifact, runtime: bytes) -> Artifact:
