@@ -9,7 +9,7 @@ from zk import curve, srs
 from zk.opening import ROOT_OF_UNITY, TWO_ADICITY
 
 sys.path.insert(0, str(project_root() / "tools"))
-import public_srs  # noqa: E402
+import public_srs
 
 LOGROWS = 7
 
