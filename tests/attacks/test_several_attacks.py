@@ -13,7 +13,8 @@ POISONER, SILENT = 1, 4
 
 def test_two_trainers_and_an_aggregator_cheat_in_one_round(market: LiveMarket) -> None:
     """One poisons, one never hands its update over, and the first aggregator alters the sum."""
-    file = project_file(**PROJECTION, **{"rounds.count": 1, "rounds.result_window": 20})
+    windows = {"rounds.submit_window": 30, "rounds.answer_window": 16, "rounds.result_window": 30}
+    file = project_file(**PROJECTION, **{"rounds.count": 1, **windows})
     project = market.post(file)
     outcome = market.run(
         project,
