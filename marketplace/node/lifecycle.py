@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import random
 import signal
 import threading
@@ -26,18 +27,32 @@ def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.E
     Start libraries that install handlers of their own (the embedded IPFS node) before this.
     """
     event = stop or threading.Event()
+    # A handler runs between two steps of the main thread, which may hold the event's lock just then: to set the event
+    # there would wait for itself. A SimpleQueue may be put to anywhere.
+    requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    asked = False
 
     def request_stop(number: int, frame: FrameType | None) -> None:
-        if event.is_set() and number == signal.SIGINT:
+        nonlocal asked
+        if asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        event.set()
+        asked = True
+        requests.put(True)
 
+    def pass_on() -> None:
+        while requests.get():
+            event.set()
+
+    watcher = threading.Thread(target=pass_on, name="stop-on-signals", daemon=True)
+    watcher.start()
     earlier = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield event
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+        requests.put(False)
+        watcher.join()
 
 
 def is_transient(error: FairshareError) -> bool:

@@ -18,7 +18,7 @@ from marketplace.chain.types import (
     NO_PERMIT,
     Account,
     ChallengeKind,
-    Membership,
+    Member,
     Record,
     Terms,
     Unbonding,
@@ -113,7 +113,7 @@ def test_nothing_is_known_of_a_stranger(client: MarketClient) -> None:
     assert client.trainer_record(stranger) == Record(0, 0, 0, 0, 0)
     assert client.aggregator_record(stranger) == Record(0, 0, 0, 0, 0)
     assert client.score_of(stranger) == 0
-    assert client.membership(1, stranger) == Membership(0, 0, False, 0, 0)
+    assert client.membership(1, stranger) == Member(0, 0, False, 0, 0)
     assert client.claimable(1, stranger) == 0
     assert client.vault.unbonding(NATIVE_COIN, stranger) == Unbonding(0, 0)
     assert client.trainer(10**6, 0) == Account(NATIVE_COIN, 0)

@@ -23,7 +23,7 @@ from marketplace.chain.types import (
     Account,
     Arrivals,
     ChallengeKind,
-    Membership,
+    Member,
     RoundResult,
     Status,
     Terms,
@@ -83,7 +83,7 @@ def test_a_project_is_read_back_in_types_and_events(
     assert client.aggregators(project) == (Account(aggregator.address, 0),)
     members = [client.membership(project, trainer.address) for trainer in trainers]
     assert [member.trainer_number for member in members] == [0, 1, 2, 3, 4]
-    assert client.membership(project, aggregator.address) == Membership(0, 1, False, terms.aggregator_bond, 0)
+    assert client.membership(project, aggregator.address) == Member(0, 1, False, terms.aggregator_bond, 0)
     assert [client.number_of(project, 1, seat) for seat in range(6)] == [0, 1, 2, 3, 4, None]
     assert client.vault.locked(NATIVE_COIN, trainers[0].address) == terms.trainer_stake
     assert client.vault.free(NATIVE_COIN, trainers[0].address) == 0

@@ -26,7 +26,7 @@ from marketplace.chain.types import (
     ChallengeKind,
     Circuit,
     Cohort,
-    Membership,
+    Member,
     Opening,
     Outcome,
     Permit,
@@ -56,7 +56,7 @@ STRUCTS: dict[type[AbiStruct], dict[str, Any]] = {
     Cohort: returned("ITrainingMarket", "cohortOf"),
     Challenge: returned("ITrainingMarket", "challengeOf"),
     Account: returned("ITrainingMarket", "trainerOf"),
-    Membership: returned("ITrainingMarket", "membershipOf"),
+    Member: returned("ITrainingMarket", "membershipOf"),
     Arrivals: taken("complain", 4),
     RoundResult: taken("postResult", 1),
     Outcome: taken("undo", 1) | {"type": "tuple"},
@@ -181,7 +181,7 @@ def test_lists_may_have_a_fixed_length() -> None:
 
 
 def test_membership_in_words() -> None:
-    stranger = Membership(number=0, index=0, left=False, locked=0, claimed=0)
+    stranger = Member(number=0, index=0, left=False, locked=0, claimed=0)
     assert (stranger.trainer_number, stranger.aggregator_index) == (None, None)
     both = dataclasses.replace(stranger, number=1, index=3)
     assert (both.trainer_number, both.aggregator_index) == (0, 2)

@@ -11,7 +11,7 @@ import pytest
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import logging
-from marketplace.node.lifecycle import TRANSIENT, is_transient, keep_going
+from marketplace.node.lifecycle import TRANSIENT, is_transient, keep_going, stop_on_signals
 
 
 @pytest.fixture
@@ -107,3 +107,12 @@ def test_signals_end_a_daemon_cleanly(number: signal.Signals, arguments: list[st
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (0, "clean end\n")
     assert all(json.loads(line)["role"] == "test" for line in errors.splitlines())
+
+
+def test_a_signal_may_come_while_the_event_is_locked() -> None:
+    """As it does when it meets the main thread inside `Event.wait`."""
+    with stop_on_signals() as stop:
+        with stop._cond:
+            signal.raise_signal(signal.SIGTERM)
+            assert not stop.is_set()
+        assert stop.wait(60)
