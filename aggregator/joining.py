@@ -5,15 +5,17 @@ from __future__ import annotations
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.stake import ensure_free_stake
+from marketplace.node.windows import require_meetable
 from marketplace.spec import allowed_list
 
 
 def join(node: ProjectDaemon, contact: bytes) -> None:
     """Put up the bond and join; `contact`: see `marketplace.storage.contact`.
 
-    Raises REFUSED for one whom the owner did not list, before anything is signed; NO_FUNDS.
+    Raises REFUSED for one whom the owner did not list, before anything is signed; BAD_SPEC, NO_FUNDS.
     """
     context, number = node.context, node.context.project
+    require_meetable(context.spec.rounds, context.client.chain_id)
     listed = proof_of_listing(context.spec.aggregators.allowed, node.sender.address, number)
     intent, terms = f"join-as-aggregator:{number}", context.terms
     ensure_free_stake(

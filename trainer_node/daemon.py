@@ -12,6 +12,7 @@ from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.membership import move_on
 from marketplace.node.seats import Seat, seat_in_round
 from marketplace.node.stake import ensure_free_stake
+from marketplace.node.windows import require_meetable
 from trainer_node.answering import answer_complaint
 from trainer_node.batching import needs_transaction
 from trainer_node.challenging import Doubt, watch_results
@@ -77,6 +78,7 @@ class TrainerDaemon(ProjectDaemon):
         context, number = self.context, self.context.project
         if project.trainer_count == context.terms.trainers:
             raise FairshareError(Reason.REFUSED, "every place of this project is taken", "look for another")
+        require_meetable(context.spec.rounds, context.client.chain_id)
         intent = f"join:{number}:{self.journal.get(number, 0, JOINS, 0)}"
         ensure_free_stake(
             context.client, self.sender, context.terms.token, context.terms.trainer_stake, "join", intent

@@ -8,7 +8,7 @@ from marketplace.node import console
 from marketplace.node.options import ProjectId, Settings, with_settings
 
 if TYPE_CHECKING:
-    from marketplace.audit.explain import Explanation
+    from marketplace.audit.explain import Explanation, PayShown
 
 Round = Annotated[int | None, typer.Option("--round", min=1, help="One round; default: all that ended.")]
 Trainer = Annotated[
@@ -48,28 +48,53 @@ def explain(settings: Settings, project: ProjectId, round: Round = None, trainer
         "trainer": str(who),
         "rounds": [explanation.to_dict() for explanation in explained],
     }
-    console.result(document, "\n\n".join(map(_words, explained)) or "no round has ended yet")
+    console.result(document, "\n\n".join(map(words, explained)) or "no round has ended yet")
 
 
-def _words(explanation: "Explanation") -> str:
+def words(explanation: "Explanation") -> str:
     """One round for people: numbers as they were used, and where to check them."""
     lines = [f"round {explanation.round}: paid {explanation.paid}: {explanation.why}"]
+    if explanation.slot is not None:
+        lines.append(
+            f"  seat        cohort {explanation.cohort}, slot {explanation.slot} (trainer {explanation.number})"
+        )
     if explanation.submission is not None:
-        at = explanation.submission.at
-        lines.append(f"  submitted   {explanation.submission.update_cid} (transaction {at.transaction})")
+        submission = explanation.submission
+        position = f"position {submission.position}" if submission.position else "position not known"
+        lines.append(
+            f"  submitted   {submission.update_cid}, {position} (transaction {submission.at.transaction})"
+        )
     if explanation.scores is not None:
         scores = explanation.scores
         lines += [
             f"  G row       {' '.join(map(str, scores.gram_row))}",
+            f"  norm        {scores.norm}; median {scores.median_norm}",
             f"  krum score  {scores.krum_score}; all: {' '.join(map(str, scores.krum_scores))}",
             f"  merged      slots {' '.join(map(str, scores.merged_slots))}",
         ]
     if explanation.pay is not None:
-        pay = explanation.pay
-        lines += [
-            f"  share       {pay.contribution} of {pay.total_contribution} = {pay.share / 1_000_000:.2%}",
-            f"  amount      {pay.amount} of {pay.pot} (transaction {pay.at.transaction}, block {pay.at.block})",
-        ]
+        lines += _sum(explanation.pay)
     if explanation.struck:
         lines.append(f"  struck      {explanation.slashed} of the stake")
+    if explanation.withheld:
+        lines.append(f"  withheld    {explanation.withheld} of the stake, for an update that was not shown")
     return "\n".join(lines)
+
+
+def _sum(pay: "PayShown") -> list[str]:
+    """The amount as a sum that can be done by hand; // rounds down, and a part whose total is 0 is nothing."""
+    parts = [
+        f"{pot} * {own} // {total}" if total else "0"
+        for pot, own, total in (
+            (pay.pot - pay.reference_pot, pay.contribution, pay.total_contribution),
+            (pay.reference_pot, pay.reference_contribution, pay.total_reference_contribution),
+        )
+    ]
+    return [
+        f"  pot         {pay.pot} = {pay.budget} budget + {pay.from_timeouts} time-outs + {pay.from_strikes} strikes",
+        f"  by rule     {pay.contribution} of {pay.total_contribution}, of a pot of {pay.pot - pay.reference_pot}",
+        f"  reference   {pay.reference_contribution} of {pay.total_reference_contribution}, "
+        f"of a pot of {pay.reference_pot}",
+        f"  amount      {pay.amount} = {parts[0]} + {parts[1]}: {pay.share / 1_000_000:.2%} of the pot "
+        f"(transaction {pay.at.transaction}, block {pay.at.block})",
+    ]

@@ -20,6 +20,7 @@ from marketplace.chain.types import NATIVE_COIN, NO_PERMIT, Address, ScoreRule, 
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import NODE
 from marketplace.node.session import Session
+from marketplace.node.windows import require_meetable
 from marketplace.owner import circuits
 from marketplace.owner.checked import CheckedProject, ValidationSet
 from marketplace.spec import ChainSection, CircuitSection, ProjectSpec
@@ -54,12 +55,13 @@ class Posted:
 
 
 def check_market(session: Session, checked: CheckedProject, ceremony_srs: Path | None) -> None:
-    """What can be known before anything is made: SRS, funds, the market's longest window.
+    """What can be known before anything is made: SRS, funds, the chain's shortest windows, the market's longest.
 
     Raises REFUSED, NOT_FOUND, NO_FUNDS, BAD_SPEC.
     """
     circuits.check_srs(session.client, ceremony_srs)
     rounds = checked.file.rounds
+    require_meetable(rounds, session.client.chain_id)
     longest = session.client.vault.unbonding_delay()
     for name in ("join_window", "submit_window", "answer_window", "result_window"):
         if getattr(rounds, name) > longest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
+from marketplace.errors import FairshareError, Reason
 from marketplace.protocol.fixed_point import MODEL_LIMIT, UPDATE_LIMIT
 from marketplace.protocol.shares import divisor, round_budget
 from marketplace.spec.amounts import MAX_AMOUNT
@@ -22,6 +23,12 @@ from zk.shape import MAX_SLOTS
 
 SATURATION = 16  # by how much an honest update's length may exceed what one int16 entry holds
 MAX_AGGREGATORS = 8  # of a project: contracts/libraries/TermsCheck.sol
+# d: `answerModel` carries 4 bytes a parameter, and usual nodes take no transaction over 131,072 bytes; at this d it has
+# 128,348. What cannot be answered could be challenged at will.
+MAX_LENGTH = 32_000
+# Where fees are real: 50 blocks of 12 s. A transaction that is stuck is replaced after 10 blocks; a node has time to
+# be restarted, and to try again.
+LEAST_WINDOW_S = 600
 
 
 class Sections(Protocol):
@@ -88,6 +95,22 @@ def _check_windows(rounds: RoundsSection) -> None:
         )
 
 
+def check_public_windows(rounds: RoundsSection) -> None:
+    """Raise BAD_SPEC, naming the field, for a window that nodes on a public chain could miss."""
+    for name in ("join_window", "submit_window", "answer_window", "result_window", "challenge_window"):
+        window = getattr(rounds, name)
+        if window < LEAST_WINDOW_S:
+            raise bad_field(
+                f"rounds.{name}",
+                f"{window} seconds are too short off a development chain: at least {LEAST_WINDOW_S}",
+            )
+    if rounds.submit_window - rounds.batch_window < LEAST_WINDOW_S:
+        raise bad_field(
+            "rounds.batch_window",
+            f"it leaves less than {LEAST_WINDOW_S} seconds of submit_window for those who are not in the batch",
+        )
+
+
 def _check_amounts(spec: Sections) -> None:
     cohort, reward, stakes = spec.cohort, spec.reward, spec.stakes
     if reward.amount == 0:
@@ -132,6 +155,12 @@ def _check_scoring(scoring: ScoringSection, stakes: StakesSection) -> None:
 
 def check_arithmetic(spec: Sections, scale_bits: int, max_norm_squared: int, length: int) -> None:
     """Raise BAD_SPEC where the fixed point cannot hold what training may give."""
+    if length > MAX_LENGTH:
+        raise FairshareError(
+            Reason.TOO_LARGE,
+            f"a challenge could not be answered: one transaction holds {MAX_LENGTH} parameters, not {length}",
+            f"train at most {MAX_LENGTH} parameters",
+        )
     m = divisor_of(spec)
     least = least_max_norm_squared(spec.training.clip_norm, scale_bits, m, length)
     if math.ldexp(spec.training.clip_norm, scale_bits) / m > SATURATION * UPDATE_LIMIT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -10,6 +11,7 @@ from marketplace.audit.explain import Explanation, explain
 from marketplace.audit.history import History
 from marketplace.audit.replay import replay
 from marketplace.chain import events as e
+from marketplace.cli.explain import words
 from marketplace.errors import FairshareError, Reason
 from marketplace.protocol.digests import update_digest
 from tests.support.market_run import DEPOSIT, SLOTS, Play, address_of
@@ -126,3 +128,22 @@ def test_as_json_no_number_loses_precision(settled: Play, history: History) -> N
     assert small(document)
     assert document == json.loads(json.dumps(document))
     assert document["pay"]["at"]["transaction"].startswith("0x")
+
+
+def test_the_words_hold_a_sum_that_gives_the_amount(settled: Play, history: History) -> None:
+    found = asked(settled, history, 0, 1)
+    assert found.pay is not None
+    told = words(found)
+    (line,) = [line for line in told.splitlines() if line.startswith("  amount")]
+    amount, terms = line.removeprefix("  amount").split(":")[0].split("=")
+    total = 0
+    for term in terms.split(" + "):
+        numbers = [int(number) for number in re.findall(r"\d+", term)]
+        total += numbers[0] if len(numbers) == 1 else numbers[0] * numbers[1] // numbers[2]
+    assert int(amount) == total == found.pay.amount > 0
+    assert f"cohort {found.cohort}, slot {found.slot}" in told
+    assert "position" in told
+
+
+def test_the_words_say_what_silence_cost(settled: Play, history: History) -> None:
+    assert f"withheld    {DEPOSIT} " in words(asked(settled, history, 4, 4))

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.windows import require_meetable
 from marketplace.protocol import fixed_point
-from marketplace.spec import ChainSection, CircuitSection, ProjectFile, template
+from marketplace.spec import ChainSection, CircuitSection, ProjectFile, rules, template
 from marketplace.spec.amounts import MAX_AMOUNT, parse_amount
 from marketplace.spec.rules import least_max_norm_squared
 
@@ -363,3 +364,32 @@ def test_a_stated_hash_must_be_that_of_the_file(circuit: CircuitSection, chain: 
     with pytest.raises(FairshareError) as caught:
         project.post(circuit=circuit, chain=chain, initial_model=circuit.vk, evaluation_sha256="cd" * 32)
     assert caught.value.message.startswith("evaluation.sha256")
+
+
+def test_a_model_that_no_transaction_could_carry_is_refused(project_file: ProjectFile) -> None:
+    rules.check_arithmetic(project_file, 14, 2**62, rules.MAX_LENGTH)
+    with pytest.raises(FairshareError) as caught:
+        rules.check_arithmetic(project_file, 14, 2**62, rules.MAX_LENGTH + 1)
+    assert caught.value.reason is Reason.TOO_LARGE
+    assert "transaction" in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["join", "submit", "answer", "result", "challenge"])
+def test_short_windows_are_for_development_chains(project_file: ProjectFile, name: str) -> None:
+    rounds = project_file.rounds
+    require_meetable(rounds, 1)
+    require_meetable(rounds.model_copy(update={f"{name}_window": rules.LEAST_WINDOW_S}), 1)
+    short = rounds.model_copy(update={f"{name}_window": rules.LEAST_WINDOW_S - 1})
+    require_meetable(short, 31337)
+    with pytest.raises(FairshareError) as caught:
+        require_meetable(short, 1)
+    assert caught.value.reason is Reason.BAD_SPEC
+    assert f"rounds.{name}_window" in caught.value.message
+
+
+def test_a_batch_leaves_time_to_submit(project_file: ProjectFile) -> None:
+    rounds = project_file.rounds
+    require_meetable(rounds.model_copy(update={"batch_window": 3000}), 1)
+    with pytest.raises(FairshareError) as caught:
+        require_meetable(rounds.model_copy(update={"batch_window": 3001}), 1)
+    assert "rounds.batch_window" in caught.value.message
