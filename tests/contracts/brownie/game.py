@@ -24,7 +24,14 @@ from marketplace.chain.types import (
     Terms,
 )
 from marketplace.node.seats import number_in_seat
-from marketplace.protocol.digests import BATCH, batch_root, update_digest
+from marketplace.protocol.digests import (
+    BATCH,
+    EMPTY_CHAIN,
+    batch_root,
+    chain_batch,
+    chain_transaction,
+    update_digest,
+)
 from marketplace.protocol.krum import Judgement, mask, members
 from zk.curve import Point, moved
 
@@ -40,6 +47,23 @@ class Received:
     order: bytes = b""
     digests: list[bytes] = field(default_factory=list)
     batch: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)  # digest and signature by slot
+    signed: set[int] = field(default_factory=set)  # slots of the batch that their trainers signed
+
+    @property
+    def counting(self) -> int:
+        """Mask of the slots with a submission that counts, openable or not."""
+        return mask({slot for slot in self.order if slot != BATCH} | self.signed)
+
+    @property
+    def chain(self) -> bytes:
+        """What the cohort's chain must be."""
+        chain, digests = EMPTY_CHAIN, iter(self.digests)
+        for entry in self.order:
+            if entry == BATCH:
+                chain = chain_batch(chain, batch_root(self.arrivals().batch, self.arrivals().signatures))
+            else:
+                chain = chain_transaction(chain, entry, next(digests))
+        return chain
 
     def arrivals(self) -> Arrivals:
         """The preimage of the cohort's chain."""
@@ -70,7 +94,7 @@ class Game:
         value = terms.reward + terms.reveal_bond
         paying = world.paying(terms.token, owner, value)
         created = world.market.create(terms.to_abi(), NO_PERMIT.to_abi(), paying)
-        self.project = int(created.events["ProjectCreated"]["project"])
+        self.project = int(created.events["ProjectCreated"][0]["project"])
         self.received: dict[tuple[int, int], Received] = {}
         self.references: dict[int, Vector] = {}
         self.outcomes: dict[int, list[Outcome]] = {}
@@ -125,41 +149,65 @@ class Game:
         self, round: int, seat: int, trainer: Any, update: Vector, digest: bytes | None = None
     ) -> None:
         """`digest`: another one than the update's, which nobody can open."""
-        given = digest or update_digest(*commitment(update), trainer.address)
+        given = digest or update_digest(*commitment(update), str(trainer))
         self.world.market.submit(self.project, round, seat, given, BLOB, {"from": trainer})
+        self._arrived(round, seat, given, None if digest else update)
+
+    def submit_signed(
+        self, round: int, seat: int, trainer: Any, update: Vector, signature: bytes, sender: Any
+    ) -> None:
+        """Sent by `sender`, whoever that is."""
+        given = update_digest(*commitment(update), str(trainer))
+        call = (self.project, round, seat, str(trainer), given, BLOB, signature)
+        self.world.market.submitSigned(*call, {"from": sender})
+        self._arrived(round, seat, given, update)
+
+    def relayed(self, round: int, trainer: Any, update: Vector) -> bytes:
+        """The hash that a trainer signs so that anybody may send its submission."""
+        digest = update_digest(*commitment(update), str(trainer))
+        return bytes(self.world.market.relayedHash(self.project, round, digest, BLOB))
+
+    def _arrived(self, round: int, seat: int, digest: bytes, update: Vector | None) -> None:
         cohort, slot = divmod(seat, self.terms.slots)
         received = self.of(round, cohort)
         received.order += bytes([slot])
-        received.digests.append(given)
+        received.digests.append(digest)
         received.updates.pop(slot, None)
-        if digest is None:
+        if update is not None:
             received.updates[slot] = update
 
-    def refer(self, round: int, update: Vector) -> None:
-        digest = update_digest(*commitment(update), self.owner.address)
-        self.world.market.submitReference(self.project, round, digest, BLOB, {"from": self.owner})
+    def refer(self, round: int, update: Vector, sender: Any | None = None) -> None:
+        digest = update_digest(*commitment(update), str(self.owner))
+        self.world.market.submitReference(self.project, round, digest, BLOB, {"from": sender or self.owner})
         self.references[round] = update
 
     def post_batch(
-        self, state: Project, cohort: int, updates: Mapping[int, Vector], unsigned: Sequence[int] = ()
+        self,
+        state: Project,
+        cohort: int,
+        updates: Mapping[int, Vector],
+        unsigned: Sequence[int] = (),
+        sender: Any | None = None,
     ) -> None:
         """The current aggregator's batch of `updates` by slot; nobody signed those in `unsigned`."""
         round, received = state.round, self.of(state.round, cohort)
         entries: dict[int, tuple[bytes, bytes]] = {}
         valid: dict[int, Vector] = {}
+        signed: set[int] = set()
         for slot, update in sorted(updates.items()):
             trainer = self.trainer_in(state, round, cohort * self.terms.slots + slot)
-            digest = update_digest(*commitment(update), trainer.address if trainer else NATIVE_COIN)
+            digest = update_digest(*commitment(update), str(trainer) if trainer else NATIVE_COIN)
             entries[slot] = digest, NO_SIGNATURE
             if trainer is not None and slot not in unsigned:
                 entries[slot] = digest, self.world.signature(trainer, self.project, round, digest)
+                signed.add(slot)
                 if slot not in received.order:
                     valid[slot] = update
         root = batch_root([d for d, _ in entries.values()], [s for _, s in entries.values()])
         self.world.market.postBatch(
-            self.project, round, cohort, mask(entries), root, BLOB, {"from": self.turn(state)}
+            self.project, round, cohort, mask(entries), root, BLOB, {"from": sender or self.turn(state)}
         )
-        received.batch = entries
+        received.batch, received.signed = entries, signed
         received.order += bytes([BATCH])
         received.updates.update(valid)
 
@@ -167,9 +215,11 @@ class Game:
         arrivals = self.of(round, cohort).arrivals().to_abi()
         self.world.market.complain(self.project, round, cohort, mask(slots), arrivals, {"from": aggregator})
 
-    def answer(self, round: int, cohort: int, slot: int, sender: Any) -> None:
-        known = self.of(round, cohort).updates
-        update = self.references[round] if slot == REFERENCE else known[slot]
+    def answer(self, round: int, cohort: int, slot: int, sender: Any, update: Vector | None = None) -> None:
+        """`update`: another one than the slot's."""
+        if update is None:
+            known = self.of(round, cohort).updates
+            update = self.references[round] if slot == REFERENCE else known[slot]
         shown = opening(self.terms.circuit, update, 2).to_abi()
         self.world.market.answer(
             self.project, round, cohort, slot, commitment(update), shown, {"from": sender}
@@ -191,10 +241,13 @@ class Game:
         posted = result(self.terms, state.round, cohort, updates, judgement, received.arrivals())
         return posted, judgement, updates
 
-    def post(self, state: Project, posted: RoundResult, updates: Mapping[int, Vector]) -> Any:
+    def post(
+        self, state: Project, posted: RoundResult, updates: Mapping[int, Vector], sender: Any | None = None
+    ) -> Any:
         """Posts a result and keeps its outcome; `updates` are those that it is about."""
-        sent = self.world.market.postResult(self.project, posted.to_abi(), {"from": self.turn(state)})
-        event = sent.events["ResultPosted"]
+        fields = {"from": sender or self.turn(state)}
+        sent = self.world.market.postResult(self.project, posted.to_abi(), fields)
+        event = sent.events["ResultPosted"][0]
         seats = posted.cohort * self.terms.slots
         paid = [(slot, int(amount)) for slot, amount in enumerate(event["amounts"]) if amount]
         prefix = commitments(self.terms, updates)
@@ -236,8 +289,10 @@ class Game:
         gram, proof = self.proofs[self.state().outcome_round, cohort]
         self.world.market.answerProof(self.project, gram, proof, {"from": sender})
 
-    def answer_model(self, sender: Any) -> None:
-        shown = opening(self.terms.circuit, self.vectors[self.state().model], 4).to_abi()
+    def answer_model(self, sender: Any, vector: Vector | None = None) -> None:
+        """`vector`: another one than the model."""
+        known = self.vectors[self.state().model] if vector is None else vector
+        shown = opening(self.terms.circuit, known, 4).to_abi()
         self.world.market.answerModel(self.project, shown, {"from": sender})
 
     def undo(self, sender: Any) -> None:

@@ -37,8 +37,11 @@ class World:
 
     def signature(self, trainer: Any, project: int, round: int, digest: bytes) -> bytes:
         """A trainer's, for a batch."""
-        signed = bytes(self.market.signedHash(project, round, digest))
-        return bytes(Account.unsafe_sign_hash(signed, self.keys[str(trainer)].key).signature)
+        return self.signed(trainer, bytes(self.market.signedHash(project, round, digest)))
+
+    def signed(self, account: Any, hash: bytes) -> bytes:
+        """An account's signature of a hash."""
+        return bytes(Account.unsafe_sign_hash(hash, self.keys[str(account)].key).signature)
 
     def paying(self, token: Address, sender: Any, amount: int) -> dict[str, Any]:
         """Transaction fields that let the contracts take `amount`."""
