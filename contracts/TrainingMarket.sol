@@ -194,7 +194,14 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
 
     /// @inheritdoc ITrainingMarket
     function postResult(uint256 project, RoundResult calldata result) external override nonReentrant {
-        Results.postResult(_state, _parts(), project, result);
+        // Passed on as it came: the compiler would copy each list word by word.
+        bytes calldata encoded;
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            encoded.offset := result
+            encoded.length := sub(calldatasize(), result)
+        }
+        Results.postResult(_state, _parts(), project, encoded);
     }
 
     /// @inheritdoc ITrainingMarket
@@ -302,7 +309,8 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
 
     /// @inheritdoc ITrainingMarket
     function aggregatorsOf(uint256 project) external view override returns (Account[] memory byIndex) {
-        return _state.aggregators[project];
+        byIndex = new Account[](_state.projects[project].aggregatorCount);
+        for (uint256 i = 0; i < byIndex.length; ++i) byIndex[i] = _state.aggregators[project][i];
     }
 
     /// @inheritdoc ITrainingMarket
@@ -341,6 +349,6 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
     }
 
     function _parts() private view returns (Parts memory) {
-        return Parts(vault, reputation, gramVerifier, judge, _longestWindow);
+        return Parts(vault, reputation, gramVerifier, _longestWindow);
     }
 }

@@ -27,34 +27,35 @@ enum Settlement {
 }
 
 /// @notice What an owner fixes when it posts a project. Nothing in it can change afterwards.
+/// @dev In this order one result reads two words of the first four (and `circuit`), a submission one, a claim one.
 struct Terms {
     address token; // address(0): native coin
-    uint96 reward; // whole escrow, the aggregators' fees included
-    uint96 trainerStake;
-    uint96 aggregatorBond;
-    uint64 maxNormSquared; // N_max
-    uint96 aggregatorFee; // for each cohort's result
     uint96 complaintDeposit; // what the wrong side of a complaint or challenge pays the right one
+    uint96 reward; // whole escrow, the aggregators' fees included
+    uint96 aggregatorFee; // for each cohort's result
+    uint16 rounds; // T
     uint8 slots; // K
     uint8 faults; // f
     uint8 cohorts; // of a round, at most
     Settlement settlement;
     ScoreRule scoreRule;
     ScoreRule fallbackRule; // with Reference: for the rest of the pot, and where no reference was posted
-    uint16 rounds; // T
-    uint32 joinWindow; // seconds
-    uint32 batchWindow; // for the aggregator's batch, from the round's opening; 0: no batches
+    uint64 maxNormSquared; // N_max
+    uint32 batchWindow; // seconds, for the aggregator's batch, from the round's opening; 0: no batches
     uint32 submitWindow; // for transactions, from the round's opening
-    uint32 answerWindow; // for complaints, and for answers to them
     uint32 resultWindow;
     uint32 challengeWindow; // for challenges of a round's results, from its end
-    uint32 trainers; // N: places for trainers
-    uint32 minReputation; // what a trainer's score must be at least; 0: anyone
     uint16 strikeFactor; // hundredths of the median Krum score; 0: no strikes by score
     uint16 strikeSlash; // basis points of the trainer's stake
     uint16 duplicateCosine; // basis points; 0: no near-duplicate rule
     uint16 referenceShare; // with Reference: basis points of a pot paid by it, the rest by fallbackRule
+    uint96 trainerStake;
+    uint96 aggregatorBond;
+    uint32 trainers; // N: places for trainers
+    uint32 minReputation; // what a trainer's score must be at least; 0: anyone
     uint96 revealBond; // with Reference: lost unless the validation set is revealed
+    uint32 joinWindow;
+    uint32 answerWindow; // for complaints, and for answers to them
     bytes32 spec; // sha2-256 digest of the spec's CIDv0
     bytes32 circuit; // digest in the GramVerifier
     bytes32 validation; // with Reference: keccak256(digest of the validation set's CIDv0, salt)
@@ -63,6 +64,7 @@ struct Terms {
 }
 
 /// @notice A project's state. Times are block timestamps in seconds.
+/// @dev What a round's calls need is in the first three words.
 struct Project {
     address owner;
     Status status;
@@ -74,25 +76,26 @@ struct Project {
     uint8 openCohorts; // of this round, without a result or a skip so far
     bool drawn; // seats are drawn by the seed; else trainer i has seat i
     bool revealed; // the validation set
-    uint40 joinDeadline;
+    bool challenged; // a challenge of the previous round is open
     uint40 submitDeadline;
     uint40 turnStart; // of the current aggregator, in this round
     uint40 answerDeadline; // of the open complaints; in the past: none is open
     uint40 resultDeadline;
     uint40 challengeDeadline; // of the previous round's results
     uint16 referenceRound; // the round that `referenceDigest` is for
+    uint32 drawnFrom; // trainers at the start; their numbers are below it
     uint16 outcomeRound; // the round that `outcome` is of
     uint8 outcomeIndex; // the aggregator of its last link
     uint96 escrow; // of the reward, not yet earned
     uint96 pot; // slashed in this round, not yet earned
     uint32 trainerCount; // those who have not left
-    uint32 drawnFrom; // trainers at the start; their numbers are below it
+    uint40 joinDeadline;
+    uint96 bonus; // of a forfeited reveal bond, for each trainer that has not left
     G1 model; // commitment of the current global model
     bytes32 seed; // before the draw: the number of the block whose hash it will be
     bytes32 referenceDigest; // digest of the owner's reference update
     bytes32 outcome; // chain of hashes of a round's outcomes, so that it can be undone
     uint96 ownerCredit; // what the owner may claim
-    uint96 bonus; // of a forfeited reveal bond, for each trainer that has not left
 }
 
 /// @notice A cohort's round.

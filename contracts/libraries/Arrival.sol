@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-import {Arrivals, Cohort, ITrainingMarket, Project} from "../interfaces/ITrainingMarket.sol";
+import {Account, Arrivals, Cohort, ITrainingMarket, Project} from "../interfaces/ITrainingMarket.sol";
 import {BitMask} from "./BitMask.sol";
 import {MarketState} from "./MarketState.sol";
 import {Rounds} from "./Rounds.sol";
@@ -28,6 +28,12 @@ library Arrival {
         uint256 next; // of `Arrivals.digests`
     }
 
+    /// @dev Masks of slots: in the batch, and submitted by transaction.
+    struct Batch {
+        uint256 slots;
+        uint256 submitted;
+    }
+
     bytes32 private constant DOMAIN = keccak256(
         "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
     );
@@ -39,9 +45,16 @@ library Arrival {
     );
     uint8 private constant BATCH = 0xff;
 
-    /// @notice The chain after a submission by transaction.
-    function afterTransaction(bytes32 chain, uint256 slot, bytes32 digest) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(chain, uint8(slot), digest));
+    /// @notice The chain after a submission by transaction: keccak256(chain, uint8(slot), digest), packed.
+    function afterTransaction(bytes32 chain, uint256 slot, bytes32 digest) internal pure returns (bytes32 next) {
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            mstore(input, chain)
+            mstore8(add(input, 0x20), slot)
+            mstore(add(input, 0x21), digest)
+            next := keccak256(input, 0x41)
+        }
     }
 
     /// @notice The chain after a batch.
@@ -64,6 +77,17 @@ library Arrival {
         return _typed(keccak256(abi.encode(RELAYED, project, round, digest, blob)));
     }
 
+    /// @notice `digestOf` the point at a slot's place in a proof; the caller has checked that it is that long.
+    function digestAt(bytes calldata points, uint256 slot, address holder) internal pure returns (bytes32 digest) {
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            calldatacopy(input, add(points.offset, shl(6, slot)), 0x40)
+            mstore(add(input, 0x40), shr(96, shl(96, holder)))
+            digest := keccak256(input, 0x60)
+        }
+    }
+
     /// @notice Reads the preimage of a cohort's chain; reverts where it is none.
     function read(
         MarketState storage s,
@@ -72,43 +96,46 @@ library Arrival {
         Arrivals calldata arrivals
     ) internal view returns (Received memory received) {
         Cohort storage c = s.cohorts[project][cohort];
-        uint256 slots = s.terms[project].slots;
-        received.digests = new bytes32[](slots);
-        received.positions = new uint256[](slots);
-        _seat(s, project, cohort * slots, received, slots);
+        _seat(s, project, cohort, received);
         Cursor memory at;
-        for (uint256 i = 0; i < arrivals.order.length; ++i) {
-            uint8 slot = uint8(arrivals.order[i]);
+        bytes calldata order = arrivals.order;
+        bytes32[] calldata digests = arrivals.digests;
+        for (uint256 i = 0; i < order.length;) {
+            uint256 slot = uint8(order[i]);
             if (slot == BATCH) {
                 at.chain = afterBatch(at.chain, c.batchRoot);
                 _readBatch(s, project, c, arrivals, received, at);
-                continue;
+            } else {
+                bytes32 digest = digests[at.next];
+                at.chain = afterTransaction(at.chain, slot, digest);
+                received.digests[slot] = digest;
+                received.slots |= 1 << slot;
+                // Neither is more than what was handed in.
+                unchecked {
+                    ++at.next;
+                    received.positions[slot] = ++at.position;
+                }
             }
-            bytes32 digest = arrivals.digests[at.next];
-            ++at.next;
-            at.chain = afterTransaction(at.chain, slot, digest);
-            received.slots |= 1 << slot;
-            received.digests[slot] = digest;
-            received.positions[slot] = ++at.position;
+            unchecked {
+                ++i;
+            }
         }
         if (at.chain != c.chain) revert ITrainingMarket.WrongArrivals(at.chain, c.chain);
     }
 
-    function _seat(
-        MarketState storage s,
-        uint256 project,
-        uint256 first,
-        Received memory received,
-        uint256 slots
-    ) private view {
-        Project storage p = s.projects[project];
-        received.numbers = new uint256[](slots);
-        received.holders = new address[](slots);
-        for (uint256 slot = 0; slot < slots; ++slot) {
-            uint256 number = Rounds.number(p, p.round, first + slot);
-            received.numbers[slot] = number;
-            if (number != Rounds.NONE) received.holders[slot] = s.trainers[project][number].holder;
+    function _seat(MarketState storage s, uint256 project, uint256 cohort, Received memory received) private view {
+        uint256 slots = s.terms[project].slots;
+        uint256[] memory numbers = Rounds.numbers(s.projects[project], cohort * slots, slots);
+        address[] memory holders = new address[](slots);
+        mapping(uint256 number => Account) storage trainers = s.trainers[project];
+        unchecked {
+            for (uint256 slot = 0; slot < slots; ++slot) {
+                uint256 number = numbers[slot];
+                if (number != Rounds.NONE) holders[slot] = trainers[number].holder;
+            }
         }
+        (received.numbers, received.holders) = (numbers, holders);
+        (received.digests, received.positions) = (new bytes32[](slots), new uint256[](slots));
     }
 
     /// @dev A transaction of the same slot wins, whenever it came. Whoever posted the batch must open it.
@@ -121,46 +148,69 @@ library Arrival {
         Cursor memory at
     ) private view {
         Project storage p = s.projects[project];
-        if (arrivals.batch.length == 0 && p.aggregatorIndex != c.batchIndex) return;
-        uint256 batched = c.batched;
-        uint256 wanted = batched.count();
-        if (arrivals.batch.length != wanted || arrivals.signatures.length != wanted) {
-            revert ITrainingMarket.InvalidLength(arrivals.batch.length, wanted);
+        bytes32[] calldata digests = arrivals.batch;
+        if (digests.length == 0 && p.aggregatorIndex != c.batchIndex) return;
+        uint256 wanted = uint256(c.batched).count();
+        if (digests.length != wanted || arrivals.signatures.length != wanted) {
+            revert ITrainingMarket.InvalidLength(digests.length, wanted);
         }
-        bytes32 root = _root(arrivals);
+        bytes32[] memory hashes = _signedHashes(project, p.round, digests);
+        bytes32 root = _readSigned(Batch(c.batched, c.submitted), digests, arrivals.signatures, hashes, received, at);
         if (root != c.batchRoot) revert ITrainingMarket.WrongArrivals(root, c.batchRoot);
-        bytes32[] memory hashes = _signedHashes(project, p.round, arrivals.batch);
-        uint256 i = 0;
-        for (uint256 slot = 0; i < wanted; ++slot) {
-            if (!batched.has(slot)) continue;
-            uint256 entry = i;
-            ++i;
-            if (uint256(c.submitted).has(slot)) continue;
-            if (!_isSigned(received.holders[slot], hashes[entry], arrivals.signatures[entry])) continue;
-            received.slots |= 1 << slot;
-            received.digests[slot] = arrivals.batch[entry];
-            received.positions[slot] = ++at.position;
-        }
     }
 
-    /// @dev The domain is hashed once for all.
+    /// @dev Takes what is signed; the caller compares the root of what it was given.
+    /// @param hashes By entry, what must be signed.
+    function _readSigned(
+        Batch memory batch,
+        bytes32[] calldata digests,
+        bytes[] calldata signatures,
+        bytes32[] memory hashes,
+        Received memory received,
+        Cursor memory at
+    ) private pure returns (bytes32 root) {
+        uint256 slot = 0;
+        for (uint256 i = 0; i < hashes.length; ++i) {
+            while (!batch.slots.has(slot)) ++slot; // there are as many as entries
+            bytes calldata signature = signatures[i];
+            bool counts = !batch.submitted.has(slot) && _isSigned(received.holders[slot], hashes[i], signature);
+            hashes[i] = keccak256(signature);
+            if (counts) {
+                received.slots |= 1 << slot;
+                received.digests[slot] = digests[i];
+                received.positions[slot] = ++at.position;
+            }
+            ++slot;
+        }
+        return keccak256(abi.encode(digests, hashes));
+    }
+
+    /// @dev What each signed (`signedHash`). The domain is hashed once for all, and one piece of memory does for them.
     function _signedHashes(
         uint256 project,
         uint256 round,
         bytes32[] calldata digests
     ) private view returns (bytes32[] memory hashes) {
         hashes = new bytes32[](digests.length);
-        bytes32 domain = _domain();
+        (bytes32 domain, bytes32 kind) = (_domain(), SUBMISSION);
         for (uint256 i = 0; i < digests.length; ++i) {
-            bytes32 structHash = keccak256(abi.encode(SUBMISSION, project, round, digests[i]));
-            hashes[i] = MessageHashUtils.toTypedDataHash(domain, structHash);
+            bytes32 digest = digests[i];
+            bytes32 hash;
+            // solhint-disable-next-line no-inline-assembly
+            assembly ("memory-safe") {
+                let input := mload(0x40)
+                mstore(input, kind)
+                mstore(add(input, 0x20), project)
+                mstore(add(input, 0x40), round)
+                mstore(add(input, 0x60), digest)
+                hash := keccak256(input, 0x80)
+                mstore(input, shl(240, 0x1901))
+                mstore(add(input, 0x02), domain)
+                mstore(add(input, 0x22), hash)
+                hash := keccak256(input, 0x42)
+            }
+            hashes[i] = hash;
         }
-    }
-
-    function _root(Arrivals calldata arrivals) private pure returns (bytes32) {
-        bytes32[] memory signatures = new bytes32[](arrivals.signatures.length);
-        for (uint256 i = 0; i < signatures.length; ++i) signatures[i] = keccak256(arrivals.signatures[i]);
-        return keccak256(abi.encode(arrivals.batch, signatures));
     }
 
     function _typed(bytes32 structHash) private view returns (bytes32) {

@@ -51,6 +51,16 @@ library Krum {
         uint16[] neighbours; // by slot
     }
 
+    /// @notice Input and Claims without their lists, for callers whose lists lie apart.
+    struct Round {
+        uint256 submitted;
+        bool referencePresent;
+        uint256[] positions;
+        uint256 merged;
+        uint256 medianScoreSlot;
+        uint256 medianNormSlot;
+    }
+
     /// @notice The outcome. Arrays are by slot, 0 where a slot has none; `total` is the sum of the contributions.
     struct Verdict {
         uint256 present;
@@ -73,6 +83,7 @@ library Krum {
         uint256 count; // n
         uint256 merged; // mask, as claimed
         uint256 copies; // mask
+        bool alike; // whether near-duplicates are looked for
         uint256 duplicate; // squared cosine of near-duplicates, in squared basis points
         uint256[] table;
     }
@@ -95,41 +106,41 @@ library Krum {
 
     /// @notice Judges a round; reverts where a claim is not exactly what the rules give.
     function judge(
-        Rules calldata rules,
-        Input calldata input,
-        Claims calldata claims
+        Rules memory rules,
+        Round memory round,
+        uint256[] calldata gram,
+        uint16[] calldata neighbours
     ) internal pure returns (Verdict memory verdict) {
         Work memory work;
         work.slots = rules.slots;
         work.inputs = rules.hasReference ? work.slots + 1 : work.slots;
-        uint256[] calldata gram = input.gram;
         _requireLength(gram.length, (work.inputs * (work.inputs + 1)) / 2);
-        _requireLength(input.positions.length, work.slots);
-        _requireLength(claims.neighbours.length, work.slots);
+        _requireLength(round.positions.length, work.slots);
+        _requireLength(neighbours.length, work.slots);
         verdict.scores = new uint256[](work.slots);
         verdict.contributions = new uint256[](work.slots);
         verdict.referenceContributions = new uint256[](work.slots);
         work.table = new uint256[](work.slots * (work.slots + 2));
         work.bound = rules.maxNormSquared;
-        verdict.struck = _measure(work, input.submitted, gram);
+        verdict.struck = _measure(work, round.submitted, gram);
         verdict.present = work.present;
         if (work.count < quorum(work.slots, rules.faults)) {
-            _requireNoClaims(claims);
+            _requireNoClaims(round.merged, neighbours);
             return verdict;
         }
-        work.merged = claims.merged;
+        work.merged = round.merged;
         // Where there are no near-duplicates, no order is needed to tell which of two is the copy.
-        bool unique = rules.duplicateCosine == 0 || rules.duplicateCosine > BASIS_POINTS;
-        work.duplicate = unique ? BASIS_POINTS_SQUARED : rules.duplicateCosine * rules.duplicateCosine;
-        _compare(work, gram, unique ? input.positions[:0] : input.positions);
-        _score(work, claims.neighbours, work.count - rules.faults - 2, verdict.scores);
-        verdict.struck |= _rank(work, rules, claims.medianScoreSlot, verdict.scores);
-        if (rules.hasReference && input.referencePresent) {
+        work.alike = rules.duplicateCosine != 0 && rules.duplicateCosine <= BASIS_POINTS;
+        work.duplicate = work.alike ? rules.duplicateCosine * rules.duplicateCosine : BASIS_POINTS_SQUARED;
+        _compare(work, gram, round.positions);
+        _score(work, neighbours, work.count - rules.faults - 2, verdict.scores);
+        verdict.struck |= _rank(work, rules, round.medianScoreSlot, verdict.scores);
+        if (rules.hasReference && round.referencePresent) {
             // An owner's update beyond the bound, or of nothing, is no reference.
             uint256 square = gram[gram.length - 1];
             verdict.byReference = square != 0 && square <= work.bound;
         }
-        uint256 median = _medianNorm(work, claims.medianNormSlot);
+        uint256 median = _medianNorm(work, round.medianNormSlot);
         _contribute(work, median, rules.rule == ScoreRule.Cosine, verdict);
         if (verdict.byReference) _contributeAlong(work, gram, median, verdict);
     }
@@ -139,10 +150,10 @@ library Krum {
     }
 
     /// @dev Nothing is merged without a quorum, so nothing may be claimed.
-    function _requireNoClaims(Claims calldata claims) private pure {
-        if (claims.merged != 0) revert WrongMerged(claims.merged);
-        for (uint256 i = 0; i < claims.neighbours.length; ++i) {
-            if (claims.neighbours[i] != 0) revert WrongNeighbours(i, claims.neighbours[i]);
+    function _requireNoClaims(uint256 merged, uint16[] calldata neighbours) private pure {
+        if (merged != 0) revert WrongMerged(merged);
+        for (uint256 i = 0; i < neighbours.length; ++i) {
+            if (neighbours[i] != 0) revert WrongNeighbours(i, neighbours[i]);
         }
     }
 
@@ -177,7 +188,7 @@ library Krum {
     }
 
     /// @dev Steps 2, 7 and 9 in one walk over the pairs. `merged` is checked later.
-    function _compare(Work memory work, uint256[] calldata gram, uint256[] calldata positions) private pure {
+    function _compare(Work memory work, uint256[] calldata gram, uint256[] memory positions) private pure {
         uint256[] memory table = work.table;
         uint256 toGram; // bytes from G_jj in the table to G_ij in the call data
         // solhint-disable-next-line no-inline-assembly
@@ -189,7 +200,7 @@ library Krum {
             for (uint256 i = 0; i < slots; ++i) {
                 if ((work.present >> i) & 1 != 0) {
                     uint256 twins = _compareOne(work, i, toGram);
-                    if (twins != 0) work.copies |= _copies(positions, i, twins);
+                    if (twins != 0 && work.alike) work.copies |= _copies(positions, i, twins);
                 }
                 toGram += 32 * --rest;
             }
@@ -233,6 +244,7 @@ library Krum {
             let toRow := mul(width, add(bit, 2)) // from G_jj to the closeness of i and j
             let column := add(square, toRow) // where the closeness of j and i is
             let a := mload(square)
+            let duplicates := mul(duplicate, a)
             if together {
                 dot := a
             }
@@ -251,7 +263,7 @@ library Krum {
                 }
                 inner := sub(inner, bound)
                 // Most pairs are below the near-duplicates' limit, which is not above that of Cauchy-Schwarz.
-                if iszero(lt(mul(mul(inner, inner), BASIS_POINTS_SQUARED), mul(duplicate, mul(a, mload(square))))) {
+                if iszero(lt(mul(mul(inner, inner), BASIS_POINTS_SQUARED), mul(duplicates, mload(square)))) {
                     if gt(mul(inner, inner), mul(a, mload(square))) {
                         continue
                     }
@@ -271,7 +283,7 @@ library Krum {
     }
 
     /// @dev Step 9: of slot i and each of its near-duplicates, the one that came later.
-    function _copies(uint256[] calldata positions, uint256 i, uint256 twins) private pure returns (uint256 copies) {
+    function _copies(uint256[] memory positions, uint256 i, uint256 twins) private pure returns (uint256 copies) {
         for (uint256 j = i + 1; j < positions.length; ++j) {
             if (twins.has(j)) copies |= 1 << (positions[i] < positions[j] ? j : i);
         }
@@ -343,7 +355,7 @@ library Krum {
     /// median of the scores; who is beyond the factor, without the oversized.
     function _rank(
         Work memory work,
-        Rules calldata rules,
+        Rules memory rules,
         uint256 medianSlot,
         uint256[] memory scores
     ) private pure returns (uint256 struck) {

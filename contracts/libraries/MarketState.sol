@@ -9,7 +9,8 @@ struct MarketState {
     mapping(uint256 project => Terms) terms;
     mapping(uint256 project => Project) projects;
     mapping(uint256 project => mapping(uint256 number => Account)) trainers;
-    mapping(uint256 project => Account[]) aggregators;
+    /// @dev By index, below `Project.aggregatorCount`: no length is read or written.
+    mapping(uint256 project => mapping(uint256 index => Account)) aggregators;
     mapping(uint256 project => mapping(address account => Member)) members;
     mapping(uint256 project => mapping(uint256 cohort => Cohort)) cohorts;
     /// @dev Key: keccak-free, round * 2^16 + cohort * 2^8 + slot (K: the reference).
@@ -24,6 +25,5 @@ struct Parts {
     address vault;
     address reputation;
     address gramVerifier;
-    address judge;
     uint256 longestWindow;
 }

@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {
-    ChallengeKind,
-    Cohort,
-    ITrainingMarket,
-    Project,
-    ScoreRule,
-    Status,
-    Terms
-} from "../interfaces/ITrainingMarket.sol";
+import {Cohort, ITrainingMarket, Project, ScoreRule, Status, Terms} from "../interfaces/ITrainingMarket.sol";
 import {BitMask} from "./BitMask.sol";
 import {Draw} from "./Draw.sol";
 import {Krum} from "./Krum.sol";
@@ -58,20 +50,29 @@ library Rounds {
     function conclude(MarketState storage s, uint256 project, Cohort storage c) internal {
         Project storage p = s.projects[project];
         Terms storage t = s.terms[project];
-        c.concluded = true;
-        if (--p.openCohorts != 0) return;
+        // Where the next round opens, the cohort's record is of a round that is over, and says nothing any more.
+        if (--p.openCohorts != 0) {
+            c.concluded = true;
+            return;
+        }
         // An earlier round is final and may be paid out: no later window must open it to challenges again.
         if (p.outcomeRound != p.round) p.outcome = 0;
-        p.escrow += p.pot;
-        p.pot = 0;
+        if (p.pot != 0) {
+            p.escrow += p.pot;
+            p.pot = 0;
+        }
         bool last = p.round == p.lastRound || p.trainerCount < quorum(t);
         // After the last round the owner needs time to reveal its validation set, too.
         if (p.outcomeRound == p.round || (last && t.scoreRule == ScoreRule.Reference)) {
             p.challengeDeadline = uint40(block.timestamp + t.challengeWindow);
         }
         emit ITrainingMarket.RoundClosed(project, p.round, p.challengeDeadline);
-        if (last) p.status = Status.Closing;
-        else open(s, project);
+        if (last) {
+            c.concluded = true;
+            p.status = Status.Closing;
+        } else {
+            open(s, project);
+        }
     }
 
     /// @notice Ends the project: what is left of escrow and pot is the owner's.
@@ -110,6 +111,22 @@ library Rounds {
         return p.drawn ? Draw.permute(keccak256(abi.encode(p.seed, round)), seat, size) : seat;
     }
 
+    /// @notice `number` of some seats in a row in the round under way, each or NONE.
+    function numbers(Project storage p, uint256 first, uint256 seats) internal view returns (uint256[] memory bySeat) {
+        bySeat = new uint256[](seats);
+        (uint256 size, bool drawn) = (p.drawnFrom, p.drawn);
+        bytes32 seed = drawn ? keccak256(abi.encode(p.seed, uint256(p.round))) : bytes32(0);
+        // Seats are fewer than 2^16.
+        unchecked {
+            for (uint256 i = 0; i < seats; ++i) {
+                uint256 seat = first + i;
+                if (seat >= size) seat = NONE;
+                else if (drawn) seat = Draw.permute(seed, seat, size);
+                bySeat[i] = seat;
+            }
+        }
+    }
+
     /// @notice Whether a seat has submitted in the round under way, or is said to by the batch.
     function hasSubmitted(MarketState storage s, uint256 project, uint256 seat) internal view returns (bool) {
         uint256 slots = s.terms[project].slots;
@@ -123,7 +140,7 @@ library Rounds {
         if (p.status != Status.Active && p.status != Status.Closing) return false;
         return
             block.timestamp < p.challengeDeadline ||
-            s.challenges[project].kind != ChallengeKind.None ||
+            p.challenged ||
             (p.round == p.outcomeRound && p.status == Status.Active);
     }
 
@@ -146,7 +163,7 @@ library Rounds {
 
     /// @notice Reverts while the previous round is challenged, or can be.
     function requireUnchallenged(MarketState storage s, uint256 project) internal view {
-        if (s.challenges[project].kind != ChallengeKind.None) revert ITrainingMarket.ChallengeOpen(project);
+        if (s.projects[project].challenged) revert ITrainingMarket.ChallengeOpen(project);
     }
 
     /// @notice Reverts unless the caller is the current aggregator, and in time.

@@ -19,14 +19,27 @@ library Shares {
         bySlot = new uint96[](slots);
         // pot < 2^99, a contribution < 2^100: no product overflows.
         uint256 byReference = verdict.byReference ? (pot * referenceShare) / BASIS_POINTS : 0;
-        for (uint256 slot = 0; slot < slots; ++slot) {
-            uint256 amount = 0;
-            if (verdict.total != 0) amount = ((pot - byReference) * verdict.contributions[slot]) / verdict.total;
-            if (verdict.referenceTotal != 0) {
-                amount += (byReference * verdict.referenceContributions[slot]) / verdict.referenceTotal;
+        given = _share(bySlot, pot - byReference, verdict.contributions, verdict.total);
+        given += _share(bySlot, byReference, verdict.referenceContributions, verdict.referenceTotal);
+    }
+
+    /// @dev Adds what each has of a part, which is at most the pot: so are all sums, and terms bound that (TermsCheck).
+    function _share(
+        uint96[] memory bySlot,
+        uint256 part,
+        uint256[] memory contributions,
+        uint256 total
+    ) private pure returns (uint256 given) {
+        if (total == 0 || part == 0) return 0;
+        unchecked {
+            uint256 slots = bySlot.length;
+            for (uint256 slot = 0; slot < slots; ++slot) {
+                uint256 contribution = contributions[slot];
+                if (contribution == 0) continue;
+                uint256 amount = (part * contribution) / total;
+                bySlot[slot] += uint96(amount);
+                given += amount;
             }
-            bySlot[slot] = uint96(amount); // at most the pot, which terms bound (TermsCheck)
-            given += amount;
         }
     }
 }

@@ -55,6 +55,7 @@ library Challenges {
             open.accused = outcome.aggregatorIndex;
         }
         open.kind = kind;
+        p.challenged = true;
         open.challenger = msg.sender;
         open.deadline = uint40(block.timestamp + t.answerWindow);
         open.answered |= uint16(mark);
@@ -123,6 +124,7 @@ library Challenges {
         p.outcomeRound = 0;
         p.challengeDeadline = uint40(block.timestamp);
         open.kind = ChallengeKind.None;
+        p.challenged = false;
         if (open.accused == p.aggregatorIndex) ++p.aggregatorIndex;
         emit ITrainingMarket.RoundUndone(project, outcomes[0].round, accused, taken, p.model.x, p.model.y);
         IReputationRegistry(parts.reputation).recordFault(project, accused, true);
@@ -140,6 +142,7 @@ library Challenges {
         Terms storage t = s.terms[project];
         Challenge storage open = s.challenges[project];
         open.kind = ChallengeKind.None;
+        p.challenged = false;
         p.challengeDeadline += uint40(block.timestamp + t.answerWindow - open.deadline);
         if (p.status == Status.Active && p.submitDeadline < p.challengeDeadline) {
             Rounds.setWindow(p, t, p.challengeDeadline);

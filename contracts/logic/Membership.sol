@@ -81,7 +81,7 @@ library Membership {
         uint96 bond = t.aggregatorBond;
         _admit(s, project, Member(0, uint8(index + 1), false, bond, 0));
         p.aggregatorCount = uint8(index + 1);
-        s.aggregators[project].push(Account(msg.sender, 0));
+        s.aggregators[project][index] = Account(msg.sender, 0);
         emit ITrainingMarket.AggregatorJoined(project, msg.sender, index, encryptionKey, contact);
         if (bond != 0) IStakeVault(parts.vault).lock(t.token, msg.sender, bond);
     }
@@ -214,14 +214,15 @@ library Membership {
             revert ITrainingMarket.WrongStatus(project, p.status);
         }
         delete s.members[project][msg.sender];
-        Account[] storage list = s.aggregators[project];
-        for (uint256 i = index + 1; i < list.length; ++i) {
+        mapping(uint256 index => Account) storage list = s.aggregators[project];
+        uint256 last = p.aggregatorCount - 1;
+        for (uint256 i = index + 1; i <= last; ++i) {
             address moved = list[i].holder;
             list[i - 1].holder = moved;
             s.members[project][moved].index = uint8(i); // i - 1, + 1
         }
-        list.pop();
-        --p.aggregatorCount;
+        delete list[last];
+        p.aggregatorCount = uint8(last);
         emit ITrainingMarket.AggregatorLeft(project, msg.sender, index);
     }
 }

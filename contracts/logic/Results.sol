@@ -6,6 +6,7 @@ import {IGramVerifier} from "../interfaces/IGramVerifier.sol";
 import {IReputationRegistry} from "../interfaces/IReputationRegistry.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {
+    Account,
     Cohort,
     ITrainingMarket,
     Member,
@@ -19,12 +20,12 @@ import {
 } from "../interfaces/ITrainingMarket.sol";
 import {Arrival} from "../libraries/Arrival.sol";
 import {BitMask} from "../libraries/BitMask.sol";
+import {G1} from "../libraries/BN254.sol";
 import {Krum} from "../libraries/Krum.sol";
 import {MarketState, Parts} from "../libraries/MarketState.sol";
 import {Payments} from "../libraries/Payments.sol";
 import {Rounds} from "../libraries/Rounds.sol";
 import {Shares} from "../libraries/Shares.sol";
-import {RoundJudge} from "../RoundJudge.sol";
 import {Complaints} from "./Complaints.sol";
 
 /// @title How a cohort's round ends: a result, a skip, or another aggregator's turn
@@ -38,45 +39,41 @@ library Results {
     /// @dev A result while it is worked out.
     struct Work {
         uint256 project;
+        uint256 slots;
         uint256 present; // mask of slots
         bool referencePresent;
         Krum.Verdict verdict;
         Outcome outcome;
+        G1 model; // after it
         uint96[] amounts;
     }
 
     /// @notice ITrainingMarket.postResult.
-    function postResult(
-        MarketState storage s,
-        Parts calldata parts,
-        uint256 project,
-        RoundResult calldata result
-    ) external {
+    /// @param encoded The call data from where the RoundResult begins, as TrainingMarket has them.
+    function postResult(MarketState storage s, Parts calldata parts, uint256 project, bytes calldata encoded) external {
+        RoundResult calldata result = _decoded(encoded);
         Project storage p = Rounds.inRound(s, project, result.round);
         Terms storage t = s.terms[project];
         Rounds.requireUnchallenged(s, project);
         Rounds.requireFrom(p.submitDeadline); // never before the challenge deadline of the previous round
         Rounds.requireTurn(s, project);
         Cohort storage c = Rounds.cohort(s, project, result.cohort);
-        if (c.complained != 0) Rounds.requireFrom(p.answerDeadline);
+        uint256 complained = c.complained;
+        if (complained != 0) Rounds.requireFrom(p.answerDeadline);
         Arrival.Received memory received = Arrival.read(s, project, result.cohort, result.arrivals);
 
         Work memory work;
         work.project = project;
-        work.present = received.slots & ~uint256(c.complained);
-        uint256 quorum = Rounds.quorum(t);
-        if (work.present.count() < quorum) revert ITrainingMarket.QuorumMissed(work.present.count(), quorum);
-        work.referencePresent = p.referenceRound == p.round && !uint256(c.complained).has(t.slots);
-        _requireCommitments(p, t, work, received, result.proof);
-        work.verdict = _judge(parts, t, work, received.positions, result);
-        _open(p, work.outcome, result);
-        _move(parts, p, t, work, result);
-
-        if (c.complained != 0) Complaints.withheld(s, parts, project, result.cohort, c.complained);
+        work.slots = received.holders.length;
+        work.present = received.slots & ~complained;
+        _requireQuorum(t, work);
+        work.referencePresent = p.referenceRound == p.round && !complained.has(work.slots);
+        _accept(s, parts, work, received, result);
+        if (complained != 0) Complaints.withheld(s, parts, project, result.cohort, uint16(complained));
         work.outcome.slashed = uint96(_strike(s, parts, p, t, work, received));
         _pay(s, p, t, work, received.numbers, result.merged != 0);
         _remember(p, work.outcome);
-        _announce(p, work, result);
+        _announce(work, result);
         Rounds.conclude(s, project, c);
     }
 
@@ -162,53 +159,89 @@ library Results {
 
     // Checks
 
+    /// @dev The struct lies in this call's data as it did in the market's, which has checked that its head is there;
+    /// whatever it points at is checked when it is read. To encode it anew would cost more than to judge it.
+    function _decoded(bytes calldata encoded) private pure returns (RoundResult calldata result) {
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            result := encoded.offset
+        }
+    }
+
+    function _requireQuorum(Terms storage t, Work memory work) private view {
+        (uint256 present, uint256 quorum) = (work.present.count(), Rounds.quorum(t));
+        if (present < quorum) revert ITrainingMarket.QuorumMissed(present, quorum);
+    }
+
+    /// @dev What the result is about: its commitments, its verdict, and the model that it leads to.
+    function _accept(
+        MarketState storage s,
+        Parts calldata parts,
+        Work memory work,
+        Arrival.Received memory received,
+        RoundResult calldata result
+    ) private {
+        Project storage p = s.projects[work.project];
+        Terms storage t = s.terms[work.project];
+        bytes calldata proof = result.proof;
+        uint256[] calldata gram = result.gram;
+        _requireCommitments(p, work, received, proof);
+        work.verdict = _judge(t, work, received.positions, gram, result);
+        _open(p, work.outcome, result);
+        _move(parts, p, t, work, result.merged, gram, proof);
+    }
+
     /// @dev Every present slot's digest is of the commitment in the proof; the others hold C_0 (GramVerifier).
     function _requireCommitments(
         Project storage p,
-        Terms storage t,
         Work memory work,
         Arrival.Received memory received,
         bytes calldata proof
     ) private view {
-        uint256 slots = t.slots;
-        for (uint256 slot = 0; slot < slots; ++slot) {
-            if (!work.present.has(slot)) continue;
-            if (_digest(proof, slot, received.holders[slot]) != received.digests[slot]) {
-                revert ITrainingMarket.DigestMismatch(slot);
+        (uint256 slots, uint256 present) = (work.slots, work.present);
+        // Reverts where the proof is too short for the points.
+        bytes calldata points = proof[:(work.referencePresent ? slots + 1 : slots) * POINT_BYTES];
+        (address[] memory holders, bytes32[] memory digests) = (received.holders, received.digests);
+        unchecked {
+            for (uint256 slot = 0; slot < slots; ++slot) {
+                if ((present >> slot) & 1 == 0) continue;
+                if (Arrival.digestAt(points, slot, holders[slot]) != digests[slot]) {
+                    revert ITrainingMarket.DigestMismatch(slot);
+                }
             }
         }
-        if (work.referencePresent && _digest(proof, slots, p.owner) != p.referenceDigest) {
+        if (work.referencePresent && Arrival.digestAt(points, slots, p.owner) != p.referenceDigest) {
             revert ITrainingMarket.DigestMismatch(slots);
         }
     }
 
-    function _digest(bytes calldata proof, uint256 slot, address holder) private pure returns (bytes32) {
-        bytes calldata point = proof[slot * POINT_BYTES:(slot + 1) * POINT_BYTES];
-        return Arrival.digestOf(uint256(bytes32(point)), uint256(bytes32(point[32:])), holder);
-    }
-
     function _judge(
-        Parts memory parts,
         Terms storage t,
         Work memory work,
         uint256[] memory positions,
+        uint256[] calldata gram,
         RoundResult calldata result
     ) private view returns (Krum.Verdict memory) {
-        bool byOwner = t.scoreRule == ScoreRule.Reference;
-        return
-            RoundJudge(parts.judge).judge(
-                Krum.Rules({
-                    slots: t.slots,
-                    faults: t.faults,
-                    maxNormSquared: t.maxNormSquared,
-                    rule: byOwner ? t.fallbackRule : t.scoreRule,
-                    hasReference: byOwner,
-                    strikeFactor: t.strikeFactor,
-                    duplicateCosine: t.duplicateCosine
-                }),
-                Krum.Input(work.present, work.referencePresent, positions, result.gram),
-                Krum.Claims(result.merged, result.medianScoreSlot, result.medianNormSlot, result.neighbours)
-            );
+        ScoreRule rule = t.scoreRule;
+        bool byOwner = rule == ScoreRule.Reference;
+        Krum.Rules memory rules = Krum.Rules({
+            slots: work.slots,
+            faults: t.faults,
+            maxNormSquared: t.maxNormSquared,
+            rule: byOwner ? t.fallbackRule : rule,
+            hasReference: byOwner,
+            strikeFactor: t.strikeFactor,
+            duplicateCosine: t.duplicateCosine
+        });
+        Krum.Round memory round = Krum.Round({
+            submitted: work.present,
+            referencePresent: work.referencePresent,
+            positions: positions,
+            merged: result.merged,
+            medianScoreSlot: result.medianScoreSlot,
+            medianNormSlot: result.medianNormSlot
+        });
+        return Krum.judge(rules, round, gram, result.neighbours);
     }
 
     function _requireDue(MarketState storage s, Project storage p, Terms storage t, uint256 project) private view {
@@ -237,20 +270,23 @@ library Results {
 
     /// @dev Checks the proof, or on demand only what it will be about, and moves the model's commitment.
     function _move(
-        Parts memory parts,
+        Parts calldata parts,
         Project storage p,
         Terms storage t,
         Work memory work,
-        RoundResult calldata result
+        uint256 merged,
+        uint256[] calldata gram,
+        bytes calldata proof
     ) private {
-        uint256 present = work.present | (work.referencePresent ? 1 << t.slots : 0);
+        uint256 present = work.present | (work.referencePresent ? 1 << work.slots : 0);
         IGramVerifier verifier = IGramVerifier(parts.gramVerifier);
         if (t.settlement == Settlement.Proved) {
-            p.model = verifier.verify(t.circuit, present, result.merged, p.model, result.gram, result.proof);
+            work.model = verifier.verify(t.circuit, present, merged, work.outcome.model, gram, proof);
         } else {
-            p.model = verifier.move(t.circuit, present, result.merged, p.model, result.gram, result.proof);
-            work.outcome.statement = statementOf(result.proof, result.gram);
+            work.model = verifier.move(t.circuit, present, merged, work.outcome.model, gram, proof);
+            work.outcome.statement = statementOf(proof, gram);
         }
+        if (merged != 0) p.model = work.model;
     }
 
     /// @notice What a proof on demand must show: these commitments have this Gram matrix.
@@ -292,33 +328,48 @@ library Results {
         bool merged
     ) private {
         Outcome memory outcome = work.outcome;
-        uint256 budget = uint256(t.reward) / t.rounds / p.cohorts - t.aggregatorFee;
-        uint256 pot = budget + outcome.pot + outcome.slashed;
+        uint256 fee = t.aggregatorFee;
+        uint256 pot = uint256(t.reward) / t.rounds / p.cohorts - fee + outcome.pot + outcome.slashed;
         uint256 given;
         (work.amounts, given) = Shares.amounts(pot, work.verdict, t.referenceShare);
-        outcome.numbers = new uint32[](_countPaid(work.amounts));
-        outcome.amounts = new uint96[](outcome.numbers.length);
-        uint256 next = 0;
-        for (uint256 slot = 0; slot < work.amounts.length; ++slot) {
-            uint96 amount = work.amounts[slot];
-            if (amount == 0) continue;
-            outcome.numbers[next] = uint32(numbers[slot]);
-            outcome.amounts[next] = amount;
-            ++next;
-            s.trainers[work.project][numbers[slot]].earned += amount;
-        }
+        (outcome.numbers, outcome.amounts) = _credit(s.trainers[work.project], numbers, work.amounts);
         if (merged) {
-            outcome.fee = t.aggregatorFee;
-            s.aggregators[work.project][p.aggregatorIndex].earned += outcome.fee;
+            outcome.fee = uint96(fee);
+            s.aggregators[work.project][outcome.aggregatorIndex].earned += uint96(fee);
         }
         // Fits: terms bound the reward with all stakes and bonds (TermsCheck).
         p.escrow = uint96(uint256(outcome.escrow) + outcome.pot + outcome.slashed - given - outcome.fee);
         p.pot = 0;
     }
 
-    function _countPaid(uint96[] memory amounts) private pure returns (uint256 paid) {
-        for (uint256 slot = 0; slot < amounts.length; ++slot) {
-            if (amounts[slot] != 0) ++paid;
+    /// @return paid Their numbers, and what each was paid: whoever got nothing is not in them.
+    function _credit(
+        mapping(uint256 number => Account) storage trainers,
+        uint256[] memory numbers,
+        uint96[] memory amounts
+    ) private returns (uint32[] memory paid, uint96[] memory sums) {
+        uint256 slots = amounts.length;
+        (paid, sums) = (new uint32[](slots), new uint96[](slots));
+        uint256 count = 0;
+        for (uint256 slot = 0; slot < slots;) {
+            uint96 amount = amounts[slot];
+            if (amount != 0) {
+                uint256 number = numbers[slot];
+                trainers[number].earned += amount;
+                (paid[count], sums[count]) = (uint32(number), amount);
+                unchecked {
+                    ++count;
+                }
+            }
+            unchecked {
+                ++slot;
+            }
+        }
+        // Both were made long enough for all: shortened, they are of those paid.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            mstore(paid, count)
+            mstore(sums, count)
         }
     }
 
@@ -334,7 +385,7 @@ library Results {
         return keccak256(abi.encode(chain, keccak256(abi.encode(outcome))));
     }
 
-    function _announce(Project storage p, Work memory work, RoundResult calldata result) private {
+    function _announce(Work memory work, RoundResult calldata result) private {
         emit ITrainingMarket.ResultPosted(
             work.project,
             result.round,
@@ -347,8 +398,8 @@ library Results {
             work.outcome.escrow,
             work.outcome.pot,
             result.model,
-            p.model.x,
-            p.model.y,
+            work.model.x,
+            work.model.y,
             work.amounts
         );
     }

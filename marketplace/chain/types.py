@@ -58,32 +58,32 @@ class Terms(AbiStruct):
     """What an owner fixes when it posts a project."""
 
     token: Address
-    reward: int  # whole escrow, the aggregators' fees included
-    trainer_stake: int
-    aggregator_bond: int
-    max_norm_squared: int
-    aggregator_fee: int  # for each cohort's result
     complaint_deposit: int  # what the wrong side of a complaint or challenge pays the right one
+    reward: int  # whole escrow, the aggregators' fees included
+    aggregator_fee: int  # for each cohort's result
+    rounds: int
     slots: int
     faults: int
     cohorts: int  # of a round, at most
     settlement: Settlement
     score_rule: ScoreRule
     fallback_rule: ScoreRule  # with reference: for the rest of the pot, and where no reference was posted
-    rounds: int
-    join_window: int
-    batch_window: int  # from the round's opening; 0: no batches
+    max_norm_squared: int
+    batch_window: int  # seconds, from the round's opening; 0: no batches
     submit_window: int  # from the round's opening
-    answer_window: int
     result_window: int
     challenge_window: int
-    trainers: int  # places
-    min_reputation: int  # 0: anyone
     strike_factor: int  # hundredths of the median Krum score; 0: no strikes by score
     strike_slash: int  # basis points of the stake
     duplicate_cosine: int  # basis points; 0: no near-duplicate rule
     reference_share: int  # with reference: basis points of a pot paid by it
+    trainer_stake: int
+    aggregator_bond: int
+    trainers: int  # places
+    min_reputation: int  # 0: anyone
     reveal_bond: int  # with reference: lost unless the validation set is revealed
+    join_window: int
+    answer_window: int
     spec: bytes  # sha2-256 digest of the spec's CIDv0
     circuit: bytes
     validation: bytes  # with reference: keccak256(digest of the validation set's CIDv0, salt)
@@ -105,25 +105,26 @@ class Project(AbiStruct):
     open_cohorts: int  # of this round, without a result or a skip so far
     drawn: bool  # seats are drawn by the seed; else trainer i has seat i
     revealed: bool  # the validation set
-    join_deadline: int
+    challenged: bool  # a challenge of the previous round is open
     submit_deadline: int
     turn_start: int  # of the current aggregator, in this round
     answer_deadline: int  # of the open complaints; in the past: none is open
     result_deadline: int
     challenge_deadline: int  # of the previous round's results
     reference_round: int  # the round that `reference_digest` is for
+    drawn_from: int  # trainers at the start; their numbers are below it
     outcome_round: int  # the round that `outcome` is of
     outcome_index: int  # the aggregator of its last link
     escrow: int  # of the reward, not yet earned
     pot: int  # slashed in this round, not yet earned
     trainer_count: int  # those who have not left
-    drawn_from: int  # trainers at the start; their numbers are below it
+    join_deadline: int
+    bonus: int  # of a forfeited reveal bond, for each trainer that has not left
     model: Point
     seed: bytes  # before the draw: the number of the block whose hash it will be
     reference_digest: bytes  # of the owner's reference update
     outcome: bytes  # chain of hashes of a round's outcomes, so that it can be undone
     owner_credit: int
-    bonus: int  # of a forfeited reveal bond, for each trainer that has not left
 
 
 @dataclasses.dataclass(frozen=True)
