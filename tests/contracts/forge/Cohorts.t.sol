@@ -181,6 +181,46 @@ contract CohortsTest is MarketFixture {
         _assertConserved(address(0));
     }
 
+    /// A cohort that was skipped has no result: there is nothing to prove of it, though of the other there is.
+    function testNoProofIsOwedOfASkippedCohort() public {
+        Terms memory t = _terms(address(0));
+        t.settlement = Settlement.OnDemand;
+        t.cohorts = 2;
+        t.trainers = uint32(N);
+        uint256 project = _activeWith(t);
+        vm.roll(block.number + 2);
+        market.draw(project);
+        for (uint256 seat = SLOTS; seat < 2 * SLOTS; ++seat) _submit(project, seat);
+        _close(project);
+        Project memory before = market.projectOf(project);
+        RoundResult memory result = _result(project, 1, _honestGram());
+        _postResult(project, result);
+        market.skip(project, 1, 0);
+        uint96[] memory bySlot = new uint96[](SLOTS);
+        for (uint256 slot = 0; slot < SLOTS; ++slot) {
+            bySlot[slot] = market.trainerOf(project, market.numberOf(project, 1, SLOTS + slot)).earned;
+        }
+        Outcome[] memory outcomes = _outcome(before, result, 0, FEE, bySlot);
+        for (uint256 i = 0; i < outcomes[0].numbers.length; ++i) {
+            outcomes[0].numbers[i] = uint32(market.numberOf(project, 1, SLOTS + outcomes[0].numbers[i]));
+        }
+        outcomes[0].statement = keccak256(
+            abi.encode(keccak256(result.proof), keccak256(abi.encodePacked(result.gram)))
+        );
+        _deposit(address(0), stranger, DEPOSIT);
+        for (uint256 cohort = 0; cohort < 3; cohort += 2) {
+            vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.CannotChallenge.selector, project));
+            vm.prank(stranger);
+            market.challenge(project, ChallengeKind.Proof, cohort, outcomes);
+        }
+        vm.assertEq(vault.lockedOf(address(0), stranger), 0, "no deposit is taken");
+        vm.prank(stranger);
+        market.challenge(project, ChallengeKind.Proof, 1, outcomes);
+        bytes memory proof = abi.encodePacked(result.proof, new bytes(32));
+        market.answerProof(project, result.gram, proof);
+        _assertConserved(address(0));
+    }
+
     function testGasDoesNotGrowWithTheTrainers() public {
         uint256 small = _gasOfARound(8);
         uint256 large = _gasOfARound(200);
