@@ -155,8 +155,8 @@ class Book:
 
     def close_if_complete(self, current: RoundReplay, time: int) -> None:
         """The last awaited submission closes the window at once, but not before the challenge deadline."""
-        awaited = self.terms.score_rule is ScoreRule.REFERENCE and not self.standing.revealed
-        if awaited and current.reference is None:
+        by_reference = self.terms.score_rule is ScoreRule.REFERENCE and not self.standing.revealed
+        if by_reference and current.reference is None:
             return
         awaited = min(self.terms.slots, self.members.trainer_count)
         for cohort in current.cohorts:

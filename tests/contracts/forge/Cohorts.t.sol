@@ -2,8 +2,10 @@
 pragma solidity 0.8.30;
 
 import {
+    Arrivals,
     ChallengeKind,
     ITrainingMarket,
+    Opening,
     Outcome,
     Project,
     RoundResult,
@@ -178,6 +180,41 @@ contract CohortsTest is MarketFixture {
         _close(project);
         _post(project, 0, _honestGram());
         _post(project, 1, _honestGram());
+        _assertConserved(address(0));
+    }
+
+    /// A cohort whose round is over is not touched again while the other's is under way: no call, by anyone.
+    function testAConcludedCohortIsOver() public {
+        uint256 project = _drawn(2);
+        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) if (seat != 5) _submit(project, seat);
+        address sixth = _holder(project, 5);
+        _close(project);
+        RoundResult memory result = _result(project, 0, _honestGram());
+        _postResult(project, result);
+        bytes32 before = keccak256(abi.encode(market.cohortOf(project, 0), market.projectOf(project)));
+        bytes memory over = abi.encodeWithSelector(ITrainingMarket.WrongCohort.selector, 0, 2);
+        vm.expectRevert(over);
+        vm.prank(aggregators[0]);
+        market.postResult(project, result);
+        vm.expectRevert(over);
+        market.skip(project, 1, 0);
+        Arrivals memory arrivals = result.arrivals;
+        vm.expectRevert(over);
+        vm.prank(aggregators[0]);
+        market.complain(project, 1, 0, 1, arrivals);
+        bytes32 late = _digest(_commitment(5), sixth);
+        vm.expectRevert();
+        vm.prank(sixth);
+        market.submit(project, 1, 5, late, "");
+        vm.expectRevert();
+        vm.prank(aggregators[0]);
+        market.postBatch(project, 1, 0, 0x20, late, "");
+        Opening memory opening = toy.open(circuit, toy.vector(0), 2);
+        G1 memory c = _commitment(0);
+        vm.expectRevert();
+        market.answer(project, 1, 0, 0, c, opening);
+        bytes32 then = keccak256(abi.encode(market.cohortOf(project, 0), market.projectOf(project)));
+        vm.assertEq(then, before, "nothing has changed");
         _assertConserved(address(0));
     }
 
