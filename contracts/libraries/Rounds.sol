@@ -36,7 +36,7 @@ library Rounds {
     function closeIfComplete(MarketState storage s, uint256 project) internal {
         Project storage p = s.projects[project];
         Terms storage t = s.terms[project];
-        if (t.scoreRule == ScoreRule.Reference && p.referenceRound != p.round) return;
+        if (t.scoreRule == ScoreRule.Reference && !p.revealed && p.referenceRound != p.round) return;
         uint256 awaited = t.slots < p.trainerCount ? t.slots : p.trainerCount;
         for (uint256 i = 0; i < p.cohorts; ++i) {
             Cohort storage c = s.cohorts[project][i];
@@ -73,6 +73,19 @@ library Rounds {
         } else {
             open(s, project);
         }
+    }
+
+    /// @notice Nobody is left to aggregate. Results that can still be undone keep the project Closing until they cannot,
+    /// and so does a reveal that is owed: else an owner could have its own aggregator fail to get out of it.
+    function halt(MarketState storage s, uint256 project) internal {
+        Project storage p = s.projects[project];
+        Terms storage t = s.terms[project];
+        bool owed = p.referenceRound != 0 && !p.revealed && t.revealBond != 0;
+        if (p.outcomeRound != p.round && !owed) return end(s, project, Status.Halted);
+        if (p.outcomeRound != p.round) p.outcome = 0; // final: it must not be open to challenges again
+        p.status = Status.Closing;
+        p.challengeDeadline = uint40(block.timestamp + t.challengeWindow);
+        emit ITrainingMarket.RoundClosed(project, p.round, p.challengeDeadline);
     }
 
     /// @notice Ends the project: what is left of escrow and pot is the owner's.

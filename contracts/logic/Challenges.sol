@@ -129,7 +129,7 @@ library Challenges {
         emit ITrainingMarket.RoundUndone(project, outcomes[0].round, accused, taken, p.model.x, p.model.y);
         IReputationRegistry(parts.reputation).recordFault(project, accused, true);
         if (p.aggregatorIndex == p.aggregatorCount) {
-            Rounds.end(s, project, Status.Halted);
+            Rounds.halt(s, project);
         } else {
             p.status = Status.Active;
             Rounds.open(s, project);

@@ -15,7 +15,6 @@ import {
     RoundResult,
     ScoreRule,
     Settlement,
-    Status,
     Terms
 } from "../interfaces/ITrainingMarket.sol";
 import {Arrival} from "../libraries/Arrival.sol";
@@ -106,8 +105,7 @@ library Results {
     }
 
     /// @notice ITrainingMarket.timeout.
-    /// @dev Where only cohorts without a quorum are open, the aggregator is not to blame: anyone can skip them. Results
-    /// that can still be challenged keep the project Closing until they cannot.
+    /// @dev Where only cohorts without a quorum are open, the aggregator is not to blame: anyone can skip them.
     function timeout(MarketState storage s, Parts calldata parts, uint256 project, uint256 round) external {
         Project storage p = Rounds.inRound(s, project, round);
         Terms storage t = s.terms[project];
@@ -126,14 +124,7 @@ library Results {
         p.pot += uint96(slashed);
         emit ITrainingMarket.AggregatorTimedOut(project, round, late, slashed, p.resultDeadline);
         IReputationRegistry(parts.reputation).recordFault(project, late, true);
-        if (!halted) return;
-        if (p.outcomeRound == p.round) {
-            p.status = Status.Closing;
-            p.challengeDeadline = uint40(block.timestamp + t.challengeWindow);
-            emit ITrainingMarket.RoundClosed(project, round, p.challengeDeadline);
-        } else {
-            Rounds.end(s, project, Status.Halted);
-        }
+        if (halted) Rounds.halt(s, project);
     }
 
     /// @notice Takes up to `amount` of what an account has locked and sends it to the market.

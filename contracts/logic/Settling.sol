@@ -10,13 +10,13 @@ import {Rounds} from "../libraries/Rounds.sol";
 
 /// @title How a project is settled, and how what it owes is paid out
 /// @notice Called by TrainingMarket with its own storage.
-/// @dev The reveal bond is never in escrow. It is the owner's again once the project is cancelled or halted, or the
-/// validation set revealed; else `settle` shares it out.
+/// @dev The reveal bond is never in escrow. It is the owner's again once the project is cancelled, or halted before any
+/// reference came in, or the validation set revealed; else `settle` shares it out.
 library Settling {
     uint256 private constant WHOLE_ROUND = 1e6; // of a contribution in the registry
 
     /// @notice ITrainingMarket.reveal.
-    /// @dev Once; it stays revealed where the last round is undone after it.
+    /// @dev Once; it stays revealed where the last round is undone after it, and no reference is taken any more.
     function reveal(MarketState storage s, uint256 project, bytes32 validation, bytes32 salt) external {
         Project storage p = Rounds.inStatus(s, project, Status.Closing);
         Terms storage t = s.terms[project];
@@ -29,17 +29,15 @@ library Settling {
     }
 
     /// @notice ITrainingMarket.settle.
-    /// @dev A project is Closing as well where its last aggregator failed in the midst of a round.
+    /// @dev A project is Closing as well where its last aggregator failed (Rounds.halt). A reference that came in may have
+    /// been paid by: its owner reveals, or forfeits, however the project ends.
     function settle(MarketState storage s, uint256 project) external {
         Project storage p = Rounds.inStatus(s, project, Status.Closing);
         Rounds.requireUnchallenged(s, project);
         Rounds.requireFrom(p.challengeDeadline);
-        if (p.aggregatorIndex == p.aggregatorCount) {
-            Rounds.end(s, project, Status.Halted);
-        } else {
-            if (!p.revealed) _forfeit(p, s.terms[project].revealBond);
-            Rounds.end(s, project, Status.Settled);
-        }
+        bool halted = p.aggregatorIndex == p.aggregatorCount;
+        if (!p.revealed && (!halted || p.referenceRound != 0)) _forfeit(p, s.terms[project].revealBond);
+        Rounds.end(s, project, halted ? Status.Halted : Status.Settled);
     }
 
     /// @notice ITrainingMarket.release.
@@ -114,15 +112,16 @@ library Settling {
         if (number != 0) {
             earned = s.trainers[project][number - 1].earned;
             // The only projects with a bonus: no claim of another pays for looking.
-            if (!p.revealed && p.status == Status.Settled && !member.left) earned += p.bonus;
+            if (!p.revealed && p.status >= Status.Settled && !member.left) earned += p.bonus;
         } else if (member.index != 0) {
             earned = s.aggregators[project][member.index - 1].earned;
         }
     }
 
-    /// @dev The reveal bond of a halted project, of which nothing was revealed.
+    /// @dev The reveal bond of a halted project in which no reference ever came in: there is nothing to reveal.
     function _bondBack(MarketState storage s, Project storage p, uint256 project) private view returns (uint256) {
-        return p.status == Status.Halted && !p.revealed ? s.terms[project].revealBond : 0;
+        bool owed = p.status == Status.Halted && !p.revealed && p.referenceRound == 0;
+        return owed ? s.terms[project].revealBond : 0;
     }
 
     /// @dev In equal parts to the trainers that have not left, the rest to the owner. Where there is nothing to share,

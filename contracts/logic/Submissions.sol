@@ -64,6 +64,8 @@ library Submissions {
         if (msg.sender != p.owner || t.scoreRule != ScoreRule.Reference) {
             revert ITrainingMarket.NotOwner(project, msg.sender);
         }
+        // The set is public: trainers could have trained on it. The round goes by the fallback rule.
+        if (p.revealed) revert ITrainingMarket.WrongStatus(project, p.status);
         if (digest == 0) revert ITrainingMarket.InvalidDigest();
         if (p.referenceRound == round) revert ITrainingMarket.AlreadySubmitted(t.slots);
         p.referenceRound = uint16(round);

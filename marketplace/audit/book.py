@@ -155,13 +155,25 @@ class Book:
 
     def close_if_complete(self, current: RoundReplay, time: int) -> None:
         """The last awaited submission closes the window at once, but not before the challenge deadline."""
-        if self.terms.score_rule is ScoreRule.REFERENCE and current.reference is None:
+        by_reference = self.terms.score_rule is ScoreRule.REFERENCE and not self.standing.revealed
+        if by_reference and current.reference is None:
             return
         awaited = min(self.terms.slots, self.members.trainer_count)
         for cohort in current.cohorts:
             if not cohort.touched or len(cohort.submissions) < awaited:
                 return
         self.set_window(max(time, self.standing.challenge_deadline))
+
+    @property
+    def lost(self) -> bool:
+        """Whether no aggregator is left."""
+        return self.standing.aggregator_index >= len(self.members.aggregators)
+
+    @property
+    def owes_reveal(self) -> bool:
+        """Whether a reference came in, and its owner has not revealed what it was made with."""
+        p = self.standing
+        return p.reference_round != 0 and not p.revealed and self.terms.reveal_bond != 0
 
     def is_provisional(self, time: int) -> bool:
         """Whether what the latest results brought may still be undone."""
@@ -176,11 +188,11 @@ class Book:
         p, members = self.standing, self.members
         amount = members.earnings(account) - members.claimed.get(account, 0)
         stayed = account in members.numbers and account not in members.left
-        if stayed and p.status is Status.SETTLED and not p.revealed:
+        if stayed and not p.revealed:  # a bonus there is only once a bond is forfeited
             amount += p.bonus
         if account == p.owner:
             amount += p.owner_credit
-            if p.status is Status.HALTED and not p.revealed:
+            if p.status is Status.HALTED and not p.revealed and not p.reference_round:
                 amount += self.terms.reveal_bond
         return amount
 
@@ -217,7 +229,7 @@ class Book:
         """
         p, members = self.standing, self.members
         came = p.came + self.slashed
-        bonus = p.bonus * members.trainer_count if p.status is Status.SETTLED and not p.revealed else 0
+        bonus = 0 if p.revealed else p.bonus * members.trainer_count
         owed = sum(members.earned) + sum(members.fees) + bonus + p.credited
         return came - owed - p.escrow - p.pot - self.reveal_bond
 

@@ -115,8 +115,8 @@ def undone(book: Book, event: e.RoundUndone, time: int) -> None:
             for cohort in round_.cohorts:
                 cohort.trainers = cohort.trainers or book.seat(cohort)
     p.status = Status.ACTIVE
-    lost = p.aggregator_index >= len(book.members.aggregators)
-    book.due = ((e.ProjectEnded if lost else e.RoundOpened,), event.transaction_hash)
+    ends = e.RoundClosed if book.owes_reveal else e.ProjectEnded
+    book.due = ((ends if book.lost else e.RoundOpened,), event.transaction_hash)
 
 
 def _restore(book: Book, event: e.RoundUndone) -> None:

@@ -124,7 +124,7 @@ def _ready(book: Book, event: e.Event, time: int) -> None:
 
 def ended(book: Book, event: e.ProjectEnded, time: int) -> None:
     p = book.standing
-    lost = bool(book.rounds) and p.aggregator_index >= len(book.members.aggregators)
+    lost = bool(book.rounds) and book.lost
     if p.status is Status.OPEN:
         expected = Status.CANCELLED
         p.credit(book.terms.reveal_bond)
@@ -137,7 +137,8 @@ def ended(book: Book, event: e.ProjectEnded, time: int) -> None:
     else:
         expected = Status.HALTED if lost else Status.NONE
     book.require(event.status is expected, Theme.TIMELINE, event, f"it could not end as {event.status.name}")
-    if event.status is Status.SETTLED and not p.revealed:
+    closing = p.status is Status.CLOSING
+    if closing and not p.revealed and (event.status is Status.SETTLED or p.reference_round):
         _forfeit(book)
     left = p.escrow + p.pot
     book.require(

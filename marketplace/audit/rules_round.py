@@ -61,6 +61,7 @@ def reference_submitted(book: Book, event: e.ReferenceSubmitted, time: int) -> N
     problems = [
         (time < p.submit_deadline, "the window was closed"),
         (book.terms.score_rule is ScoreRule.REFERENCE, "the project has no reference"),
+        (not p.revealed, "the validation set was revealed before"),
         (current.reference is None, "there is one already"),
         (any(event.digest), "a digest of 0 names nothing"),
     ]
@@ -146,10 +147,10 @@ def conclude(book: Book, event: e.Event, cohort: CohortReplay) -> None:
 
 def closed(book: Book, event: e.RoundClosed, time: int) -> None:
     p, current = book.standing, book.current
-    if current is None or current.closed is not None:
+    halted = book.lost
+    if current is None or (current.closed is not None and not halted):
         book.wrong(Theme.TIMELINE, "RoundClosed comes where no round was under way")
         return
-    halted = current.outcome is Outcome.HALTED
     over = current.number == event.round and (halted or p.open_cohorts == 0)
     book.require(over, Theme.TIMELINE, event, f"round {event.round} was not over")
     last = p.round == p.last_round or book.members.trainer_count < book.quorum
@@ -177,7 +178,7 @@ def timed_out(book: Book, event: e.AggregatorTimedOut, time: int) -> None:
     book.require(due, Theme.TIMELINE, event, f"no time-out of {event.aggregator} was due")
     book.slash(event, event.aggregator, event.slashed, book.members.locked.get(event.aggregator, 0))
     p.aggregator_index += 1
-    halted = p.aggregator_index >= len(book.members.aggregators)
+    halted = book.lost
     if halted:
         p.result_deadline = 0
     else:
@@ -192,5 +193,7 @@ def timed_out(book: Book, event: e.AggregatorTimedOut, time: int) -> None:
         current.outcome = Outcome.HALTED
         for cohort in current.cohorts:
             cohort.trainers = cohort.trainers or book.seat(cohort)
-        end = e.RoundClosed if p.outcome_round == p.round else e.ProjectEnded
+        if p.outcome_round != p.round:
+            book.links = []  # an earlier round is final
+        end = e.RoundClosed if p.outcome_round == p.round or book.owes_reveal else e.ProjectEnded
         book.due = ((end,), event.transaction_hash)

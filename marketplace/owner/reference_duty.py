@@ -50,7 +50,7 @@ class ReferenceDuty:
         """In a round under way. Raises what reads and transactions raise."""
         self._serve(project, block)
         if block.timestamp < project.submit_deadline:
-            if project.reference_round != project.round:
+            if project.reference_round != project.round and not project.revealed:
                 self._submit(project, block)
         elif project.reference_round == project.round:
             self.peers.connect_to(project.aggregator_index)

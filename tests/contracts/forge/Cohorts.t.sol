@@ -2,8 +2,10 @@
 pragma solidity 0.8.30;
 
 import {
+    Arrivals,
     ChallengeKind,
     ITrainingMarket,
+    Opening,
     Outcome,
     Project,
     RoundResult,
@@ -178,6 +180,81 @@ contract CohortsTest is MarketFixture {
         _close(project);
         _post(project, 0, _honestGram());
         _post(project, 1, _honestGram());
+        _assertConserved(address(0));
+    }
+
+    /// A cohort whose round is over is not touched again while the other's is under way: no call, by anyone.
+    function testAConcludedCohortIsOver() public {
+        uint256 project = _drawn(2);
+        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) if (seat != 5) _submit(project, seat);
+        address sixth = _holder(project, 5);
+        _close(project);
+        RoundResult memory result = _result(project, 0, _honestGram());
+        _postResult(project, result);
+        bytes32 before = keccak256(abi.encode(market.cohortOf(project, 0), market.projectOf(project)));
+        bytes memory over = abi.encodeWithSelector(ITrainingMarket.WrongCohort.selector, 0, 2);
+        vm.expectRevert(over);
+        vm.prank(aggregators[0]);
+        market.postResult(project, result);
+        vm.expectRevert(over);
+        market.skip(project, 1, 0);
+        Arrivals memory arrivals = result.arrivals;
+        vm.expectRevert(over);
+        vm.prank(aggregators[0]);
+        market.complain(project, 1, 0, 1, arrivals);
+        bytes32 late = _digest(_commitment(5), sixth);
+        vm.expectRevert();
+        vm.prank(sixth);
+        market.submit(project, 1, 5, late, "");
+        vm.expectRevert();
+        vm.prank(aggregators[0]);
+        market.postBatch(project, 1, 0, 0x20, late, "");
+        Opening memory opening = toy.open(circuit, toy.vector(0), 2);
+        G1 memory c = _commitment(0);
+        vm.expectRevert();
+        market.answer(project, 1, 0, 0, c, opening);
+        bytes32 then = keccak256(abi.encode(market.cohortOf(project, 0), market.projectOf(project)));
+        vm.assertEq(then, before, "nothing has changed");
+        _assertConserved(address(0));
+    }
+
+    /// A cohort that was skipped has no result: there is nothing to prove of it, though of the other there is.
+    function testNoProofIsOwedOfASkippedCohort() public {
+        Terms memory t = _terms(address(0));
+        t.settlement = Settlement.OnDemand;
+        t.cohorts = 2;
+        t.trainers = uint32(N);
+        uint256 project = _activeWith(t);
+        vm.roll(block.number + 2);
+        market.draw(project);
+        for (uint256 seat = SLOTS; seat < 2 * SLOTS; ++seat) _submit(project, seat);
+        _close(project);
+        Project memory before = market.projectOf(project);
+        RoundResult memory result = _result(project, 1, _honestGram());
+        _postResult(project, result);
+        market.skip(project, 1, 0);
+        uint96[] memory bySlot = new uint96[](SLOTS);
+        for (uint256 slot = 0; slot < SLOTS; ++slot) {
+            bySlot[slot] = market.trainerOf(project, market.numberOf(project, 1, SLOTS + slot)).earned;
+        }
+        Outcome[] memory outcomes = _outcome(before, result, 0, FEE, bySlot);
+        for (uint256 i = 0; i < outcomes[0].numbers.length; ++i) {
+            outcomes[0].numbers[i] = uint32(market.numberOf(project, 1, SLOTS + outcomes[0].numbers[i]));
+        }
+        outcomes[0].statement = keccak256(
+            abi.encode(keccak256(result.proof), keccak256(abi.encodePacked(result.gram)))
+        );
+        _deposit(address(0), stranger, DEPOSIT);
+        for (uint256 cohort = 0; cohort < 3; cohort += 2) {
+            vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.CannotChallenge.selector, project));
+            vm.prank(stranger);
+            market.challenge(project, ChallengeKind.Proof, cohort, outcomes);
+        }
+        vm.assertEq(vault.lockedOf(address(0), stranger), 0, "no deposit is taken");
+        vm.prank(stranger);
+        market.challenge(project, ChallengeKind.Proof, 1, outcomes);
+        bytes memory proof = abi.encodePacked(result.proof, new bytes(32));
+        market.answerProof(project, result.gram, proof);
         _assertConserved(address(0));
     }
 

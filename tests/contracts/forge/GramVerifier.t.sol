@@ -91,6 +91,22 @@ contract GramVerifierTest is TestBase {
         _verifier.register(c);
     }
 
+    /// As many entries as rows is the most: an opening has a row for each. How many rows a circuit keeps for itself is
+    /// its verifier's, which the digest pins and nodes rebuild.
+    function testAVectorFillsAtMostAllRows() external {
+        Circuit memory c = _circuit();
+        c.length = 8; // 2^3
+        bytes32 digest = _verifier.register(c);
+        G1 memory none = G1(0, 0);
+        bytes memory zeros = new bytes(16);
+        vm.assertEq(_verifier.open(digest, _zero, 2, zeros, none), 0, "a row for each");
+        zeros[15] = 0x01; // the last row counts
+        vm.expectRevert(IGramVerifier.OpeningRejected.selector);
+        _verifier.open(digest, _zero, 2, zeros, none);
+        c.length = 9;
+        _refuseNumbers(c);
+    }
+
     function testRegisterRefuses() external {
         Circuit memory c = _circuit();
         c.verifier = party("no code");

@@ -33,7 +33,7 @@ contract InvariantsTest is TestBase {
 
     /// The handler gets somewhere: an invariant that nothing happens to would hold as well.
     function testHandlerPlaysWholeProjects() external {
-        string[12] memory what = [
+        string[18] memory what = [
             "submissions",
             "batches",
             "results",
@@ -45,9 +45,15 @@ contract InvariantsTest is TestBase {
             "skips",
             "time-outs",
             "claims",
-            "leaves"
+            "leaves",
+            "references",
+            "reveals",
+            "settled",
+            "halted",
+            "cancelled",
+            "forfeits"
         ];
-        uint256[12] memory reached;
+        uint256[18] memory reached;
         bytes4[] memory list = _handler.selectors();
         for (uint256 game = 0; game < GAMES; ++game) {
             Handler handler = new Handler();
@@ -60,7 +66,7 @@ contract InvariantsTest is TestBase {
             for (uint256 i = 0; i < what.length; ++i) reached[i] += handler.reached(bytes32(bytes(what[i])));
         }
         for (uint256 i = 0; i < what.length; ++i) emit log_named_uint(what[i], reached[i]);
-        for (uint256 i = 0; i < what.length; ++i) vm.assertGe(reached[i], 2, what[i]);
+        for (uint256 i = 0; i < what.length; ++i) vm.assertGe(reached[i], i < 12 ? 2 : 1, what[i]); // an end is rarer
     }
 
     /// One campaign for all: status, arrivals, double claims and refusals are asserted with every action (Handler).

@@ -247,6 +247,25 @@ contract KrumTest is TestBase {
         _fast.judge(rules, input, claims);
     }
 
+    /// Norms 1, 2, .. of five: the third is the median, and no other slot is, present or not.
+    function testOnlyTheMedianNormIsTheMedian() external {
+        (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);
+        uint256 at = 0;
+        for (uint256 i = 0; i < 5; ++i) {
+            input.gram[at] = (i + 1) * (i + 1);
+            at += 5 - i;
+        }
+        (, Krum.Claims memory claims) = _slow.judge(rules, input);
+        vm.assertEq(claims.medianNormSlot, 2, "the third of five");
+        _fast.judge(rules, input, claims);
+        for (uint256 slot = 0; slot < 7; ++slot) {
+            if (slot == 2) continue;
+            claims.medianNormSlot = slot;
+            vm.expectRevert(abi.encodeWithSelector(Krum.WrongMedianNorm.selector, slot));
+            _fast.judge(rules, input, claims);
+        }
+    }
+
     /// Neighbours are read as they lie in the call data: what is no uint16 is no slot.
     function testNeighboursBeyondTheirTypeAreRefused() external view {
         (Krum.Rules memory rules, Krum.Input memory input) = _round(5, 1);

@@ -339,15 +339,14 @@ contract SettlingTest is MarketFixture {
         market.settle(project);
     }
 
-    /// No aggregator is left: what was earned is paid, all else is the owner's, the reveal bond too.
+    /// No aggregator is left: what was earned is paid, all else is the owner's, the reveal bond too where no reference
+    /// ever came in.
     function testHalted() external {
         uint256 project = _activeWith(_referenceTerms(address(0)));
-        _playReferenceRound(project);
         _submitFirst(project, SLOTS);
-        for (uint256 i = 0; i < 2; ++i) {
-            vm.warp(market.projectOf(project).resultDeadline);
-            market.timeout(project, 2);
-        }
+        _close(project);
+        _post(project, 0, _honestGram(SLOTS + 1));
+        _failAll(project, 2);
         _assertStatus(project, Status.Halted);
         _assertConserved(address(0));
         uint256 due = market.claimable(project, owner);
@@ -362,6 +361,118 @@ contract SettlingTest is MarketFixture {
         vm.prank(trainers[0]);
         market.release(project);
         vm.assertEq(vault.freeOf(address(0), trainers[0]), STAKE, "stake");
+    }
+
+    /// An owner whose own aggregators fail on purpose gets out of nothing: a reference came in, so it reveals or pays.
+    function testAHaltIsNoWayAroundTheReveal() external {
+        uint256 project = _activeWith(_referenceTerms(address(0)));
+        _playReferenceRound(project);
+        _failAll(project, 2);
+        _assertStatus(project, Status.Closing);
+        _assertConserved(address(0));
+        uint256 until = market.projectOf(project).challengeDeadline;
+        vm.assertEq(until, block.timestamp + 5 minutes, "time to reveal in");
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.TooEarly.selector, until, block.timestamp));
+        market.settle(project);
+        // Round 1 is final: the window is for the reveal, not for challenges.
+        _deposit(address(0), stranger, DEPOSIT);
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.CannotChallenge.selector, project));
+        vm.prank(stranger);
+        market.challenge(project, ChallengeKind.Model, 0, new Outcome[](0));
+        uint256 before = market.claimable(project, trainers[1]);
+        _settle(project);
+        _assertStatus(project, Status.Halted);
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongStatus.selector, project, Status.Halted));
+        vm.prank(owner);
+        market.reveal(project, VALIDATION, SALT);
+        uint256 bonus = uint256(REVEAL_BOND) / SLOTS;
+        vm.assertEq(market.claimable(project, trainers[1]), before + bonus, "earned and bonus");
+        _assertConserved(address(0));
+        vm.assertEq(_claimAll(project), uint256(REWARD) + REVEAL_BOND + 2 * uint256(BOND), "everything");
+        vm.assertEq(address(market).balance, 0, "nothing is kept");
+        for (uint256 i = 0; i < SLOTS; ++i) _nothingToClaim(project, trainers[i]);
+    }
+
+    /// An honest owner whose aggregators fail reveals, and has its bond again.
+    function testAHaltedProjectIsRevealedFor() external {
+        uint256 project = _activeWith(_referenceTerms(address(0)));
+        _playReferenceRound(project);
+        _failAll(project, 2);
+        uint256 before = market.claimable(project, owner);
+        vm.prank(owner);
+        market.reveal(project, VALIDATION, SALT);
+        vm.assertEq(market.claimable(project, owner), before + REVEAL_BOND, "the bond");
+        _settle(project);
+        _assertStatus(project, Status.Halted);
+        vm.assertEq(market.projectOf(project).bonus, 0, "nothing is forfeited");
+        vm.assertEq(_claimAll(project), uint256(REWARD) + REVEAL_BOND + 2 * uint256(BOND), "everything, once");
+        vm.assertEq(address(market).balance, 0, "nothing is kept");
+    }
+
+    /// Nor is an undone round a way around it.
+    function testAHaltByAnUndoIsNoWayAroundTheReveal() external {
+        aggregators.pop();
+        uint256 project = _activeWith(_referenceTerms(address(0)));
+        _submitFirst(project, SLOTS);
+        _submitReference(project);
+        Project memory before = market.projectOf(project);
+        RoundResult memory result = _result(project, 0, _honestGram(SLOTS + 1));
+        _postResult(project, result);
+        Outcome[] memory outcomes = _outcome(before, result, 0, FEE, _earned(project));
+        _challengeModel(project);
+        vm.warp(market.challengeOf(project).deadline);
+        market.undo(project, outcomes);
+        _assertStatus(project, Status.Closing);
+        _assertConserved(address(0));
+        _settle(project);
+        _assertStatus(project, Status.Halted);
+        vm.assertEq(market.projectOf(project).bonus, REVEAL_BOND / SLOTS, "forfeited");
+        vm.assertEq(_claimAll(project), uint256(REWARD) + REVEAL_BOND + BOND - DEPOSIT, "everything");
+        vm.assertEq(address(market).balance, 0, "nothing is kept");
+    }
+
+    /// Without a bond there is nothing to wait for.
+    function testAHaltWithoutARevealBondIsAtOnce() external {
+        Terms memory t = _referenceTerms(address(0));
+        t.revealBond = 0;
+        uint256 project = _activeWith(t);
+        _playReferenceRound(project);
+        _failAll(project, 2);
+        _assertStatus(project, Status.Halted);
+        vm.assertEq(_claimAll(project), uint256(REWARD) + 2 * uint256(BOND), "everything");
+    }
+
+    /// A round that is done again after the reveal is not paid by a set that trainers know: it goes by the fallback
+    /// rule, nobody waits for the reference, and the bond is paid back once.
+    function testAfterTheRevealNoReferenceCounts() external {
+        Terms memory t = _referenceTerms(address(0));
+        t.rounds = 1;
+        uint256 project = _activeWith(t);
+        _submitFirst(project, SLOTS);
+        _submitReference(project);
+        Project memory before = market.projectOf(project);
+        RoundResult memory result = _result(project, 0, _honestGram(SLOTS + 1));
+        _postResult(project, result);
+        vm.prank(owner);
+        market.reveal(project, VALIDATION, SALT);
+        Outcome[] memory outcomes = _outcome(before, result, 0, FEE, _earned(project));
+        _challengeModel(project);
+        vm.warp(market.challengeOf(project).deadline);
+        market.undo(project, outcomes);
+        _assertStatus(project, Status.Active);
+        _assertConserved(address(0));
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongStatus.selector, project, Status.Active));
+        vm.prank(owner);
+        market.submitReference(project, 2, keccak256("a reference"), "");
+        _submitFirst(project, SLOTS);
+        vm.assertEq(uint256(market.projectOf(project).submitDeadline), block.timestamp, "nobody else is awaited");
+        _post(project, 0, _honestGram(SLOTS + 1));
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongStatus.selector, project, Status.Closing));
+        vm.prank(owner);
+        market.reveal(project, VALIDATION, SALT); // the bond is not paid back twice
+        _settle(project);
+        vm.assertEq(_claimAll(project), uint256(REWARD) + REVEAL_BOND + BOND - DEPOSIT, "everything, once");
+        vm.assertEq(address(market).balance, 0, "nothing is kept");
     }
 
     /// The last round is undone after the reveal, and no aggregator is left: the bond comes back once.
@@ -500,6 +611,15 @@ contract SettlingTest is MarketFixture {
     }
 
     // Helpers
+
+    /// All of its aggregators let the round's deadline pass.
+    function _failAll(uint256 project, uint256 round) private {
+        if (market.cohortOf(project, 0).round != round) _submitFirst(project, SLOTS);
+        for (uint256 i = 0; i < aggregators.length; ++i) {
+            vm.warp(market.projectOf(project).resultDeadline);
+            market.timeout(project, round);
+        }
+    }
 
     function _playReferenceRound(uint256 project) private {
         _submitFirst(project, SLOTS);

@@ -90,7 +90,7 @@ contract Handler is Play {
             }
             if (_tryHonestSubmit(project, seat)) ++reached["submissions"];
         }
-        if ((seed >> 40) % 3 != 0) _tryReference(project);
+        if ((seed >> 40) % 3 != 0 && _tryReference(project)) ++reached["references"];
     }
 
     /// The aggregator's batch, some of it unsigned, some of it of empty seats.
@@ -108,7 +108,7 @@ contract Handler is Play {
         if (p.status != Status.Active || _turn(project) == address(0)) return;
         if ((seed >> 16) % 4 != 0) {
             for (uint256 seat = 0; seat < uint256(p.cohorts) * SLOTS; ++seat) _tryHonestSubmit(project, seat);
-            if ((seed >> 18) % 2 == 0) _tryReference(project);
+            if ((seed >> 18) % 2 == 0 && _tryReference(project)) ++reached["references"];
         }
         _wait(market.projectOf(project).submitDeadline);
         uint256[] memory gram = _gram(project, seed);
@@ -198,8 +198,8 @@ contract Handler is Play {
             return;
         }
         if (p.status == Status.Closing && (seed >> 28) % 4 != 0) {
-            if ((seed >> 32) % 2 == 0)
-                _try(address(market), owner, abi.encodeCall(market.reveal, (project, VALIDATION, SALT)));
+            bytes memory data = abi.encodeCall(market.reveal, (project, VALIDATION, SALT));
+            if ((seed >> 32) % 2 == 0 && _try(address(market), owner, data)) ++reached["reveals"];
             if ((seed >> 34) % 2 == 0) return;
         }
         if (p.status == Status.Drawing) vm.roll(block.number + 1 + ((seed >> 36) % 300));
@@ -369,6 +369,7 @@ contract Handler is Play {
             bool back = _undone[project] && _status[project] == Status.Closing && p.status == Status.Active;
             vm.assertTrue(back || p.status >= _status[project], "a project moves forward only, but for an undo");
             vm.assertTrue(_status[project] < Status.Settled || p.status == _status[project], "an end is an end");
+            if (p.status != _status[project]) _countEnd(p);
             (_status[project], _undone[project]) = (p.status, false);
             if (p.status != Status.Active) continue;
             for (uint256 i = 0; i < p.cohorts; ++i) {
@@ -378,6 +379,13 @@ contract Handler is Play {
                 if (block.timestamp >= p.submitDeadline) _sealed[project][p.round][i] = chain;
             }
         }
+    }
+
+    function _countEnd(Project memory p) private {
+        if (p.status == Status.Settled) ++reached["settled"];
+        if (p.status == Status.Halted) ++reached["halted"];
+        if (p.status == Status.Cancelled) ++reached["cancelled"];
+        if (p.bonus != 0) ++reached["forfeits"];
     }
 
     function _undo(uint256 project, address who) private returns (bool ok) {
