@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Mutation check of the contracts: small faults, one at a time, that some test must notice.
 
-Rules make every mutant there could be; a seeded draw, alike on every machine, takes some of each file and rule. Each is
-built and tested in a scratch copy outside the repository: first with the suites nearest to its file (NEAREST), not
-optimised, for that compiles in half the time; then, if it is still alive, with all of them. A survivor needs its entry,
-with the reason, in tools/mutation-survivors.toml.
+tools/mutants.py makes and draws them. Each is built and tested in a scratch copy outside the repository: first with the
+suites nearest to its file (NEAREST), then, if it is still alive, with all others. What became of it is kept in
+build/mutants.json, with a digest of the sources that said so: a run that was stopped goes on where it was. A survivor
+needs its entry, with the reason, in tools/mutation-survivors.toml.
 
-    python tools/mutate.py                         the whole draw: hours on two cores
+    python tools/mutate.py                         the whole draw: half an hour on one core
     python tools/mutate.py --list                  what it would do
     python tools/mutate.py --mutants 20 --skip 10  a part of the draw; --file Shares.sol, --only ID: others
+    python tools/mutate.py --prove                 that each suite runs the files it is said to be nearest to
 
 Ends with 1 where less than 95 % are killed or a survivor has no entry, with 2 where the tests fail without any mutant.
 """
@@ -16,9 +17,11 @@ Ends with 1 where less than 95 % are killed or a survivor has no entry, with 2 w
 from __future__ import annotations
 
 import argparse
+import collections
 import concurrent.futures
 import dataclasses
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -27,18 +30,19 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from mutants import Mutant, candidates, draw, wrecked
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = Path("tests/contracts/forge")
 EXPLAINED = ROOT / "tools" / "mutation-survivors.toml"
-SEED = "fairshare 1"
-MUTANTS = 120
-LARGE = 150  # candidates in a file that is drawn from twice as often
+LOG = ROOT / "build" / "mutants.json"
+MUTANTS = 72
 LEAST_KILLED = 0.95
 SECONDS = 900  # one run of forge; a mutant that loops for ever is noticed by it
-# Tests that count storage writes: they hold for optimised code only, which takes twice as long to compile.
+# Tests that count storage writes: they hold for optimised code only, which takes four times as long to compile.
 COUNTING = "testLockAndUnlockWriteOnce|testCountsStopAtTheirTop"
 
 # Which suites are likeliest to notice a fault in a file. All others are tried after them.
@@ -69,188 +73,22 @@ NEAREST = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Mutant:
-    """One change of one line. `line` counts from 1; `after` is empty where the statement is gone."""
-
-    file: str
-    line: int
-    rule: str
-    before: str
-    after: str
-
-    @property
-    def key(self) -> str:
-        """A name that stays as long as the line does, wherever in the file it stands."""
-        return hashlib.sha256("\0".join((SEED, self.file, self.before, self.after)).encode()).hexdigest()[:8]
-
-    def diff(self) -> str:
-        return f"{self.file}:{self.line}\n  - {self.before.strip()}\n  + {self.after.strip()}"
-
-
-@dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What became of a mutant: killed, survived, or invalid (it does not compile), and what said so."""
+    """What became of a mutant (killed, survived, or invalid: it does not compile), what said so, from which sources."""
 
     mutant: Mutant
     outcome: str
     by: str
     seconds: float
+    sources: str
 
 
 class ToolFailed(Exception):
     """forge said neither that tests passed nor that one failed."""
 
 
-# --- making mutants -------------------------------------------------------------------------------------------------
-
-_COMPARISONS = {" < ": " <= ", " <= ": " < ", " > ": " >= ", " >= ": " > ", " == ": " != ", " != ": " == "}
-_ARITHMETIC = {
-    " + ": " - ",
-    " - ": " + ",
-    " * ": " / ",
-    " / ": " * ",
-    " += ": " -= ",
-    " -= ": " += ",
-    "++": "--",
-    "--": "++",
-}
-_LOGIC = {" && ": " || ", " || ": " && ", " & ": " | ", " | ": " & ", "<< ": ">> ", ">> ": "<< "}
-_ASSEMBLY = {"lt(": "gt(", "gt(": "lt(", "add(": "sub(", "sub(": "add(", "mulmod(": "addmod("}
-_DECLARATION = re.compile(
-    r"^\s*(uint|int|bytes|address|bool|string|mapping|[A-Z]\w*( storage| memory| calldata)? )"
-)
-_REVERTING = re.compile(r"^\s*(if \(.*\) revert\b.*;|[\w.]*\b_?(require|assert)\w*\(.*\);)$")
-_EFFECT = re.compile(
-    r"^\s*(?!return|emit|revert|if|for|else|using|let)[a-zI_][\w.\[\]()+, -]*( [-+|&^]?= .*)?;$"
-)
-_POINTERS = {
-    "s",
-    "p",
-    "t",
-    "c",
-    "m",
-    "_state",
-    "parts",
-    "terms",
-    "rules",
-    "input",
-    "work",
-    "known",
-    "received",
-}  # no swap compiles
-_PAIR = re.compile(r"(?<![\w.])(\w[\w.]*)\((\w[\w.]*), (\w[\w.]*)([,)])")
-
-
-def _replaced(line: str, table: dict[str, str]) -> Iterator[str]:
-    for old, new in table.items():
-        for match in re.finditer(re.escape(old), line):
-            yield line[: match.start()] + new + line[match.end() :]
-
-
-def _comparison(line: str) -> Iterator[str]:
-    yield from _replaced(line, _COMPARISONS)
-
-
-def _arithmetic(line: str) -> Iterator[str]:
-    # A loop's own step decides nothing but whether it ends.
-    if not line.lstrip().startswith("for ("):
-        yield from _replaced(line, _ARITHMETIC)
-
-
-def _logic(line: str) -> Iterator[str]:
-    yield from _replaced(line, _LOGIC)
-
-
-def _assembly(line: str) -> Iterator[str]:
-    if " := " in line or re.match(r"^\s*(if|switch) \w+\(", line):
-        yield from _replaced(line, _ASSEMBLY)
-
-
-def _removed_check(line: str) -> Iterator[str]:
-    if _REVERTING.match(line):
-        yield ""
-
-
-def _removed_effect(line: str) -> Iterator[str]:
-    if _EFFECT.match(line) and not _REVERTING.match(line) and not _DECLARATION.match(line):
-        yield ""
-
-
-def _swapped(line: str) -> Iterator[str]:
-    if re.match(r"^\s*(function|event|error|emit|modifier|constructor)\b", line):
-        return
-    for match in _PAIR.finditer(line):
-        name, first, second, end = match.groups()
-        if name in ("add", "mul", "and", "or", "xor") or first == second or {first, second} & _POINTERS:
-            continue
-        if {first, second, name}.isdisjoint(("if", "for", "while", "gas")):
-            yield f"{line[: match.start()]}{name}({second}, {first}{end}{line[match.end() :]}"
-
-
-RULES: dict[str, Callable[[str], Iterator[str]]] = {
-    "comparison": _comparison,
-    "arithmetic": _arithmetic,
-    "logic": _logic,
-    "assembly": _assembly,
-    "removed check": _removed_check,
-    "removed effect": _removed_effect,
-    "swapped arguments": _swapped,
-}
-
-
-def _code_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines inside function bodies, without comments; a line is given once for each place that it stands."""
-    depth = 0
-    for number, line in enumerate(text.splitlines(), 1):
-        code = re.sub(r"\s*//.*$", "", line)
-        if code.strip().startswith(("*", "/*")):
-            continue
-        inside = depth >= 2
-        depth += code.count("{") - code.count("}")
-        if inside and code.strip() and not code.strip().startswith("emit "):
-            yield number, code
-
-
-def candidates(root: Path = ROOT) -> list[Mutant]:
-    """Every mutant that the rules make of the contracts, in the order of files and lines."""
-    found = []
-    for path in sorted((root / "contracts").rglob("*.sol")):
-        if "interfaces" in path.parts:
-            continue
-        file = path.relative_to(root).as_posix()
-        for number, line in _code_lines(path.read_text("utf8")):
-            for rule, make in RULES.items():
-                found += [Mutant(file, number, rule, line, after) for after in make(line)]
-    return found
-
-
-def draw(mutants: list[Mutant]) -> list[Mutant]:
-    """All mutants in the order of the draw: each turn one of a file, of the next rule; small files pass every other."""
-    queues: dict[str, dict[str, list[Mutant]]] = {}
-    for mutant in sorted(mutants, key=lambda m: (m.key, m.line)):
-        queues.setdefault(mutant.file, {}).setdefault(mutant.rule, []).append(mutant)
-    drawn: list[Mutant] = []
-    large = {file for file, rules in queues.items() if sum(map(len, rules.values())) > LARGE}
-    turn = 0
-    while any(queues.values()):
-        for place, file in enumerate(sorted(queues)):
-            if turn % 2 and file not in large:
-                continue
-            rules = sorted(queues[file])
-            if rules:
-                rule = rules[(turn + place) % len(rules)]
-                drawn.append(queues[file][rule].pop(0))
-                if not queues[file][rule]:
-                    del queues[file][rule]
-        turn += 1
-    return drawn
-
-
-# --- running them ---------------------------------------------------------------------------------------------------
-
-
 class Bench:
-    """A scratch copy of what forge needs, in which one mutant at a time is tried."""
+    """A scratch copy of what forge needs, built once, in which one mutant at a time is tried."""
 
     def __init__(self, folder: Path, root: Path = ROOT) -> None:
         self.folder = folder
@@ -264,39 +102,33 @@ class Bench:
         shutil.copy(root / "foundry.toml", folder)
         (folder / "node_modules").symlink_to(root / "node_modules")
         self.suites = sorted(path.name.removesuffix(".t.sol") for path in (folder / SUITES).glob("*.t.sol"))
-        # Compiling is most of a run's time: tests that are not wanted, or are not imported, lie here.
-        self.aside = folder / "aside"
-        self.aside.mkdir()
+        self.built = folder / "built"
+        run = self._run("build", "--force")
+        if run.returncode != 0:
+            raise ToolFailed(f"the contracts do not compile:\n{(run.stdout + run.stderr)[-2000:]}")
+        (folder / "build").rename(self.built)
 
-    def test(self, suites: list[str], optimised: bool) -> tuple[str, str]:
-        """What forge says of these suites: passed, failed or invalid; and the test, or the compiler's message."""
-        self._lay_out(suites)
-        # --force: with linked libraries an incremental build may test what was there before.
-        command = [
-            str(self.forge),
-            "test",
-            "--force",
-            "--fail-fast",
-            "--threads",
-            "1",
-            "--no-match-test",
-            COUNTING,
-        ]
-        environment = {
-            **os.environ,
-            "FOUNDRY_SRC": str(SUITES),
-            "FOUNDRY_OPTIMIZER": str(optimised).lower(),
-            "FOUNDRY_FUZZ_RUNS": "16",
-            "FOUNDRY_INVARIANT_RUNS": "2",
-            "FOUNDRY_FUZZ_SEED": "0x1",
-            "NO_COLOR": "1",
-        }
+    def test(self, suites: Iterable[str], file: Path | None = None, text: str = "") -> tuple[str, str]:
+        """What forge says of these suites, with another text in one file: passed, failed or invalid, and why.
+
+        Every time from the same first build, of which only that file and what has its code inside is built anew:
+        tests reach contracts by their addresses (dynamic test linking). `--prove` shows that nothing stale runs.
+        """
+        shutil.rmtree(self.folder / "build", ignore_errors=True)
+        shutil.copytree(self.built, self.folder / "build")
+        path = self.folder / (file or "foundry.toml")
+        original = path.read_text("utf8")
+        if file is not None:
+            path.write_text(text, "utf8")
+        pattern = f"{SUITES}/{{{','.join([*suites, 'none'])}}}.t.sol"
         try:
-            run = subprocess.run(
-                command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=SECONDS
+            run = self._run(
+                "test", "--fail-fast", "--threads", "1", "--no-match-test", COUNTING, "--match-path", pattern
             )
         except subprocess.TimeoutExpired:
             return "failed", f"no end within {SECONDS} s"
+        finally:
+            path.write_text(original, "utf8")
         said = run.stdout + run.stderr
         failure = re.search(r"^\[FAIL[^\]]*\].*$", said, re.MULTILINE)
         if failure:
@@ -309,69 +141,88 @@ class Bench:
             raise ToolFailed(f"forge ended with {run.returncode}:\n{said[-2000:]}")
         return "passed", f"{passed.group(1)} tests"
 
-    def _lay_out(self, suites: list[str]) -> None:
-        """Leaves in the tests' folder the suites and what they import, and nothing else."""
-        tests = self.folder / SUITES
-        for path in [*tests.glob("*.sol"), *tests.glob("support/*.sol")]:
-            (self.aside / path.relative_to(tests)).parent.mkdir(exist_ok=True)
-            shutil.move(path, self.aside / path.relative_to(tests))
-        wanted = [Path(f"{suite}.t.sol") for suite in suites]
-        while wanted:
-            path = wanted.pop()
-            if not (self.aside / path).exists():
-                continue  # it is there already, or is no test
-            shutil.move(self.aside / path, tests / path)
-            for name in re.findall(r'"(\.[^"]+\.sol)"', (tests / path).read_text("utf8")):
-                wanted.append(Path(os.path.normpath(path.parent / name)))
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "FOUNDRY_OPTIMIZER": "false",
+            "FOUNDRY_DYNAMIC_TEST_LINKING": "true",
+            "FOUNDRY_FUZZ_RUNS": "16",
+            "FOUNDRY_INVARIANT_RUNS": "2",
+            "FOUNDRY_FUZZ_SEED": "0x1",
+            "NO_COLOR": "1",
+        }
+        command = [str(self.forge), *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=SECONDS
+        )
+
+    def near(self, file: str) -> list[str]:
+        return [suite for suite in NEAREST[Path(file).stem] if suite in self.suites]
 
     def judge(self, mutant: Mutant, nearest_only: bool) -> Verdict:
-        path = self.folder / mutant.file
-        original = path.read_text("utf8")
-        lines = original.splitlines(keepends=True)
-        comment = lines[mutant.line - 1].rstrip("\n").removeprefix(mutant.before)
-        # A deleted statement leaves an empty one, so that an `if` above keeps its body.
-        after = mutant.after or re.match(r"\s*", mutant.before).group(0) + "{}"  # type: ignore[union-attr]
-        lines[mutant.line - 1] = after + comment + "\n"
-        path.write_text("".join(lines), "utf8")
-        near = [suite for suite in NEAREST[path.stem] if suite in self.suites]
-        stages = [(near, False)] if nearest_only else [(near, False), (self.suites, True)]
+        text = mutant.applied((self.folder / mutant.file).read_text("utf8"))
+        near = self.near(mutant.file)
+        others = [suite for suite in self.suites if suite not in near]
         begun = time.monotonic()
-        try:
-            for suites, optimised in stages:
-                result, by = self.test(suites, optimised)
-                if result != "passed":
-                    outcome = "killed" if result == "failed" else "invalid"
-                    return Verdict(mutant, outcome, by, time.monotonic() - begun)
-            return Verdict(mutant, "survived", f"{len(stages[-1][0])} suites", time.monotonic() - begun)
-        finally:
-            path.write_text(original, "utf8")
+        for suites in [near] if nearest_only else [near, others]:
+            result, by = self.test(suites, Path(mutant.file), text)
+            if result != "passed":
+                outcome = "killed" if result == "failed" else "invalid"
+                sources = digest(self.folder, suites)
+                return Verdict(mutant, outcome, by, time.monotonic() - begun, sources)
+        by = "the nearest suites" if nearest_only else "all suites"
+        return Verdict(mutant, "survived", by, time.monotonic() - begun, digest(self.folder, self.suites))
 
 
-def _try_all(mutants: list[Mutant], options: argparse.Namespace, folder: Path) -> Iterator[Verdict]:
-    """In the order in which they end."""
-    free = []
-    for number in range(options.jobs):
-        (folder / str(number)).mkdir()
-        free.append(Bench(folder / str(number)))
-    deadline = time.monotonic() + (options.seconds or float("inf"))
-
-    def one(mutant: Mutant) -> Verdict | None:
-        if time.monotonic() > deadline:
-            return None
-        bench = free.pop()
-        try:
-            return bench.judge(mutant, options.nearest)
-        finally:
-            free.append(bench)
-
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(one, mutant) for mutant in mutants]):
-            verdict = done.result()
-            if verdict is not None:
-                yield verdict
+def digest(root: Path, suites: Iterable[str]) -> str:
+    """Of the contracts, of these suites and of what suites have in common."""
+    found = hashlib.sha256()
+    tests = root / SUITES
+    files = [root / "foundry.toml", *(root / "contracts").rglob("*.sol"), *(tests / "support").glob("*.sol")]
+    for path in sorted([*files, *(tests / f"{suite}.t.sol" for suite in suites)]):
+        found.update(f"{path.relative_to(root)}\0{path.read_text('utf8')}\0".encode())
+    return found.hexdigest()[:16]
 
 
-def _explanations() -> dict[tuple[str, str, str], str]:
+# --- what is known already ------------------------------------------------------------------------------------------
+
+
+def remembered(mutants: Iterable[Mutant]) -> dict[Mutant, Verdict]:
+    """The verdicts in the log that hold for the sources as they are. One of the nearest suites only is no survivor."""
+    if not LOG.exists():
+        return {}
+    entries = json.loads(LOG.read_text("utf8"))
+    suites = sorted(path.name.removesuffix(".t.sol") for path in (ROOT / SUITES).glob("*.t.sol"))
+    everything = digest(ROOT, suites)
+    known = {}
+    for mutant in mutants:
+        entry = entries.get(_log_key(mutant))
+        if entry is None or entry["by"] == "the nearest suites":
+            continue
+        near = [suite for suite in NEAREST[Path(mutant.file).stem] if suite in suites]
+        hold = {everything}
+        if entry["outcome"] != "survived":
+            hold |= {digest(ROOT, near), digest(ROOT, [suite for suite in suites if suite not in near])}
+        if entry["sources"] in hold:
+            known[mutant] = Verdict(mutant, entry["outcome"], entry["by"], entry["seconds"], entry["sources"])
+    return known
+
+
+def remember(verdict: Verdict) -> None:
+    entries = json.loads(LOG.read_text("utf8")) if LOG.exists() else {}
+    entry = {name: getattr(verdict, name) for name in ("outcome", "by", "seconds", "sources")}
+    entries[_log_key(verdict.mutant)] = {"at": verdict.mutant.diff(), **entry}
+    LOG.parent.mkdir(exist_ok=True)
+    unfinished = LOG.with_suffix(".new")
+    unfinished.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n", "utf8")
+    unfinished.replace(LOG)
+
+
+def _log_key(mutant: Mutant) -> str:
+    return f"{mutant.key}@{mutant.line}"
+
+
+def explanations() -> dict[tuple[str, str, str], str]:
     """Why a mutant survives, by file and the two lines."""
     if not EXPLAINED.exists():
         return {}
@@ -379,17 +230,63 @@ def _explanations() -> dict[tuple[str, str, str], str]:
     return {(entry["file"], entry["before"], entry["after"]): entry["why"] for entry in entries}
 
 
+# --- the whole ------------------------------------------------------------------------------------------------------
+
+
+def try_all(mutants: list[Mutant], options: argparse.Namespace, benches: list[Bench]) -> Iterator[Verdict]:
+    """Verdicts as they come, until as many mutants as are wanted compile; later ones of the draw replace the others."""
+    known = {} if options.nearest else remembered(mutants)
+    waiting = collections.deque(mutants)
+    deadline = time.monotonic() + (options.seconds or float("inf"))
+    valid = 0
+    running: dict[concurrent.futures.Future[Verdict], Bench] = {}
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        while True:
+            while waiting and valid + len(running) < options.mutants and len(running) < options.jobs:
+                mutant = waiting.popleft()
+                if mutant in known:
+                    valid += known[mutant].outcome != "invalid"
+                    yield known[mutant]
+                elif time.monotonic() < deadline:
+                    bench = next(bench for bench in benches if bench not in running.values())
+                    running[pool.submit(bench.judge, mutant, options.nearest)] = bench
+            if not running:
+                return
+            done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                del running[future]
+                verdict = future.result()
+                remember(verdict)
+                valid += verdict.outcome != "invalid"
+                yield verdict
+
+
+def prove(bench: Bench) -> int:
+    """With every function of a file failing, each of its nearest suites must fail: then what runs is what was built."""
+    missed = 0
+    for file in sorted({mutant.file for mutant in candidates(bench.folder)}):
+        text = wrecked((bench.folder / file).read_text("utf8"))
+        for suite in bench.near(file):
+            result, by = bench.test([suite], Path(file), text)
+            missed += result != "failed"
+            print(f"{result:8} {suite:20} {file:40} {by[:80]}", flush=True)
+    return 1 if missed else 0
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--mutants", type=int, default=MUTANTS, help="how many of the draw")
+    parser.add_argument(
+        "--mutants", type=int, default=MUTANTS, help="how many of the draw, those that compile"
+    )
     parser.add_argument("--skip", type=int, default=0, help="leave out this many of the draw before")
     parser.add_argument("--file", action="append", help="only files of this name, e.g. Shares.sol")
     parser.add_argument("--only", action="append", help="only mutants of this id")
-    parser.add_argument("--jobs", type=int, default=1, help="at once; each wants a core and 2 GB")
+    parser.add_argument("--jobs", type=int, default=1, help="at once; each wants a core and 1 GB")
     parser.add_argument("--nearest", action="store_true", help="only the suites nearest to the file")
     parser.add_argument("--seconds", type=int, default=0, help="begin no mutant after so long; 0: do all")
+    parser.add_argument("--prove", action="store_true", help="that each suite runs the files as they are")
     parser.add_argument(
         "--no-baseline", action="store_true", help="trust that the tests pass without a mutant"
     )
@@ -399,53 +296,60 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = _arguments()
-    mutants = draw(candidates())
+    mutants = draw(candidates(ROOT))
     if options.file:
         mutants = [mutant for mutant in mutants if Path(mutant.file).name in options.file]
     if options.only:
         mutants = [mutant for mutant in mutants if mutant.key in options.only]
-    mutants = mutants[options.skip : options.skip + options.mutants]
+    mutants = mutants[options.skip :]
     if options.list:
-        for mutant in mutants:
+        for mutant in mutants[: options.mutants]:
             print(f"{mutant.key} {mutant.rule:17} {mutant.diff()}")
         return 0
-    explained = _explanations()
+    begun = time.monotonic()
     verdicts: list[Verdict] = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
-        folder = Path(name)
+        benches = []
+        for number in range(1 if options.prove else options.jobs):
+            (Path(name) / str(number)).mkdir()
+            benches.append(Bench(Path(name) / str(number)))
         if not options.no_baseline:
-            (folder / "baseline").mkdir()
-            bench = Bench(folder / "baseline")
-            result, said = bench.test(bench.suites, optimised=True)
+            result, said = benches[0].test(benches[0].suites)
             if result != "passed":
                 print(f"The tests fail without any mutant: {said}", file=sys.stderr)
                 return 2
             print(f"without a mutant: {said} pass", flush=True)
-        for verdict in _try_all(mutants, options, folder):
+        if options.prove:
+            return prove(benches[0])
+        for verdict in try_all(mutants, options, benches):
             verdicts.append(verdict)
             mutant = verdict.mutant
             place = f"{Path(mutant.file).name}:{mutant.line}"
-            what = (
-                f"{verdict.outcome:8} {place:25} {mutant.rule:17} {verdict.seconds:4.0f} s  {verdict.by[:90]}"
-            )
-            print(f"{mutant.key} {what}", flush=True)
-    return _report(verdicts, explained)
+            what = f"{verdict.outcome:8} {place:25} {mutant.rule:17} {verdict.seconds:4.0f} s"
+            print(f"{mutant.key} {what}  {verdict.by[:90]}", flush=True)
+    outcome = report(verdicts, explanations())
+    print(f"{time.monotonic() - begun:.0f} s")
+    return outcome
 
 
-def _report(verdicts: list[Verdict], explained: dict[tuple[str, str, str], str]) -> int:
-    killed = sum(verdict.outcome == "killed" for verdict in verdicts)
-    survivors = [verdict.mutant for verdict in verdicts if verdict.outcome == "survived"]
+def report(verdicts: list[Verdict], explained: dict[tuple[str, str, str], str]) -> int:
+    """Prints the survivors and the figures by file; 0 where the demands are met."""
+    tried = [verdict for verdict in verdicts if verdict.outcome != "invalid"]
+    survivors = [verdict.mutant for verdict in tried if verdict.outcome == "survived"]
     unexplained = 0
     for mutant in survivors:
         why = explained.get((mutant.file, mutant.before.strip(), mutant.after.strip()))
         unexplained += why is None
         print(f"\nsurvived {mutant.key}: {mutant.diff()}\n  {why or 'NOT EXPLAINED'}")
-    tried = killed + len(survivors)
-    rate = killed / tried if tried else 0.0
-    print(
-        f"\n{tried} mutants, {killed} killed ({100 * rate:.1f} %), {len(survivors)} survived, {unexplained} unexplained"
-    )
-    print(f"{len(verdicts) - tried} more do not compile, and do not count")
+    print()
+    for file in sorted({verdict.mutant.file for verdict in tried}):
+        outcomes = [verdict.outcome for verdict in tried if verdict.mutant.file == file]
+        print(f"{outcomes.count('killed'):4} of {len(outcomes):2} killed  {file}")
+    killed = len(tried) - len(survivors)
+    rate = killed / len(tried) if tried else 0.0
+    print(f"\n{len(tried)} mutants, {killed} killed ({100 * rate:.1f} %)")
+    print(f"{len(survivors)} survived, {unexplained} unexplained")
+    print(f"{len(verdicts) - len(tried)} more do not compile, and do not count")
     return 0 if tried and rate >= LEAST_KILLED and not unexplained else 1
 
 
