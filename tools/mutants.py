@@ -121,7 +121,11 @@ def _swapped(line: str) -> Iterator[str]:
         return
     for match in _PAIR.finditer(line):
         name, first, second, end = match.groups()
-        if name in ("add", "mul", "and", "or", "xor") or first == second or {first, second} & _POINTERS:
+        if (
+            name in ("add", "mul", "and", "or", "xor", "addmod", "mulmod")
+            or first == second
+            or {first, second} & _POINTERS
+        ):
             continue
         if {first, second, name}.isdisjoint(("if", "for", "while", "gas")):
             yield f"{line[: match.start()]}{name}({second}, {first}{end}{line[match.end() :]}"
