@@ -18,6 +18,7 @@ from marketplace.chain.types import (
     Arrivals,
     ChallengeKind,
     Outcome,
+    Permit,
     Project,
     RoundResult,
     Settlement,
@@ -89,11 +90,11 @@ class Received:
 class Game:
     """Everybody's moves in one project. Each sends one transaction, which may be refused."""
 
-    def __init__(self, world: World, terms: Terms, owner: Any) -> None:
+    def __init__(self, world: World, terms: Terms, owner: Any, permit: Permit = NO_PERMIT) -> None:
         self.world, self.terms, self.owner = world, terms, owner
         value = terms.reward + terms.reveal_bond
         paying = world.paying(terms.token, owner, value)
-        created = world.market.create(terms.to_abi(), NO_PERMIT.to_abi(), paying)
+        created = world.market.create(terms.to_abi(), permit.to_abi(), paying)
         self.project = int(created.events["ProjectCreated"][0]["project"])
         self.received: dict[tuple[int, int], Received] = {}
         self.references: dict[int, Vector] = {}
@@ -139,9 +140,10 @@ class Game:
         self.world.deposit(self.terms.token, trainer, self.terms.trainer_stake)
         self.world.market.join(self.project, KEY, {"from": trainer})
 
-    def join_as_aggregator(self, aggregator: Any) -> None:
+    def join_as_aggregator(self, aggregator: Any, listed: Sequence[bytes] = ()) -> None:
+        """`listed`: the proof that it is on the terms' list."""
         self.world.deposit(self.terms.token, aggregator, self.terms.aggregator_bond)
-        self.world.market.joinAsAggregator(self.project, KEY, b"", [], {"from": aggregator})
+        self.world.market.joinAsAggregator(self.project, KEY, b"", list(listed), {"from": aggregator})
 
     # A round
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from brownie import web3
@@ -77,6 +77,7 @@ class Wired:
     def __init__(self, contract: Any) -> None:
         self.address = str(contract.address)
         self._functions = {entry["name"]: entry for entry in contract.abi if entry["type"] == "function"}
+        self._types: dict[str, tuple[str, ...]] = {}  # of what a function returns
         self._contract = contract
         self._kinds = {
             "0x" + keccak(text=_signature(entry)).hex(): entry
@@ -99,8 +100,9 @@ class Wired:
 
     def decoded(self, name: str, answer: bytes) -> Any:
         """What a function returned: one value, or a tuple of them; structs are tuples, addresses checksummed."""
-        types = [collapse_if_tuple(output) for output in self._functions[name]["outputs"]]
-        values = tuple(_tidy(value) for value in decode(types, answer))
+        if name not in self._types:
+            self._types[name] = tuple(map(collapse_if_tuple, self._functions[name]["outputs"]))
+        values = _decoded(self._types[name], answer)
         return values[0] if len(values) == 1 else values
 
     def ask(self, name: str, data: str) -> Any:
@@ -151,6 +153,12 @@ def _arguments(entry: Any, log: Any) -> dict[str, Any]:
     }
     values = decode([collapse_if_tuple(given) for given in hidden], bytes.fromhex(log["data"][2:]))
     return found | {given["name"]: _tidy(value) for given, value in zip(hidden, values, strict=True)}
+
+
+@lru_cache(maxsize=20_000)
+def _decoded(types: tuple[str, ...], answer: bytes) -> tuple[Any, ...]:
+    """Most of what is read in a view was read in the one before it."""
+    return tuple(_tidy(value) for value in decode(types, answer))
 
 
 def _tidy(value: Any) -> Any:
