@@ -175,12 +175,13 @@ class Bench:
 
 
 def digest(root: Path, suites: Iterable[str]) -> str:
-    """Of the contracts, of these suites and of what suites have in common."""
+    """Of the code, without comments, of the contracts, of these suites and of what suites have in common."""
     found = hashlib.sha256()
     tests = root / SUITES
     files = [root / "foundry.toml", *(root / "contracts").rglob("*.sol"), *(tests / "support").glob("*.sol")]
     for path in sorted([*files, *(tests / f"{suite}.t.sol" for suite in suites)]):
-        found.update(f"{path.relative_to(root)}\0{path.read_text('utf8')}\0".encode())
+        code = re.sub(r"\s*//.*", "", path.read_text("utf8"))
+        found.update(f"{path.relative_to(root)}\0{code}\0".encode())
     return found.hexdigest()[:16]
 
 

@@ -75,8 +75,8 @@ library Rounds {
         }
     }
 
-    /// @notice Nobody is left to aggregate. Results that can still be undone keep the project Closing until they cannot,
-    /// and so does a reveal that is owed: else an owner could have its own aggregator fail to get out of it.
+    /// @notice Nobody is left to aggregate. Results that can still be undone keep the project Closing until they
+    /// cannot, and so does a reveal that is owed: else an owner could have its own aggregator fail to get out of it.
     function halt(MarketState storage s, uint256 project) internal {
         Project storage p = s.projects[project];
         Terms storage t = s.terms[project];

@@ -29,8 +29,8 @@ library Settling {
     }
 
     /// @notice ITrainingMarket.settle.
-    /// @dev A project is Closing as well where its last aggregator failed (Rounds.halt). A reference that came in may have
-    /// been paid by: its owner reveals, or forfeits, however the project ends.
+    /// @dev A project is Closing as well where its last aggregator failed (Rounds.halt). A reference that came in may
+    /// have been paid by: its owner reveals, or forfeits, however the project ends.
     function settle(MarketState storage s, uint256 project) external {
         Project storage p = Rounds.inStatus(s, project, Status.Closing);
         Rounds.requireUnchallenged(s, project);
