@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -40,12 +40,12 @@ CALLS = (
     *("withdraw", "leave", "join", "joinAsAggregator", "reseal", "cancel", "submitReference", "reveal"),
 )
 OF_PAIR = {
-    "on demand by reference, proved": (
+    "cohorts-on-demand": (
         "challenge proof",
         "answerProof of cohort 0",
         "answerProof of cohort 1",
     ),
-    "on demand, proved by reference": ("challenge proof", "answerProof of cohort 0", "strike"),
+    "cohorts-proved": ("challenge proof", "answerProof of cohort 0", "strike"),
 }
 
 
@@ -72,7 +72,7 @@ def pair(world: World, name: str) -> tuple[Terms, Terms]:
     slow = {"result_window": 4 * WINDOW_S}
     wide = {"cohorts": 2, "trainers": TRAINERS, "aggregator_fee": 5_003} | slow
     on_demand = {"settlement": Settlement.ON_DEMAND}
-    if name == "on demand by reference, proved":
+    if name == "cohorts-on-demand":
         return (
             by_reference(world.circuit_with_reference, **on_demand, **wide),
             terms(world.circuit, token=token, **slow),
@@ -87,7 +87,6 @@ def seated(world: World, accounts: Any, lens: Any, both: Sequence[Terms]) -> Tab
     """Two projects that everybody has joined."""
     people = [str(account) for account in accounts[: 2 + TRAINERS + AGGREGATORS]]
     wired = replace(world, market=Wired(world.market), vault=Wired(world.vault), erc20=Wired(world.erc20))
-    tick()
     games = [Game(wired, given, people[1]) for given in both]
     for game in games:
         for trainer in people[2 : 2 + game.terms.trainers]:
@@ -138,27 +137,36 @@ def shortest(played: Played, script: Sequence[tuple[int, Move]], failed: str) ->
     return kept
 
 
+@pytest.fixture
+def ticking() -> Iterator[None]:
+    """A chain whose time is what its blocks say."""
+    tick()
+    yield
+    untick()
+
+
 @pytest.mark.timeout(3 * 3600 if DEEP else 300)
 @pytest.mark.parametrize("name", OF_PAIR)
-def test_any_moves(world: World, accounts: Any, lens: Any, name: str) -> None:
+@pytest.mark.usefixtures("ticking")
+def test_any_moves(
+    world: World, accounts: Any, lens: Any, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     table = seated(world, accounts, lens, pair(world, name))
     played = Played(table, request("evm_snapshot"), Counter(), Counter())
     for number in range(SEQUENCES) if CHOSEN is None else (int(CHOSEN),):
-        print(
-            f"sequence {number}, {played.taken.total()} calls taken, {played.refused.total()} refused so far"
-        )
+        if number % 20 == 0:
+            print(f"sequence {number}: {played.taken.total()} calls taken, {played.refused.total()} refused")
         script: list[tuple[int, Move]] = []
         try:
             dealt(played.moves(), number, script)
         except FAULTS as failure:
-            print(f"sequence {number} failed and is cut short now: {fault(failure)}")
             moves = "\n".join(map(str, shortest(played, script, fault(failure))))
             raise AssertionError(f"{fault(failure)} in sequence {number}, cut short:\n{moves}") from failure
-    untick()
     shown = [f"{name}, {SEQUENCES} sequences of {MOVES}"]
     for title, counted in (("taken", played.taken), ("refused", played.refused)):
         shown += [f"  {title} {times:6} {call}" for call, times in counted.most_common()]
-    print("\n".join(shown))
+    with capsys.disabled():
+        print("\n".join(shown))
     if not DEEP:
         assert played.taken["postResult"]
     elif CHOSEN is None:
