@@ -9,16 +9,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
+from aggregator.connections import Gate, Limits
 from aggregator.intake import MAX_BODY_BYTES, Intake, read_submission
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.hand_over import PATH
 
-_CONNECTIONS = 256
 _IDLE_S = 5
+_MAX_HEADER_BYTES = 8192
 _STOP_S = 3
 _STATUS = {
     Reason.BAD_INPUT: 400,
@@ -34,10 +36,12 @@ def create_app(intake: Intake) -> FastAPI:
     app = FastAPI(openapi_url=None)
 
     @app.post(PATH)
-    async def take(request: Request) -> JSONResponse:
+    async def take(request: Request) -> Response:
         try:
             submission = read_submission(await _body(request))
             receipt = await run_in_threadpool(intake.take, submission)
+        except ClientDisconnect:
+            return Response(status_code=400)  # for nobody: it has gone, or was too slow
         except FairshareError as error:
             document = {"code": str(error.reason), "message": error.message, "hint": error.hint}
             return JSONResponse({"error": document}, _STATUS.get(error.reason, 500))
@@ -47,18 +51,21 @@ def create_app(intake: Intake) -> FastAPI:
 
 
 @contextmanager
-def listening(intake: Intake, host: str, port: int) -> Iterator[int]:
+def listening(intake: Intake, host: str, port: int, limits: Limits | None = None) -> Iterator[int]:
     """Serves the intake in a thread until the end of the block; the port (`port` 0: any free one).
 
+    Who is slower, or has more connections, than `limits` allow is cut off.
     Raises BAD_INPUT where the address cannot be had.
     """
     with _listener(host, port) as listener:
         config = uvicorn.Config(
             create_app(intake),
-            log_level="warning",
+            http=Gate(limits or Limits()).protocol(),
+            ws="none",  # an upgraded connection would be out of reach of the gate
+            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+            log_level="error",  # warnings are about what clients send
             access_log=False,
             server_header=False,
-            limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=_IDLE_S,
             timeout_graceful_shutdown=_STOP_S,
         )

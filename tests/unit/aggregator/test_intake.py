@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from eth_account.signers.local import LocalAccount
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator.connections import Limits, peer_of
 from aggregator.intake import MAX_BODY_BYTES, Desk, Intake, Market, read_submission, signer_of_receipt
 from aggregator.listening import listening, read_place
 from marketplace.chain.submission import sign_submission
@@ -164,6 +166,82 @@ def test_over_http(journal: Journal) -> None:
         assert httpx.get(f"{url}/docs", trust_env=False).status_code == 404
         with pytest.raises(FairshareError), listening(intake, "127.0.0.1", port):
             pass
+
+
+HEAD = b"POST /submissions HTTP/1.1\r\nhost: x\r\n"
+NEIGHBOUR = "127.0.0.2"  # another peer's address
+PATIENCE_S = 60.0  # far above all limits here: only a connection that is never cut off takes it
+
+
+def connected(port: int, sent: bytes, peer: str = "127.0.0.1") -> socket.socket:
+    made = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S, source_address=(peer, 0))
+    made.sendall(sent)
+    return made
+
+
+def is_cut_off(connection: socket.socket) -> bool:
+    """Waits for the end of a connection: True where it comes without an answer."""
+    with connection:
+        try:
+            return connection.recv(4096) == b""
+        except ConnectionResetError:
+            return True
+
+
+def served(port: int, by: int, peer: str) -> bool:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=peer), trust_env=False) as client:
+        answer = client.post(f"http://127.0.0.1:{port}/submissions", json=signed(by).to_json())
+    return bool(answer.json()["receipt"])
+
+
+@pytest.fixture
+def intake(journal: Journal) -> Intake:
+    made = Intake(MARKET, journal, BOSS)
+    made.desk(PROJECT).open(ROUND, SEATS, set())
+    return made
+
+
+def test_slow_clients_are_cut_off_and_others_served_meanwhile(intake: Intake) -> None:
+    slow = (b"", HEAD, HEAD + b"content-length: 500\r\n\r\n{", HEAD + b"connection: upgrade\r\n")
+    with listening(intake, "127.0.0.1", 0, Limits(of_a_peer=len(slow), request_s=3.0)) as port:
+        held = [connected(port, sent) for sent in slow]
+        assert is_cut_off(connected(port, b""))  # one more than a peer may have
+        assert served(port, 0, NEIGHBOUR)
+        assert all(is_cut_off(connection) for connection in held)
+        assert served(port, 1, "127.0.0.1")  # their places are free again
+
+
+def test_a_client_that_drips_is_cut_off_too(intake: Intake) -> None:
+    with listening(intake, "127.0.0.1", 0, Limits(request_s=1.0)) as port:
+        dripping = connected(port, HEAD + b"x-long: ")
+        dripping.settimeout(0.05)
+        for _ in range(int(PATIENCE_S / 0.05)):
+            try:
+                dripping.sendall(b"x")
+                if dripping.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except (ConnectionResetError, BrokenPipeError):
+                break
+        else:
+            raise AssertionError("it was not cut off")
+        dripping.close()
+
+
+def test_where_all_places_are_taken_the_oldest_makes_room(intake: Intake) -> None:
+    with listening(intake, "127.0.0.1", 0, Limits(connections=2, request_s=PATIENCE_S)) as port:
+        first, second = (connected(port, HEAD) for _ in range(2))
+        assert served(port, 0, NEIGHBOUR)
+        assert is_cut_off(first)
+        second.sendall(b"content-length: 2\r\n\r\n{}")
+        assert not is_cut_off(second)
+
+
+def test_a_peer_is_an_address_or_a_subscribers_network() -> None:
+    assert peer_of("192.0.2.1") == peer_of("::ffff:192.0.2.1") == "192.0.2.1"
+    assert peer_of("2001:db8::1") == peer_of("2001:db8::ff:1") != peer_of("2001:db8:0:1::1")
+    assert peer_of("") == ""
 
 
 def test_places_to_listen() -> None:
