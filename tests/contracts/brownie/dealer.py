@@ -67,9 +67,9 @@ class Dealer:
             )
         return self._one_of(
             (3, self._release(view)),
-            (4, self._claim(view)),
-            (2, self._money(view)),
-            (1, self._wait("unbonded")),
+            (3, self._claim(view)),
+            (3, self._money(view)),
+            (7, self._taking_out(view)),
         )
 
     def _submitting(self, g: int, view: View) -> Move:
@@ -226,13 +226,22 @@ class Dealer:
     def _money(self, view: View) -> Move:
         random = self._random
         free = [i for i, stake in enumerate(view.stakes.values()) if stake.free] or [STRANGER]
-        stakes = enumerate(view.stakes.values())
-        ready = [i for i, stake in stakes if stake.unbonding and stake.ready_at <= view.time]
         return self._one_of(
             (1, ("stake", {"who": self._who(), "amount": random.randint(1, 100_000)})),
             (2, ("unbond", {"who": random.choice(free), "amount": None})),
-            (6 if ready else 1, ("withdraw", {"who": random.choice(ready or [STRANGER])})),
+            (1, ("withdraw", {"who": self._who()})),
         )
+
+    def _taking_out(self, view: View) -> Move:
+        """The way out of the vault, from wherever somebody's stake is on it."""
+        stakes = list(view.stakes.values())
+        ready = [i for i, stake in enumerate(stakes) if stake.unbonding and stake.ready_at <= view.time]
+        free = [i for i, stake in enumerate(stakes) if stake.free]
+        if ready:
+            return "withdraw", {"who": self._random.choice(ready)}
+        if any(stake.unbonding for stake in stakes) or not free:
+            return self._wait("unbonded")
+        return "unbond", {"who": self._random.choice(free), "amount": None}
 
     def _wait(self, deadline: str) -> Move:
         """To the second before a deadline, to the deadline, or beyond it."""

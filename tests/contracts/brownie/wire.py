@@ -7,10 +7,13 @@ second after the one before it, so a test knows the time of its transactions.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 from brownie import web3
 from eth_abi.abi import decode
@@ -33,10 +36,21 @@ class Refused(Exception):
 
 def request(method: str, *parameters: Any) -> Any:
     """What the chain answers; RuntimeError where it does not."""
-    answer = web3.provider.make_request(method, list(parameters))
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
+    line = _line(str(web3.provider.endpoint_uri))
+    line.request("POST", "/", body, {"Content-Type": "application/json"})
+    answer = json.loads(line.getresponse().read())
     if "error" in answer:
         raise RuntimeError(f"{method}: {answer['error']}")
     return answer["result"]
+
+
+@cache
+def _line(endpoint: str) -> HTTPConnection:
+    """One connection for all: web3's own request costs five times what the chain does."""
+    place = urlsplit(endpoint)
+    assert place.hostname is not None
+    return HTTPConnection(place.hostname, place.port)
 
 
 def tick() -> None:
