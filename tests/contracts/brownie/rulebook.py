@@ -138,6 +138,7 @@ class RuleBook:
             {
                 "DeadlinePassed": self.now >= state.submit_deadline,
                 "NotOwner": self.sender != state.owner or self.terms.score_rule is not ScoreRule.REFERENCE,
+                "WrongStatus": state.revealed,
                 "AlreadySubmitted": state.reference_round == round,
             }
         )

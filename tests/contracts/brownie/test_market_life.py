@@ -242,7 +242,8 @@ class Life:
         ended = state.status in (Status.SETTLED, Status.HALTED)
         if ended:
             self.books.end(str(self.owner))
-            if state.status is Status.SETTLED and not state.revealed:
+            owed = state.status is Status.SETTLED or state.reference_round != 0
+            if owed and not state.revealed:
                 self.books.forfeit([str(trainer) for trainer in self.trainers], str(self.owner))
             else:
                 self.books.earned[str(self.owner)] += self.terms.reveal_bond
