@@ -1,4 +1,4 @@
-"""Challenges of a round that we concluded, answered before their deadline: the bond is at stake."""
+"""Challenges, answered before their deadline: our bond is at stake, or, where another's model is missing, our work."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from marketplace.chain.events import Challenged, fetch
 from marketplace.chain.types import Block, Challenge, ChallengeKind, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
-from marketplace.node.models import fetch_current
-from marketplace.node.openings import opening_of
 from marketplace.node.outcomes import statement
+from marketplace.node.showing import answer_of, intent_of, stand_in
 from marketplace.protocol.field import to_felt
 from marketplace.updates.envelope import OpenedUpdate
 
@@ -20,7 +19,7 @@ MODEL_S = 10.0  # for one attempt at the model
 
 
 def defend(node: ProjectDaemon, behaviour: Behaviour, project: Project, index: int, block: Block) -> bool:
-    """Answer an open challenge of a result of ours (`index`: our place); whether one is open at all."""
+    """Answer an open challenge of a result of ours (`index`: our place), or stand in; whether one is open at all."""
     challenge = node.context.client.challenge(node.context.project, block=block.number)
     if challenge.kind is ChallengeKind.NONE:
         return False
@@ -30,16 +29,16 @@ def defend(node: ProjectDaemon, behaviour: Behaviour, project: Project, index: i
                 _show_model(node, project, block)
         else:
             _show_proof(node, project, challenge, block)
+    elif challenge.accused != index and behaviour.answers_for_model():
+        stand_in(node.context, node.sender, node.log, project, block, index)
     return True
 
 
 def _show_model(node: ProjectDaemon, project: Project, block: Block) -> None:
-    number, round_ = node.context.project, project.outcome_round
-    model = fetch_current(node.context, project, block.number, MODEL_S)
-    opening = opening_of(node.context, model)
-    call = node.context.client.market.functions.answerModel(number, opening.to_abi())
+    round_ = project.outcome_round
     node.log.warning("model challenged: showing it", round=round_)
-    if node.attempt(f"answer-model:{number}:{round_}", call, round_):
+    call = answer_of(node.context, project, block, MODEL_S)
+    if node.attempt(intent_of(node.context, project), call, round_):
         node.log.info("answered", round=round_)
 
 

@@ -13,7 +13,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.clock import ChainClock
 from marketplace.node.journal import Journal
 from marketplace.node.logging import Logger
-from marketplace.node.membership import RACES, collect_dues, move_on
+from marketplace.node.membership import attempt, collect_dues, move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.updates.sealing import EncryptionKey
@@ -52,15 +52,8 @@ class ProjectDaemon(ABC):
         return True
 
     def attempt(self, intent: str, call: ContractFunction, round_: int) -> bool:
-        """Make the call happen once; False where the state moved on before it came, which is only reported."""
-        try:
-            self.sender.send(intent, call)
-        except FairshareError as error:
-            if error.reason not in RACES:
-                raise
-            self.log.warning("refused", round=round_, intent=intent, problem=error.message)
-            return False
-        return True
+        """As `membership.attempt`."""
+        return attempt(self.sender, self.log, intent, call, round_)
 
     @abstractmethod
     def _place(self) -> int | None:

@@ -16,6 +16,18 @@ from marketplace.node.project import ProjectContext
 RACES = frozenset({Reason.REFUSED, Reason.DEADLINE_PASSED})
 
 
+def attempt(sender: TransactionSender, log: Logger, intent: str, call: ContractFunction, round_: int) -> bool:
+    """Make the call happen once; False where the state moved on before it came, which is only reported."""
+    try:
+        sender.send(intent, call)
+    except FairshareError as error:
+        if error.reason not in RACES:
+            raise
+        log.warning("refused", round=round_, intent=intent, problem=error.message)
+        return False
+    return True
+
+
 def move_on(
     context: ProjectContext,
     sender: TransactionSender,

@@ -12,6 +12,7 @@ from marketplace.node.journal import Journal
 from marketplace.node.logging import Logger
 from marketplace.node.membership import RACES, collect_dues, move_on
 from marketplace.node.project import ProjectContext
+from marketplace.node.showing import stand_in
 from marketplace.owner.checked import ValidationSet, load_validation
 from marketplace.owner.post import VALIDATION
 from marketplace.owner.reference_duty import ReferenceDuty
@@ -56,6 +57,7 @@ class OwnerNode:
             collect_dues(context, self.sender, self.log)
             self.log.info("project over", status=project.status.name.lower())
             return False
+        stand_in(context, self.sender, self.log, project, block, project.aggregator_count)
         move_on(context, self.sender, project, block, self.log, patience_s=PATIENCE_S)
         return True
 

@@ -47,6 +47,25 @@ def test_a_model_that_others_cannot_fetch_is_shown(ground: Ground) -> None:
         assert not events(game, RoundUndone)
 
 
+def test_another_that_holds_the_model_shows_it_in_the_second_half_of_the_window(ground: Ground) -> None:
+    with served(ground, private={0}, rounds__count=1, training__learning_rate=0.05) as game:
+        game.start()
+        game.until(lambda: events(game, ResultPosted))
+        shelf: Any = game.duties[0].context.store
+        other: Any = game.duties[1].context.store
+        other.blobs |= shelf.blobs
+        game.stop(0)
+        game.until(lambda: events(game, ChallengeAnswered) or events(game, RoundUndone))
+        (challenged,), (answered,) = events(game, Challenged), events(game, ChallengeAnswered)
+        assert (challenged.kind, answered.kind) == (ChallengeKind.MODEL, ChallengeKind.MODEL)
+        client = game.play.client
+        half = client.terms(game.play.project).answer_window // 2
+        assert challenged.deadline - half <= client.block(answered.block_number).timestamp
+        called = client.web3.eth.get_transaction(answered.transaction_hash)
+        assert called["from"] == game.address(1)
+        assert client.claimable(game.play.project, game.address(0)), "the accused keeps what it earned"
+
+
 def test_who_hides_the_model_loses_bond_and_place(ground: Ground) -> None:
     with served(
         ground, attacks={0: Attack.WITHHOLD_MODEL}, rounds__count=1, training__learning_rate=0.06
