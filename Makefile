@@ -19,6 +19,8 @@ SOLIDITY := $(shell find contracts -name '*.sol')
 DEMO ?=
 MUTANTS ?=
 ANALYSERS := build/analysers/venv
+# Both analysers ask a `forge` on the path about the project.
+WITH_FORGE = PATH="$(abspath $(dir $(FORGE))):$$PATH"
 # They count storage writes, which holds for optimised code only.
 COUNTING_TESTS := testLockAndUnlockWriteOnce|testCountsStopAtTheirTop
 
@@ -110,13 +112,14 @@ mutate: setup
 	$(BIN)/python tools/mutate.py $(MUTANTS)
 
 coverage: setup
-	$(FORGE) coverage --exclude-tests --no-match-test '$(COUNTING_TESTS)' --report summary --report lcov \
+	$(FORGE) coverage --exclude-tests --no-match-coverage node_modules \
+		--no-match-test '$(COUNTING_TESTS)' --report summary --report lcov \
 		--report-file build/contracts.lcov
 
 analyse: setup $(ANALYSERS)
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
-	$(BIN)/python tools/slither_check.py $(ANALYSERS)/bin/slither
-	PATH="$(abspath $(dir $(FORGE))):$$PATH" FOUNDRY_SRC=tests/contracts/halmos FOUNDRY_TEST=tests/contracts/halmos \
+	$(WITH_FORGE) $(BIN)/python tools/slither_check.py $(ANALYSERS)/bin/slither
+	$(WITH_FORGE) FOUNDRY_SRC=tests/contracts/halmos FOUNDRY_TEST=tests/contracts/halmos \
 		FOUNDRY_OUT=build/halmos FOUNDRY_CACHE_PATH=build/halmos-cache $(ANALYSERS)/bin/halmos \
 		--forge-build-out build/halmos --function check_ --loop 17 --solver z3 --solver-timeout-assertion 120s --no-status
 

@@ -2,7 +2,7 @@
 """Mutation check of the contracts: small faults, one at a time, that some test must notice.
 
 tools/mutants.py makes and draws them. Each is built and tested in a scratch copy outside the repository: first with the
-suites nearest to its file (NEAREST), then, if it is still alive, with all others. What became of it is kept in
+suites nearest to its file (NEAREST), then, if it is still alive, built anew and with all suites. What became of it is kept in
 build/mutants.json, with a digest of the sources that said so: a run that was stopped goes on where it was. A survivor
 needs its entry, with the reason, in tools/mutation-survivors.toml.
 
@@ -54,12 +54,12 @@ NEAREST = {
     "TrainingMarket": ["Market", "Starting", "RoundLife"],
     "Arrival": ["Arrival", "Batches", "RoundLife"],
     "BN254": ["GramVerifier", "KzgOpening"],
-    "BitMask": ["Krum", "GramVerifier"],
+    "BitMask": ["MutantsArithmetic", "Krum", "GramVerifier"],
     "Draw": ["Draw"],
     "Krum": ["Krum"],
     "KzgOpening": ["KzgOpening"],
-    "Payments": ["Payments"],
-    "Reputation": ["ReputationRegistry"],
+    "Payments": ["Payments", "MutantsPayments"],
+    "Reputation": ["ReputationRegistry", "MutantsArithmetic"],
     "Rounds": ["RoundLife", "Cohorts", "Settling", "Membership"],
     "Shares": ["Shares", "Settling"],
     "TermsCheck": ["TermsCheck"],
@@ -108,23 +108,27 @@ class Bench:
             raise ToolFailed(f"the contracts do not compile:\n{(run.stdout + run.stderr)[-2000:]}")
         (folder / "build").rename(self.built)
 
-    def test(self, suites: Iterable[str], file: Path | None = None, text: str = "") -> tuple[str, str]:
+    def test(
+        self, suites: Iterable[str], file: Path | None = None, text: str = "", anew: bool = False
+    ) -> tuple[str, str]:
         """What forge says of these suites, with another text in one file: passed, failed or invalid, and why.
 
-        Every time from the same first build, of which only that file and what has its code inside is built anew:
-        tests reach contracts by their addresses (dynamic test linking). `--prove` shows that nothing stale runs.
+        Where not `anew`, from the same first build, of which only that file and what has its code inside is compiled:
+        tests reach contracts by their addresses (dynamic test linking). `--prove` shows that nothing stale runs. A test
+        that expects a constructor to fail is blind that way, so who passes is tried `anew`.
         """
         shutil.rmtree(self.folder / "build", ignore_errors=True)
-        shutil.copytree(self.built, self.folder / "build")
+        if not anew:
+            shutil.copytree(self.built, self.folder / "build")
         path = self.folder / (file or "foundry.toml")
         original = path.read_text("utf8")
         if file is not None:
             path.write_text(text, "utf8")
         pattern = f"{SUITES}/{{{','.join([*suites, 'none'])}}}.t.sol"
         try:
-            run = self._run(
-                "test", "--fail-fast", "--threads", "1", "--no-match-test", COUNTING, "--match-path", pattern
-            )
+            again = ["--force"] if anew else []
+            chosen = ["--no-match-test", COUNTING, "--match-path", pattern]
+            run = self._run("test", *again, "--fail-fast", "--threads", "1", *chosen, linking=not anew)
         except subprocess.TimeoutExpired:
             return "failed", f"no end within {SECONDS} s"
         finally:
@@ -141,11 +145,11 @@ class Bench:
             raise ToolFailed(f"forge ended with {run.returncode}:\n{said[-2000:]}")
         return "passed", f"{passed.group(1)} tests"
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, *arguments: str, linking: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
             "FOUNDRY_OPTIMIZER": "false",
-            "FOUNDRY_DYNAMIC_TEST_LINKING": "true",
+            "FOUNDRY_DYNAMIC_TEST_LINKING": str(linking).lower(),
             "FOUNDRY_FUZZ_RUNS": "16",
             "FOUNDRY_INVARIANT_RUNS": "2",
             "FOUNDRY_FUZZ_SEED": "0x1",
@@ -162,10 +166,9 @@ class Bench:
     def judge(self, mutant: Mutant, nearest_only: bool) -> Verdict:
         text = mutant.applied((self.folder / mutant.file).read_text("utf8"))
         near = self.near(mutant.file)
-        others = [suite for suite in self.suites if suite not in near]
         begun = time.monotonic()
-        for suites in [near] if nearest_only else [near, others]:
-            result, by = self.test(suites, Path(mutant.file), text)
+        for suites in [near] if nearest_only else [near, self.suites]:
+            result, by = self.test(suites, Path(mutant.file), text, anew=suites is self.suites)
             if result != "passed":
                 outcome = "killed" if result == "failed" else "invalid"
                 sources = digest(self.folder, suites)
@@ -203,7 +206,7 @@ def remembered(mutants: Iterable[Mutant]) -> dict[Mutant, Verdict]:
         near = [suite for suite in NEAREST[Path(mutant.file).stem] if suite in suites]
         hold = {everything}
         if entry["outcome"] != "survived":
-            hold |= {digest(ROOT, near), digest(ROOT, [suite for suite in suites if suite not in near])}
+            hold.add(digest(ROOT, near))
         if entry["sources"] in hold:
             known[mutant] = Verdict(mutant, entry["outcome"], entry["by"], entry["seconds"], entry["sources"])
     return known
