@@ -75,7 +75,8 @@ class Book:
 
     def state(self) -> Project:
         """The project as it must stand on chain."""
-        return self.standing.project(self.members, self.outcome_chain() or bytes(32))
+        challenged = self.challenge.kind is not ChallengeKind.NONE
+        return self.standing.project(self.members, self.outcome_chain() or bytes(32), challenged=challenged)
 
     def outcome_chain(self) -> bytes | None:
         """The hash over the outcomes that can be undone; None where a result could not be read."""

@@ -59,7 +59,7 @@ class Standing:
         self.owner_credit += amount
         self.credited += amount
 
-    def project(self, members: Members, outcome: bytes) -> Project:
+    def project(self, members: Members, outcome: bytes, *, challenged: bool) -> Project:
         """As the contract holds it."""
         values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         del values["came"], values["credited"]
@@ -68,6 +68,7 @@ class Standing:
             aggregator_count=len(members.aggregators),
             trainer_count=members.trainer_count,
             outcome=outcome,
+            challenged=challenged,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -221,8 +221,8 @@ def spec_for(stage: Stage, **changes: Mapping[str, Any]) -> ProjectSpec:
         "chain": {"chain_id": stage.client.chain_id, "market": stage.client.address.lower()},
         "initial_model": store.add(pack_model(initial_model(files.shape.length))),
     }
-    for section, fields in changes.items():
-        document[section] = document[section] | dict(fields)
+    for section, changed in changes.items():
+        document[section] = document[section] | dict(changed)
     return ProjectSpec.model_validate(document)
 
 
@@ -237,8 +237,9 @@ def post(stage: Stage, owner: LocalAccount, spec: ProjectSpec | None = None) -> 
     cid = stage.store.add(spec.to_bytes())
     model = initial_model(spec.length)
     commitment = Committer(stage.files).commit(model)
-    values = terms_of(spec, digest_of(cid), commitment)
-    function = stage.client.market.functions.create(tuple(vars(values).values()), NO_PERMIT.to_abi())
+    values = vars(terms_of(spec, digest_of(cid), commitment))
+    in_order = tuple(values[each.name] for each in fields(Terms))
+    function = stage.client.market.functions.create(in_order, NO_PERMIT.to_abi())
     send(stage.client, owner, function, value=spec.reward.amount + spec.stakes.reveal)
     project = stage.client.project_count()
     play = Play(stage, project, spec, stage.client.terms(project), owner, [], [], model)
