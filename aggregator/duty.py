@@ -20,7 +20,19 @@ from marketplace.storage.contact import encode_contact
 from zk.curve import Point
 
 AT_HAND_S = 0.5  # for the current model where our storage, or one it is connected to, has it
+PATIENCE_PER_TURN_S = (
+    2  # before a move that anyone may make: who is in turn goes first, the next one after it
+)
+_LAST_TURN = 4  # all after it wait as long: trainers step in after 10 s
 MODEL_S = 5.0  # for one attempt at it elsewhere; another follows with the next block
+
+
+def patience_s(project: Project, index: int | None) -> int:
+    """Seconds for which aggregator `index` leaves a due move to those before it; None for no member."""
+    if index is None or not project.aggregator_count:
+        return _LAST_TURN * PATIENCE_PER_TURN_S
+    turn = (index - project.aggregator_index) % project.aggregator_count
+    return min(turn, _LAST_TURN) * PATIENCE_PER_TURN_S
 
 
 @dataclass
@@ -43,7 +55,10 @@ class Duty(ProjectDaemon):
             if block.timestamp >= project.join_deadline:
                 raise FairshareError(Reason.DEADLINE_PASSED, "the time for joining this project is over")
             self._join()
-        move_on(self.context, self.sender, project, block, self.log)
+        self._move_on(project, block, self._place())
+
+    def _drawing(self, project: Project, block: Block) -> None:
+        self._move_on(project, block, self._place())
 
     def _active(self, project: Project, block: Block) -> None:
         index = self._place()
@@ -56,17 +71,21 @@ class Duty(ProjectDaemon):
             run_desk(self, self.desk, project, index, block)
         if not challenged and project.aggregator_index == index and self._serve(project, block):
             return  # what was read is no longer so
-        move_on(self.context, self.sender, project, block, self.log)
+        self._move_on(project, block, index)
 
     def _closing(self, project: Project, block: Block) -> None:
         index = self._place()
         if index is not None:
             defend(self, self._behaviour, project, index, block)
         self._hold_model(project, block)
-        move_on(self.context, self.sender, project, block, self.log)
+        self._move_on(project, block, index)
 
     def _over(self, project: Project, block: Block) -> None:
         self._hold_model(project, block)
+
+    def _move_on(self, project: Project, block: Block, index: int | None) -> None:
+        wait = patience_s(project, index)
+        move_on(self.context, self.sender, project, block, self.log, patience_s=wait)
 
     @property
     def _behaviour(self) -> Behaviour:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from web3.contract.contract import ContractFunction
 
+from marketplace.chain.events import AggregatorJoined, Event, TrainerJoined, fetch
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
@@ -37,7 +38,11 @@ def move_on(
     *,
     patience_s: int = 0,
 ) -> bool:
-    """Make the moves that have been due for `patience_s` seconds, if any; True if one was made."""
+    """Make the moves that have been due for `patience_s` seconds, if any; True if one was made.
+
+    What another has done since `block` is not sent again: the sender simulates each call on the pending block before it
+    signs. `patience_s` differs between members, so that they do not all send in the same moment.
+    """
     moved = False
     for due in overdue(standing_of(context, project, block)):
         if block.timestamp - due.since < patience_s:
@@ -62,6 +67,8 @@ def standing_of(context: ProjectContext, project: Project, block: Block) -> Stan
         drawn_by = int.from_bytes(project.seed, "big")
         seeded = client.block(drawn_by).timestamp if block.number >= drawn_by else None
         return Standing(block, context.terms, project, seeded_at=seeded)
+    if project.status is Status.OPEN:
+        return Standing(block, context.terms, project, filled_at=_filled_at(context, project, block))
     if project.status not in (Status.ACTIVE, Status.CLOSING):
         return Standing(block, context.terms, project)
     closed = project.status is Status.ACTIVE and block.timestamp >= project.submit_deadline
@@ -75,6 +82,16 @@ def standing_of(context: ProjectContext, project: Project, block: Block) -> Stan
         ),
         client.challenge(number, block=block.number),
     )
+
+
+def _filled_at(context: ProjectContext, project: Project, block: Block) -> int | None:
+    """When the latest member joined; None where places are free, and nothing waits for it."""
+    if project.trainer_count < context.terms.trainers or not project.aggregator_count:
+        return None
+    joined: list[Event] = fetch(
+        context.client, [TrainerJoined, AggregatorJoined], context.project, to_block=block.number
+    )
+    return context.client.block(joined[-1].block_number).timestamp if joined else None
 
 
 def collect_dues(context: ProjectContext, sender: TransactionSender, log: Logger) -> None:

@@ -41,6 +41,7 @@ class Standing:
     cohorts: Sequence[Cohort] = ()  # of the round under way
     challenge: Challenge | None = None
     seeded_at: int | None = None  # time of the block whose hash is the seed, once there is one
+    filled_at: int | None = None  # time of the latest joining; None: just now
 
 
 def overdue(standing: Standing) -> list[Due]:
@@ -63,7 +64,8 @@ def _of_open(standing: Standing) -> Iterator[Due]:
     late = now >= project.join_deadline
     enough = full or (late and project.trainer_count >= quorum(terms.slots, terms.faults))
     if project.aggregator_count and enough:
-        yield Due(Move.START, project.join_deadline if late else now)
+        filled = now if standing.filled_at is None else standing.filled_at
+        yield Due(Move.START, project.join_deadline if late else filled)
     elif late:
         yield Due(Move.CANCEL, project.join_deadline)
 

@@ -67,6 +67,11 @@ def test_open(now: int, trainers: int, aggregators: int, due: list[Due]) -> None
     assert at(now, project(Status.OPEN, trainer_count=trainers, aggregator_count=aggregators)) == due
 
 
+def test_a_full_project_is_due_since_the_latest_joining() -> None:
+    assert at(50, project(Status.OPEN), filled_at=40) == [Due(Move.START, 40)]
+    assert at(JOIN + 9, project(Status.OPEN), filled_at=40) == [Due(Move.START, JOIN)]
+
+
 def test_drawing_waits_for_the_seeds_block() -> None:
     assert at(500, project(Status.DRAWING)) == []
     assert at(500, project(Status.DRAWING), seeded_at=450) == [Due(Move.DRAW, 450)]
