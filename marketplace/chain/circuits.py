@@ -73,7 +73,8 @@ def deploy_circuit(
         raise FairshareError(Reason.INTEGRITY, "the deployment created no contract", "use another endpoint")
     placed = dataclasses.replace(circuit, verifier=receipt.contract_address)
     try:
-        intent = f"register circuit 0x{digest.hex()} with {gram_verifier}"  # one journal may serve two markets
+        # Named, for one journal may serve two markets.
+        intent = f"register circuit 0x{digest.hex()} with {gram_verifier}"
         sender.send(intent, registry.functions.register(placed.to_abi()))
     except FairshareError as error:
         if error.reason is not Reason.REFUSED or not _is_registered(web3, gram_verifier, digest):

@@ -64,6 +64,10 @@ class Deployment(BaseModel):
             raise FairshareError(
                 Reason.NOT_FOUND, f"there is no deployment at {path}", "start one: `fairshare devnet up`"
             ) from error
+        except OSError as error:
+            raise FairshareError(
+                Reason.BAD_INPUT, f"{path} cannot be read: {error.strerror}", "give the file of a deployment"
+            ) from error
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "the document"

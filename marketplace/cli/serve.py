@@ -18,7 +18,10 @@ def serve(
     settings: Settings,
     host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen at.")] = 8080,
-    from_block: Annotated[int, typer.Option("--from-block", min=0, help="Block of the deployment.")] = 0,
+    from_block: Annotated[
+        int | None,
+        typer.Option("--from-block", min=0, help="Block of the deployment; default: what --deployment says."),
+    ] = None,
 ) -> None:
     """Serve the market read-only over HTTP: projects, rounds, payouts, audits; /docs describes it."""
     from marketplace.api.app import create_app
@@ -27,7 +30,8 @@ def serve(
 
     client = connect(settings)
     with open_store(settings, settings.state_dir / API) as store:
-        api = create_app(client, store, settings.cache_dir, from_block=from_block)
+        first = client.from_block if from_block is None else from_block
+        api = create_app(client, store, settings.cache_dir, from_block=first)
         url = f"http://{host}:{port}"
         said = f"serving at {url}, its pages at {url}/docs"
         document = {"url": url, "market": str(client.address)}

@@ -10,12 +10,13 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
@@ -49,6 +50,7 @@ class Settings:
     state_dir: Path
     cache_dir: Path
     chain_id: int | None = None  # the chain that is meant; None: whichever the endpoint serves
+    from_block: int = 0  # no event of the market is older
 
 
 def _option(flag: str, text: str, *, variable: str | None = None, **more: Any) -> Any:
@@ -58,6 +60,17 @@ def _option(flag: str, text: str, *, variable: str | None = None, **more: Any) -
 
 _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
     "rpc": (Annotated[str, _option("--rpc", "Ethereum JSON-RPC endpoint.", metavar="URL")], DEFAULT_RPC),
+    "deployment": (
+        Annotated[
+            Path | None,
+            _option(
+                "--deployment",
+                "Market, chain and first block, from a file such as deployments/31337-0.1.0.json.",
+                metavar="FILE",
+            ),
+        ],
+        None,
+    ),
     "market": (
         Annotated[str | None, _option("--market", "The TrainingMarket's address.", metavar="0x..")],
         None,
@@ -120,8 +133,8 @@ _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
 _OUTPUT: Mapping[str, tuple[Any, Any]] = {"json": (Json, False), "verbose": (Verbose, False)}
 
 # What fairshare.toml may say, and which of it are paths (relative to that file).
-NAMES = tuple(field.name for field in fields(Settings))
-PATHS = ("keystore", "password_file", "state_dir", "cache_dir")
+NAMES = tuple(_SETTINGS)
+PATHS = ("deployment", "keystore", "password_file", "state_dir", "cache_dir")
 
 
 def with_settings(function: Callable[..., None]) -> Callable[..., None]:
@@ -147,17 +160,41 @@ def with_output(function: Callable[..., None]) -> Callable[..., None]:
 
 def _settings(values: Mapping[str, Any]) -> Settings:
     state = values["state_dir"] or user_folder("XDG_STATE_HOME", ".local/state")
+    market, chain_id, from_block = _market(values["deployment"], values["market"], values["chain_id"])
     return Settings(
         rpc=values["rpc"],
-        market=values["market"],
+        market=market,
         storage=values["storage"],
         peers=tuple(values["peers"] or ()),
         keystore=values["keystore"] or state / "keystore.json",
         password_file=values["password_file"],
         state_dir=state,
         cache_dir=values["cache_dir"] or user_folder("XDG_CACHE_HOME", ".cache"),
-        chain_id=values["chain_id"],
+        chain_id=chain_id,
+        from_block=from_block,
     )
+
+
+def _market(
+    deployment: Path | None, market: str | None, chain_id: int | None
+) -> tuple[str | None, int | None, int]:
+    """Market, chain and first block. BAD_INPUT where what is given beside the deployment's file contradicts it."""
+    if deployment is None:
+        return market, chain_id, 0
+    from marketplace.chain.deployment import Deployment
+
+    held = Deployment.load(deployment)
+    for name, given, stated in (
+        ("market", market and market.lower(), held.market.lower()),
+        ("chain_id", chain_id, held.chain_id),
+    ):
+        if given is not None and given != stated:
+            raise FairshareError(
+                Reason.BAD_INPUT,
+                f"{name} is given as {given}, but {deployment} says {stated}",
+                "give the one or the other; a fairshare.toml or a FAIRSHARE_* variable may say it too",
+            )
+    return held.market, held.chain_id, held.block
 
 
 def _extended(

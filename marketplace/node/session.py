@@ -72,9 +72,14 @@ def connect(settings: Settings) -> MarketClient:
         raise FairshareError(
             Reason.BAD_INPUT,
             "no market is named",
-            "give --market or FAIRSHARE_MARKET, or work in a devnet's directory (`fairshare devnet up`)",
+            "give --deployment or --market, or work in a devnet's directory (`fairshare devnet up`)",
         )
-    return MarketClient(settings.rpc, settings.market, expected_chain_id=settings.chain_id).connect()
+    return MarketClient(
+        settings.rpc,
+        settings.market,
+        expected_chain_id=settings.chain_id,
+        from_block=settings.from_block,
+    ).connect()
 
 
 def unlock(settings: Settings) -> LocalAccount:

@@ -106,7 +106,7 @@ class Watch:
             self.context.client,
             WATCHED,
             self.context.project,
-            from_block=self.next_block,
+            from_block=self.next_block or None,
             to_block=to_block,
         )
 

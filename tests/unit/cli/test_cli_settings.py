@@ -112,5 +112,36 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert {name for name, value in found.items() if value == str(tmp_path / "x" / "y")} == set(PATHS)
 
 
+DEPLOYED = next((Path(__file__).parents[3] / "deployments").glob("31337-*.json"))
+
+
+def test_a_deployment_says_market_chain_and_first_block(tmp_path: Path) -> None:
+    held = json.loads(DEPLOYED.read_text())
+    named = {"market": held["market"], "chain_id": held["chain_id"], "from_block": held["block"]}
+    found = shown(tmp_path, "--deployment", str(DEPLOYED))
+    assert {name: found[name] for name in named} == named
+    assert shown(tmp_path)["from_block"] == 0
+    (tmp_path / "here.json").write_text(DEPLOYED.read_text())
+    (tmp_path / "fairshare.toml").write_text('deployment = "here.json"\n')
+    found = shown(tmp_path, "--market", held["market"].lower())
+    assert {name: found[name] for name in named} == named
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--deployment", str(DEPLOYED), "--chain-id", "1"), "bad-input"),
+        (("--deployment", str(DEPLOYED), "--market", "0x" + "11" * 20), "bad-input"),
+        (("--deployment", str(DEPLOYED), "--market", ""), "bad-input"),
+        (("--deployment", "none.json"), "not-found"),
+        (("--deployment", "."), "bad-input"),
+    ],
+)
+def test_what_contradicts_a_deployment_is_refused(
+    tmp_path: Path, arguments: tuple[str, ...], code: str
+) -> None:
+    assert shown(tmp_path, *arguments)["error"]["code"] == code  # type: ignore[index]
+
+
 def test_exit_statuses_are_distinct() -> None:
     assert len(set(EXIT_STATUS.values())) == len(Reason)
