@@ -2,9 +2,9 @@
 """Mutation check of the contracts: small faults, one at a time, that some test must notice.
 
 tools/mutants.py makes and draws them. Each is built and tested in a scratch copy outside the repository: first with the
-suites nearest to its file (NEAREST), then, if it is still alive, built anew and with all suites. What became of it is kept in
-build/mutants.json, with a digest of the sources that said so: a run that was stopped goes on where it was. A survivor
-needs its entry, with the reason, in tools/mutation-survivors.toml.
+suites nearest to its file (NEAREST), then, if it is still alive, built anew with all suites. What became of it is kept
+in build/mutants.json, with a digest of the sources that said so: a run that was stopped goes on where it was. One
+that survives needs its entry, with the reason, in tools/mutation-survivors.toml.
 
     python tools/mutate.py                         the whole draw: half an hour on one core
     python tools/mutate.py --list                  what it would do
@@ -58,9 +58,9 @@ NEAREST = {
     "Draw": ["Draw"],
     "Krum": ["Krum"],
     "KzgOpening": ["KzgOpening"],
-    "Payments": ["Payments", "MutantsPayments"],
+    "Payments": ["Payments"],
     "Reputation": ["ReputationRegistry", "MutantsArithmetic"],
-    "Rounds": ["RoundLife", "Cohorts", "Settling", "Membership"],
+    "Rounds": ["MutantsSeats", "RoundLife", "Cohorts", "Settling", "Membership"],
     "Shares": ["Shares", "Settling"],
     "TermsCheck": ["TermsCheck"],
     "Challenges": ["Challenges", "ChallengeTime"],
