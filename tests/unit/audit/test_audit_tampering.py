@@ -156,13 +156,16 @@ def test_a_byte_of_the_circuits_verifier(settled: Play, history: History, cache:
     assert history.circuit.verifier in first.detail
 
 
-def test_a_byte_of_a_result(settled: Play, history: History, cache: Path) -> None:
+@pytest.mark.parametrize(("elsewhere", "in_proof"), [(2, 2), pytest.param(8, 5, marks=pytest.mark.deep)])
+def test_a_byte_of_a_result(
+    elsewhere: int, in_proof: int, settled: Play, history: History, cache: Path
+) -> None:
     posted = history.of(e.ResultPosted)[0]
     calldata = settled.client.transaction_input(posted.transaction_hash)
     gram_and_proof = range(len(calldata) - history.circuit.proof_length - 600, len(calldata))  # type: ignore[union-attr]
     rest = range(4, gram_and_proof.start)
     chosen = random.Random(5)
-    for byte in chosen.sample(rest, 8) + chosen.sample(gram_and_proof, 5):
+    for byte in chosen.sample(rest, elsewhere) + chosen.sample(gram_and_proof, in_proof):
         with client_of(settled, altered_input(posted.transaction_hash, byte)) as client:
             first = first_failure(settled, cache, client)
         assert first.ok is False, (byte, first)
