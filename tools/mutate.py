@@ -63,7 +63,7 @@ NEAREST = {
     "Rounds": ["MutantsSeats", "RoundLife", "Cohorts", "Settling", "Membership"],
     "Shares": ["Shares", "Settling"],
     "TermsCheck": ["TermsCheck"],
-    "Challenges": ["Challenges", "ChallengeTime"],
+    "Challenges": ["Challenges", "ChallengeTime", "MutantsChallenges"],
     "Complaints": ["Complaints"],
     "Membership": ["Membership", "Starting"],
     "Results": ["RoundLife", "Settling", "Cohorts"],
