@@ -322,7 +322,7 @@ def _serve(
         shown = RoundsShown(say=console.note, slots=context.terms.slots)
         with ChainClock(session.client, stop=stop) as clock:
             watching = Watch(context, clock, peers, dataset, shown.event, shown.model)
-            node = OwnerNode(watching, session.sender, log, duty, secret)
+            node = OwnerNode(watching, session.sender, session.journal, log, duty, secret)
             log.info("serving the project", reference=duty is not None)
             keep_going(node.step, stop=stop, log=log)
     _tell(project, shown)

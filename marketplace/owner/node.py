@@ -1,4 +1,4 @@
-"""The owner's daemon for one project: files served, references made, overdue moves, the reveal, the refund."""
+"""The owner's daemon for one project: files served, references made, models guarded, overdue moves, reveal, refund."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Project, Status
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.challenging import AFTER_TRAINERS, guard_model
 from marketplace.node.journal import Journal
 from marketplace.node.logging import Logger
 from marketplace.node.membership import RACES, collect_dues, move_on
+from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.node.showing import stand_in
 from marketplace.owner.checked import ValidationSet, load_validation
@@ -36,9 +38,20 @@ class OwnerNode:
 
     watch: Watch
     sender: TransactionSender
+    journal: Journal
     log: Logger
     reference: ReferenceDuty | None
     secret: Secret | None
+
+    @property
+    def context(self) -> ProjectContext:
+        """The project."""
+        return self.watch.context
+
+    @property
+    def peers(self) -> PeerBook:
+        """Whom the models come from."""
+        return self.watch.peers
 
     def step(self) -> bool:
         """Waits for a block and does what it calls for; False when the project is over."""
@@ -47,8 +60,10 @@ class OwnerNode:
             return True
         project, block = seen
         context = self.watch.context
+        guard_model(self, project, AFTER_TRAINERS, block)  # before what cannot go on without the model
+        stand_in(context, self.sender, self.log, project, block, project.aggregator_count)
         if project.status is Status.ACTIVE and self.reference is not None:
-            self.reference.act(project, block)  # first: fetching a model to score it may take a while
+            self.reference.act(project, block)  # early: fetching a model to score it may take a while
         wanted = context.terms.reveal_bond and not project.revealed
         if project.status is Status.CLOSING and wanted and self.secret is not None:
             reveal(context, self.sender, self.secret, self.log)
@@ -57,7 +72,6 @@ class OwnerNode:
             collect_dues(context, self.sender, self.log)
             self.log.info("project over", status=project.status.name.lower())
             return False
-        stand_in(context, self.sender, self.log, project, block, project.aggregator_count)
         move_on(context, self.sender, project, block, self.log, patience_s=PATIENCE_S)
         return True
 

@@ -278,7 +278,7 @@ class LiveMarket:
                 context, session.sender, session.journal, peers, log, secret.validation.dataset
             )
             watch = Watch(context, clock, peers, None, lambda event: None, lambda model: None)
-            return OwnerNode(watch, session.sender, log, duty or None, secret).step
+            return OwnerNode(watch, session.sender, session.journal, log, duty or None, secret).step
 
         return step_of
 

@@ -107,7 +107,9 @@ class Game:
         duty = ReferenceDuty(context, session.sender, session.journal, peers, log, secret.validation.dataset)
         watch = Watch(context, clock, peers, iris_part(6), lambda _: None, self.models.append)
         self.play._members[NODE] = members
-        self.play.trainers[NODE] = OwnerNode(watch, session.sender, log, duty, secret)  # type: ignore[assignment]
+        self.play.trainers[NODE] = OwnerNode(  # type: ignore[assignment]
+            watch, session.sender, session.journal, log, duty, secret
+        )
 
     def stop_node(self) -> None:
         self.play.stop_trainer(NODE)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from marketplace.chain.events import (
+    ChallengeAnswered,
+    Challenged,
     KeyResealed,
     ProjectEnded,
     ReferenceSubmitted,
@@ -13,7 +15,7 @@ from marketplace.chain.events import (
     UpdateAnswered,
     ValidationRevealed,
 )
-from marketplace.chain.types import Status
+from marketplace.chain.types import ChallengeKind, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import save_npz
 from marketplace.node.models import fetch_current
@@ -22,7 +24,7 @@ from marketplace.owner.reference import reference_update
 from marketplace.protocol.shares import amounts, round_budget
 from marketplace.storage.cid import cid_of, from_digest
 from tests.support.reference_game import ReferenceGround, started
-from tests.support.stepped_market import OWNER, SLOTS, iris_part
+from tests.support.stepped_market import OWNER, SLOTS, WINDOWS, iris_part
 
 
 def test_a_project_from_its_first_reference_to_the_refund(ground: ReferenceGround) -> None:
@@ -147,3 +149,28 @@ def test_another_validation_set_than_the_posted_one_is_refused(ground: Reference
         with pytest.raises(FairshareError) as caught:
             secret_of(game.boss.context, stranger.journal, None)
         assert caught.value.reason is Reason.NOT_FOUND
+
+
+def test_a_model_that_nobody_serves_is_challenged_after_the_trainers_turns(ground: ReferenceGround) -> None:
+    with started(ground) as game:
+        game.start_node()
+        game.play.submit()
+        result = game.result()
+        cid = from_digest(result.model)
+        ground.store.hidden.add(cid)
+        game.boss.post(result)
+        for index in range(SLOTS):
+            game.play.stop_trainer(index)
+        deadline = game.play.state.challenge_deadline
+        game.play.step(deadline - WINDOWS["challenge"] // 2)  # a trainer's turn, were there one
+        assert not game.play.events(Challenged)
+        game.play.step(deadline - WINDOWS["challenge"] // 4)
+        game.play.step()
+        (challenged,) = game.play.events(Challenged)
+        assert (challenged.kind, challenged.challenger) == (  # type: ignore[attr-defined]
+            ChallengeKind.MODEL,
+            game.play.state.owner,
+        )
+        ground.store.hidden.clear()
+        game.play.step(challenged.deadline - WINDOWS["answer"] // 8)  # type: ignore[attr-defined]
+        assert game.play.events(ChallengeAnswered), "and shown by the same node, once it can be had"

@@ -1,0 +1,136 @@
+"""Challenging the model of a closed round that cannot be had: for trainers, and for the owner after them.
+
+A challenge costs `complaint_deposit` where it is answered, so it is made only after others had the time to answer
+without one; one challenge is enough for everybody.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from web3.contract.contract import ContractFunction
+
+from marketplace.chain.sender import TransactionSender
+from marketplace.chain.types import Block, Challenge, ChallengeKind, Project, Status
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.journal import Journal
+from marketplace.node.logging import Logger
+from marketplace.node.membership import attempt
+from marketplace.node.models import current_model, fetch_current
+from marketplace.node.outcomes import outcomes
+from marketplace.node.peers import PeerBook
+from marketplace.node.project import ProjectContext
+from marketplace.node.stake import ensure_free_stake
+
+PATIENCE = 0.4  # share of the challenge window in which a model that cannot be fetched is waited for
+STAGGER = 0.03  # and more for each turn: a trainer's is its number
+STAGGERED = 8  # trainers; all others wait as long as the last of them
+AFTER_TRAINERS = STAGGERED + 1  # the owner's turn
+FETCH_S = 10.0  # for one attempt at the model, at most
+MODEL_SEEN = "model-seen"
+
+
+class Watcher(Protocol):
+    """A node that can challenge."""
+
+    @property
+    def context(self) -> ProjectContext: ...
+    @property
+    def sender(self) -> TransactionSender: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def peers(self) -> PeerBook: ...
+    @property
+    def log(self) -> Logger: ...
+
+
+def challengeable(project: Project, now: int) -> bool:
+    """Whether the round `outcome_round` can be challenged at block time `now`, as far as its deadline goes."""
+    over = project.status is Status.CLOSING or project.outcome_round != project.round
+    return any(project.outcome) and over and now < project.challenge_deadline
+
+
+def guard_model(node: Watcher, project: Project, turn: int, block: Block) -> None:
+    """As `watch_model`, where there is something to watch and no challenge is open."""
+    if project.challenged or not challengeable(project, block.timestamp):
+        return
+    if node.journal.get(node.context.project, project.outcome_round, MODEL_SEEN, False):
+        return
+    challenge = node.context.client.challenge(node.context.project, block=block.number)
+    watch_model(node, project, challenge, turn, block)
+
+
+def watch_model(node: Watcher, project: Project, challenge: Challenge, turn: int, block: Block) -> None:
+    """Challenge the model of a round that is `challengeable` if it cannot be had; what is false, at once.
+
+    `challenge`: none that is open. `turn`: ours among those who watch.
+    """
+    round_ = project.outcome_round
+    if node.journal.get(node.context.project, round_, MODEL_SEEN, False):
+        return
+    if not is_answered(challenge, round_, 1):
+        problem = _model_problem(node, project, block)
+        if problem is not None and _is_patient(node, project, turn, block, problem):
+            node.log.info("model awaited", round=round_, problem=problem.message)
+            return
+        if problem is not None:
+            node.log.error("model challenged", round=round_, problem=problem.message)
+            raise_challenge(node, round_, ChallengeKind.MODEL, 0)
+            return
+    node.journal.put(node.context.project, round_, MODEL_SEEN, True)
+
+
+def _model_problem(node: Watcher, project: Project, block: Block) -> FairshareError | None:
+    """Why the closed round's model cannot be had; None where it can, or where the round made none."""
+    node.peers.connect_to(project.outcome_index)
+    left = project.challenge_deadline - block.timestamp
+    try:
+        if current_model(node.context, project, block.number).round == project.outcome_round:
+            fetch_current(node.context, project, block.number, min(FETCH_S, max(1.0, left / 4)))
+    except FairshareError as error:
+        if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
+            raise
+        return error
+    return None
+
+
+def _is_patient(node: Watcher, project: Project, turn: int, block: Block, problem: FairshareError) -> bool:
+    """Whether a model that nobody serves may still come; what is false is challenged at once."""
+    window = node.context.terms.challenge_window
+    waited = window - (project.challenge_deadline - block.timestamp)
+    return problem.reason is Reason.UNAVAILABLE and waited < (PATIENCE + STAGGER * turn) * window
+
+
+def raise_challenge(node: Watcher, round_: int, kind: ChallengeKind, cohort: int) -> bool:
+    """Challenge with our free stake, topped up where it is too little; False where that could not be done."""
+    context, project = node.context, node.context.project
+    intent = f"challenge:{project}:{round_}:{kind.name.lower()}:{cohort}"
+    try:
+        ensure_free_stake(
+            context.client,
+            node.sender,
+            context.terms.token,
+            context.terms.complaint_deposit,
+            "challenge",
+            intent,
+        )
+        return attempt(node.sender, node.log, intent, _call(node, kind, cohort), round_)
+    except FairshareError as error:
+        if error.reason is not Reason.NO_FUNDS:
+            raise
+        node.log.error("cannot pay for a challenge", problem=error.message, hint=error.hint)
+        return False
+
+
+def _call(node: Watcher, kind: ChallengeKind, cohort: int) -> ContractFunction:
+    client, project = node.context.client, node.context.project
+    handed = outcomes(client, project) if kind is ChallengeKind.PROOF else ()
+    return client.market.functions.challenge(
+        project, int(kind), cohort, [outcome.to_abi() for outcome in handed]
+    )
+
+
+def is_answered(challenge: Challenge, round_: int, bit: int) -> bool:
+    """Whether a challenge of this kind (see `Challenge.answered`) was made in this round before."""
+    return challenge.round == round_ and bool(challenge.answered & bit)
