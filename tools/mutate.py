@@ -11,6 +11,7 @@ that survives needs its entry, with the reason, in tools/mutation-survivors.toml
     python tools/mutate.py --mutants 20 --skip 10  a part of the draw; --file Shares.sol, --only ID: others
     python tools/mutate.py --prove                 that each suite runs the files it is said to be nearest to
 
+What does not compile, or is explained as the same program, does not count: the next of the draw makes up for it.
 Ends with 1 where less than 95 % are killed or a survivor has no entry, with 2 where the tests fail without any mutant.
 """
 
@@ -66,7 +67,7 @@ NEAREST = {
     "Challenges": ["Challenges", "ChallengeTime", "MutantsChallenges"],
     "Complaints": ["Complaints"],
     "Membership": ["Membership", "Starting"],
-    "Results": ["RoundLife", "Settling", "Cohorts"],
+    "Results": ["MutantsResults", "RoundLife", "Settling", "Cohorts"],
     "Settling": ["Settling"],
     "Submissions": ["RoundLife", "Batches", "References"],
 }
@@ -226,19 +227,33 @@ def _log_key(mutant: Mutant) -> str:
     return f"{mutant.key}@{mutant.line}"
 
 
-def explanations() -> dict[tuple[str, str, str], str]:
-    """Why a mutant survives, by file and the two lines."""
+Explanations = dict[tuple[str, str, str], str]
+
+
+def explanations() -> Explanations:
+    """Why no test can tell a mutant from the original, by file and the two lines."""
     if not EXPLAINED.exists():
         return {}
     entries = tomllib.loads(EXPLAINED.read_text("utf8")).get("survivor", [])
     return {(entry["file"], entry["before"], entry["after"]): entry["why"] for entry in entries}
 
 
+def reason(mutant: Mutant, explained: Explanations) -> str | None:
+    return explained.get((mutant.file, mutant.before.strip(), mutant.after.strip()))
+
+
+def counts(verdict: Verdict, explained: Explanations) -> bool:
+    """Whether it compiles, and is another program than the original."""
+    same = verdict.outcome == "survived" and reason(verdict.mutant, explained) is not None
+    return verdict.outcome != "invalid" and not same
+
+
 # --- the whole ------------------------------------------------------------------------------------------------------
 
 
 def try_all(mutants: list[Mutant], options: argparse.Namespace, benches: list[Bench]) -> Iterator[Verdict]:
-    """Verdicts as they come, until as many mutants as are wanted compile; later ones of the draw replace the others."""
+    """Verdicts as they come, until there are as many that count as are wanted; later ones of the draw make up."""
+    explained = explanations()
     known = {} if options.nearest else remembered(mutants)
     waiting = collections.deque(mutants)
     deadline = time.monotonic() + (options.seconds or float("inf"))
@@ -249,7 +264,7 @@ def try_all(mutants: list[Mutant], options: argparse.Namespace, benches: list[Be
             while waiting and valid + len(running) < options.mutants and len(running) < options.jobs:
                 mutant = waiting.popleft()
                 if mutant in known:
-                    valid += known[mutant].outcome != "invalid"
+                    valid += counts(known[mutant], explained)
                     yield known[mutant]
                 elif time.monotonic() < deadline:
                     bench = next(bench for bench in benches if bench not in running.values())
@@ -261,7 +276,7 @@ def try_all(mutants: list[Mutant], options: argparse.Namespace, benches: list[Be
                 del running[future]
                 verdict = future.result()
                 remember(verdict)
-                valid += verdict.outcome != "invalid"
+                valid += counts(verdict, explained)
                 yield verdict
 
 
@@ -281,9 +296,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--mutants", type=int, default=MUTANTS, help="how many of the draw, those that compile"
-    )
+    parser.add_argument("--mutants", type=int, default=MUTANTS, help="how many of the draw, those that count")
     parser.add_argument("--skip", type=int, default=0, help="leave out this many of the draw before")
     parser.add_argument("--file", action="append", help="only files of this name, e.g. Shares.sol")
     parser.add_argument("--only", action="append", help="only mutants of this id")
@@ -336,25 +349,25 @@ def main() -> int:
     return outcome
 
 
-def report(verdicts: list[Verdict], explained: dict[tuple[str, str, str], str]) -> int:
+def report(verdicts: list[Verdict], explained: Explanations) -> int:
     """Prints the survivors and the figures by file; 0 where the demands are met."""
-    tried = [verdict for verdict in verdicts if verdict.outcome != "invalid"]
-    survivors = [verdict.mutant for verdict in tried if verdict.outcome == "survived"]
-    unexplained = 0
+    counted = [verdict for verdict in verdicts if counts(verdict, explained)]
+    survivors = [verdict.mutant for verdict in verdicts if verdict.outcome == "survived"]
     for mutant in survivors:
-        why = explained.get((mutant.file, mutant.before.strip(), mutant.after.strip()))
-        unexplained += why is None
-        print(f"\nsurvived {mutant.key}: {mutant.diff()}\n  {why or 'NOT EXPLAINED'}")
+        print(f"\nsurvived {mutant.key}: {mutant.diff()}\n  {reason(mutant, explained) or 'NOT EXPLAINED'}")
     print()
-    for file in sorted({verdict.mutant.file for verdict in tried}):
-        outcomes = [verdict.outcome for verdict in tried if verdict.mutant.file == file]
+    for file in sorted({verdict.mutant.file for verdict in counted}):
+        outcomes = [verdict.outcome for verdict in counted if verdict.mutant.file == file]
         print(f"{outcomes.count('killed'):4} of {len(outcomes):2} killed  {file}")
-    killed = len(tried) - len(survivors)
-    rate = killed / len(tried) if tried else 0.0
-    print(f"\n{len(tried)} mutants, {killed} killed ({100 * rate:.1f} %)")
-    print(f"{len(survivors)} survived, {unexplained} unexplained")
-    print(f"{len(verdicts) - len(tried)} more do not compile, and do not count")
-    return 0 if tried and rate >= LEAST_KILLED and not unexplained else 1
+    killed = sum(verdict.outcome == "killed" for verdict in counted)
+    unexplained = len(counted) - killed
+    rate = killed / len(counted) if counted else 0.0
+    print(
+        f"\n{len(counted)} mutants, {killed} killed ({100 * rate:.1f} %), {unexplained} survived unexplained"
+    )
+    print(f"beside them {len(survivors) - unexplained} that are explained as the same program")
+    print(f"and {sum(verdict.outcome == 'invalid' for verdict in verdicts)} that do not compile")
+    return 0 if counted and rate >= LEAST_KILLED and not unexplained else 1
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import Project, Status
+from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.challenging import AFTER_TRAINERS, guard_model
 from marketplace.node.journal import Journal
@@ -63,7 +63,7 @@ class OwnerNode:
         guard_model(self, project, AFTER_TRAINERS, block)  # before what cannot go on without the model
         stand_in(context, self.sender, self.log, project, block, project.aggregator_count)
         if project.status is Status.ACTIVE and self.reference is not None:
-            self.reference.act(project, block)  # early: fetching a model to score it may take a while
+            self._refer(self.reference, project, block)  # early: fetching a model may take a while
         wanted = context.terms.reveal_bond and not project.revealed
         if project.status is Status.CLOSING and wanted and self.secret is not None:
             reveal(context, self.sender, self.secret, self.log)
@@ -74,6 +74,15 @@ class OwnerNode:
             return False
         move_on(context, self.sender, project, block, self.log, patience_s=PATIENCE_S)
         return True
+
+    def _refer(self, reference: ReferenceDuty, project: Project, block: Block) -> None:
+        """A model that cannot be had yet is asked for again with the next block; other duties go on."""
+        try:
+            reference.act(project, block)
+        except FairshareError as error:
+            if error.reason is not Reason.UNAVAILABLE:
+                raise
+            self.log.warning("reference waits", round=project.round, problem=error.message)
 
 
 def require_owner(project: Project, number: int, account: str) -> None:

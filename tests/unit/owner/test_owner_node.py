@@ -12,6 +12,7 @@ from marketplace.chain.events import (
     ProjectEnded,
     ReferenceSubmitted,
     ResultPosted,
+    RoundUndone,
     UpdateAnswered,
     ValidationRevealed,
 )
@@ -19,7 +20,7 @@ from marketplace.chain.types import ChallengeKind, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import save_npz
 from marketplace.node.models import fetch_current
-from marketplace.owner.node import secret_of
+from marketplace.owner.node import PATIENCE_S, secret_of
 from marketplace.owner.reference import reference_update
 from marketplace.protocol.shares import amounts, round_budget
 from marketplace.storage.cid import cid_of, from_digest
@@ -174,3 +175,22 @@ def test_a_model_that_nobody_serves_is_challenged_after_the_trainers_turns(groun
         ground.store.hidden.clear()
         game.play.step(challenged.deadline - WINDOWS["answer"] // 8)  # type: ignore[attr-defined]
         assert game.play.events(ChallengeAnswered), "and shown by the same node, once it can be had"
+
+
+def test_the_owner_undoes_a_round_whose_model_nobody_shows(ground: ReferenceGround) -> None:
+    """Its reference waits for a model that it cannot fetch; the undo does not."""
+    with started(ground) as game:
+        game.start_node()
+        game.play.submit()
+        result = game.result()
+        ground.store.hidden.add(from_digest(result.model))
+        game.boss.post(result)
+        for index in range(SLOTS):
+            game.play.stop_trainer(index)
+        game.play.step(game.play.state.challenge_deadline - WINDOWS["challenge"] // 4)
+        game.play.step()
+        (challenged,) = game.play.events(Challenged)
+        game.play.step(challenged.deadline + 2 * PATIENCE_S)  # type: ignore[attr-defined]
+        game.play.step()
+        assert game.play.events(RoundUndone)
+        ground.store.hidden.clear()
