@@ -17,32 +17,32 @@ class SpecTerms:
     """The fields of Solidity's Terms, in its order, in Python's spelling."""
 
     token: str  # 0x and 40 hex digits; all zero: native coin
-    reward: int
-    trainer_stake: int
-    aggregator_bond: int
-    max_norm_squared: int
-    aggregator_fee: int
     complaint_deposit: int
+    reward: int
+    aggregator_fee: int
+    rounds: int
     slots: int
     faults: int
     cohorts: int
     settlement: int
     score_rule: int
     fallback_rule: int
-    rounds: int
-    join_window: int
+    max_norm_squared: int
     batch_window: int
     submit_window: int
-    answer_window: int
     result_window: int
     challenge_window: int
-    trainers: int
-    min_reputation: int
     strike_factor: int
     strike_slash: int
     duplicate_cosine: int
     reference_share: int
+    trainer_stake: int
+    aggregator_bond: int
+    trainers: int
+    min_reputation: int
     reveal_bond: int
+    join_window: int
+    answer_window: int
     spec: bytes  # 32 bytes: sha2-256 digest of the spec's CID
     circuit: bytes  # 32 bytes
     validation: bytes  # 32 bytes
@@ -61,32 +61,32 @@ def terms(spec: ProjectSpec, spec_digest: bytes, initial_model: tuple[int, int])
     rounds, cohort, stakes, scoring = spec.rounds, spec.cohort, spec.stakes, spec.scoring
     return SpecTerms(
         token=NATIVE if spec.reward.token == "native" else spec.reward.token,
-        reward=spec.reward.amount,
-        trainer_stake=stakes.trainer,
-        aggregator_bond=stakes.aggregator,
-        max_norm_squared=spec.arithmetic.max_norm_squared,
-        aggregator_fee=spec.reward.aggregator_fee,
         complaint_deposit=stakes.complaint_deposit,
+        reward=spec.reward.amount,
+        aggregator_fee=spec.reward.aggregator_fee,
+        rounds=rounds.count,
         slots=cohort.slots,
         faults=cohort.faults,
         cohorts=cohort.cohorts,
         settlement=SETTLEMENTS.index(spec.settlement.mode),
         score_rule=_rule(scoring.rule),
         fallback_rule=_rule(scoring.fallback_rule),
-        rounds=rounds.count,
-        join_window=rounds.join_window,
+        max_norm_squared=spec.arithmetic.max_norm_squared,
         batch_window=rounds.batch_window,
         submit_window=rounds.submit_window,
-        answer_window=rounds.answer_window,
         result_window=rounds.result_window,
         challenge_window=rounds.challenge_window,
-        trainers=cohort.trainers,
-        min_reputation=spec.reputation.floor,
         strike_factor=scoring.strike_factor,
         strike_slash=scoring.strike_slash,
         duplicate_cosine=scoring.duplicate_cosine,
         reference_share=scoring.reference_share,
+        trainer_stake=stakes.trainer,
+        aggregator_bond=stakes.aggregator,
+        trainers=cohort.trainers,
+        min_reputation=spec.reputation.floor,
         reveal_bond=stakes.reveal,
+        join_window=rounds.join_window,
+        answer_window=rounds.answer_window,
         spec=spec_digest,
         circuit=bytes.fromhex(spec.circuit.digest[2:]),
         validation=bytes(32) if spec.validation is None else bytes.fromhex(spec.validation.commitment[2:]),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -237,9 +237,8 @@ def post(stage: Stage, owner: LocalAccount, spec: ProjectSpec | None = None) -> 
     cid = stage.store.add(spec.to_bytes())
     model = initial_model(spec.length)
     commitment = Committer(stage.files).commit(model)
-    values = vars(terms_of(spec, digest_of(cid), commitment))
-    in_order = tuple(values[each.name] for each in fields(Terms))
-    function = stage.client.market.functions.create(in_order, NO_PERMIT.to_abi())
+    values = terms_of(spec, digest_of(cid), commitment)  # in the struct's order: tests/unit/spec shows it
+    function = stage.client.market.functions.create(astuple(values), NO_PERMIT.to_abi())
     send(stage.client, owner, function, value=spec.reward.amount + spec.stakes.reveal)
     project = stage.client.project_count()
     play = Play(stage, project, spec, stage.client.terms(project), owner, [], [], model)
