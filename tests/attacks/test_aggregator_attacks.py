@@ -30,7 +30,10 @@ def honest(market: LiveMarket) -> Outcome:
     return under(market)
 
 
-@pytest.mark.parametrize("attack", [Attack.TAMPER_AGGREGATE, Attack.WITHHOLD])
+# By default test_several_attacks.py has the first.
+@pytest.mark.parametrize(
+    "attack", [pytest.param(Attack.TAMPER_AGGREGATE, marks=pytest.mark.deep), Attack.WITHHOLD]
+)
 def test_the_next_aggregator_finishes_the_round(market: LiveMarket, honest: Outcome, attack: Attack) -> None:
     outcome = under(market, attack, **{"rounds.result_window": 20})
     first, second = (session.address for session in market.aggregators)

@@ -132,6 +132,7 @@ def creation_code(client: MarketClient, place: str) -> bytes | None:
     return None
 
 
+@pytest.mark.deep
 def test_explorers_that_link_by_settings_get_the_same_code(proofs: dict[str, SourceProof]) -> None:
     proof = proofs["TrainingMarket"]
     assert proof.libraries

@@ -168,6 +168,7 @@ def test_the_owners_node_gets_its_money_back_where_nobody_joins(owner: Owner) ->
     assert REWARD + REVEAL - 10**17 < gained <= REWARD + REVEAL
 
 
+@pytest.mark.deep
 def test_kills_while_posting_neither_lose_nor_repeat_it(owner: Owner) -> None:
     file, before = owner.project("killed"), owner.client.project_count()
     chance = random.Random(5)
