@@ -20,9 +20,8 @@ from marketplace.storage.contact import encode_contact
 from zk.curve import Point
 
 AT_HAND_S = 0.5  # for the current model where our storage, or one it is connected to, has it
-PATIENCE_PER_TURN_S = (
-    2  # before a move that anyone may make: who is in turn goes first, the next one after it
-)
+# Before a move that anyone may make: who is in turn goes first, the next one after it.
+PATIENCE_PER_TURN_S = 2
 _LAST_TURN = 4  # all after it wait as long: trainers step in after 10 s
 MODEL_S = 5.0  # for one attempt at it elsewhere; another follows with the next block
 

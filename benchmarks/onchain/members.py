@@ -32,10 +32,8 @@ from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext, load_project
 from marketplace.node.session import Session, open_session
 from marketplace.owner.checked import check_project
-from marketplace.owner.node import OwnerNode, secret_of
+from marketplace.owner.node import owner_node, secret_of
 from marketplace.owner.post import post
-from marketplace.owner.reference_duty import ReferenceDuty
-from marketplace.owner.watch import Watch
 from marketplace.spec import ProjectFile
 from trainer_node.behaviour import Behaviour
 from trainer_node.challenging import Doubt
@@ -133,16 +131,9 @@ class Members:
     def _owner_node(self, session: Session, context: ProjectContext) -> StepOf:
         log = logging.logger(project=context.project, role="owner")
         secret = secret_of(context, session.journal, None)
-        peers = PeerBook(context, log)
-        reference = None
-        if secret is not None:
-            reference = ReferenceDuty(
-                context, session.sender, session.journal, peers, log, secret.validation.dataset
-            )
 
         def step_of(clock: ChainClock) -> Step:
-            watch = Watch(context, clock, peers, None, lambda event: None, lambda model: None)
-            return OwnerNode(watch, session.sender, log, reference, secret).step
+            return owner_node(session, context, clock, secret, log).step
 
         return step_of
 

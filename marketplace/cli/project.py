@@ -294,15 +294,12 @@ def _serve(
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.lifecycle import keep_going, stop_on_signals
-    from marketplace.node.peers import PeerBook
     from marketplace.node.project import load_project
     from marketplace.node.session import open_session
     from marketplace.owner.checked import load_evaluation
-    from marketplace.owner.node import OwnerNode, require_owner, secret_of
+    from marketplace.owner.node import owner_node, require_owner, secret_of
     from marketplace.owner.post import EVALUATION
-    from marketplace.owner.reference_duty import ReferenceDuty
     from marketplace.owner.rounds_shown import RoundsShown
-    from marketplace.owner.watch import Watch
 
     with stop_on_signals() as stop, open_session(settings, OWNER, stop=stop) as session:
         logging.configure(file=log_file, role="owner", account=session.address, verbose=console.is_verbose())
@@ -313,17 +310,19 @@ def _serve(
         path = evaluation or (Path(known) if known else None)
         dataset = load_evaluation(path, context.spec.evaluation.sha256, context.task) if path else None
         secret = secret_of(context, session.journal, validation)
-        peers = PeerBook(context, log)
-        duty = None
-        if secret is not None:
-            duty = ReferenceDuty(
-                context, session.sender, session.journal, peers, log, secret.validation.dataset
-            )
         shown = RoundsShown(say=console.note, slots=context.terms.slots)
         with ChainClock(session.client, stop=stop) as clock:
-            watching = Watch(context, clock, peers, dataset, shown.event, shown.model)
-            node = OwnerNode(watching, session.sender, session.journal, log, duty, secret)
-            log.info("serving the project", reference=duty is not None)
+            node = owner_node(
+                session,
+                context,
+                clock,
+                secret,
+                log,
+                evaluation=dataset,
+                on_event=shown.event,
+                on_model=shown.model,
+            )
+            log.info("serving the project", reference=node.reference is not None)
             keep_going(node.step, stop=stop, log=log)
     _tell(project, shown)
 

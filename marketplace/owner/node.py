@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from marketplace.chain.events import Event
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
+from marketplace.learning.data import Dataset
 from marketplace.node.challenging import AFTER_TRAINERS, guard_model
+from marketplace.node.clock import ChainClock
 from marketplace.node.journal import Journal
 from marketplace.node.logging import Logger
 from marketplace.node.membership import RACES, collect_dues, move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
+from marketplace.node.session import Session
 from marketplace.node.showing import stand_in
 from marketplace.owner.checked import ValidationSet, load_validation
 from marketplace.owner.post import VALIDATION
 from marketplace.owner.reference_duty import ReferenceDuty
-from marketplace.owner.watch import OVER, Watch
+from marketplace.owner.watch import OVER, RoundModel, Watch
 from marketplace.spec.validation import commitment
 
 PATIENCE_S = 5  # before the owner makes a move that anyone may make
@@ -83,6 +88,27 @@ class OwnerNode:
             if error.reason is not Reason.UNAVAILABLE:
                 raise
             self.log.warning("reference waits", round=project.round, problem=error.message)
+
+
+def owner_node(
+    session: Session,
+    context: ProjectContext,
+    clock: ChainClock,
+    secret: Secret | None,
+    log: Logger,
+    *,
+    evaluation: Dataset | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+    on_model: Callable[[RoundModel], None] = lambda model: None,
+) -> OwnerNode:
+    """The node of a session for one project; `secret`: see `secret_of`. The rest as `Watch`."""
+    peers = PeerBook(context, log)
+    duty = None
+    if secret is not None:
+        validation = secret.validation.dataset
+        duty = ReferenceDuty(context, session.sender, session.journal, peers, log, validation)
+    watch = Watch(context, clock, peers, evaluation, on_event, on_model)
+    return OwnerNode(watch, session.sender, session.journal, log, duty, secret)
 
 
 def require_owner(project: Project, number: int, account: str) -> None:

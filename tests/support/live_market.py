@@ -46,10 +46,8 @@ from marketplace.node.project import load_project
 from marketplace.node.seats import number_in_seat
 from marketplace.node.session import Session, open_session
 from marketplace.owner.checked import check_project
-from marketplace.owner.node import OwnerNode, secret_of
+from marketplace.owner.node import owner_node, secret_of
 from marketplace.owner.post import post
-from marketplace.owner.reference_duty import ReferenceDuty
-from marketplace.owner.watch import Watch
 from marketplace.spec import ProjectFile
 from marketplace.spec.template import template
 from tests.support.deployed import block_for_each_transaction, blocks_each_second
@@ -273,12 +271,7 @@ class LiveMarket:
         secret = secret_of(context, session.journal, None)
 
         def step_of(clock: ChainClock) -> object:
-            peers = PeerBook(context, log)
-            duty = secret and ReferenceDuty(
-                context, session.sender, session.journal, peers, log, secret.validation.dataset
-            )
-            watch = Watch(context, clock, peers, None, lambda event: None, lambda model: None)
-            return OwnerNode(watch, session.sender, session.journal, log, duty or None, secret).step
+            return owner_node(session, context, clock, secret, log).step
 
         return step_of
 

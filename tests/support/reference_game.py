@@ -13,13 +13,11 @@ from marketplace.learning.data import save_npz
 from marketplace.node import logging
 from marketplace.node.arrivals import positions
 from marketplace.node.models import fetch_current
-from marketplace.node.peers import PeerBook
 from marketplace.node.project import load_project
 from marketplace.owner.checked import check_project
-from marketplace.owner.node import OwnerNode, secret_of
+from marketplace.owner.node import OwnerNode, owner_node, secret_of
 from marketplace.owner.post import post
-from marketplace.owner.reference_duty import ReferenceDuty
-from marketplace.owner.watch import RoundModel, Watch
+from marketplace.owner.watch import RoundModel
 from marketplace.protocol.field import to_felt
 from marketplace.protocol.fixed_point import apply_updates
 from marketplace.protocol.gram import Gram, gram
@@ -101,14 +99,11 @@ class Game:
         session = members.enter_context(ground.session(OWNER))
         context = load_project(session.client, session.store, number, session.cache)
         log, clock = logging.logger(), members.enter_context(PollingClock(session.client, poll_s=0.01))
-        peers = PeerBook(context, log)
         secret = secret_of(context, session.journal, None)
         assert secret is not None
-        duty = ReferenceDuty(context, session.sender, session.journal, peers, log, secret.validation.dataset)
-        watch = Watch(context, clock, peers, iris_part(6), lambda _: None, self.models.append)
         self.play._members[NODE] = members
-        self.play.trainers[NODE] = OwnerNode(  # type: ignore[assignment]
-            watch, session.sender, session.journal, log, duty, secret
+        self.play.trainers[NODE] = owner_node(  # type: ignore[assignment]
+            session, context, clock, secret, log, evaluation=iris_part(6), on_model=self.models.append
         )
 
     def stop_node(self) -> None:

@@ -8,13 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from marketplace.api import create_app
-from marketplace.chain.chain_client import ChainClient
-from marketplace.chain.deployment import deploy
-from marketplace.chain.sender import TransactionSender
-from marketplace.devnet.anvil import Anvil, public_account
-from marketplace.node import logging
-from marketplace.node.journal import Journal
 from tests.support.circuits import circuit_cache
+from tests.support.deployed import deployed_market
 from tests.support.stepped_market import Ground, play
 from tests.support.told_market import SILENT, STRUCK, Told, play_eventfully
 from trainer_node.behaviour import Attack
@@ -23,16 +18,8 @@ from trainer_node.behaviour import Attack
 @pytest.fixture(scope="session")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("ground")
-    logging.configure(file=folder / "log.jsonl")
-    with Anvil(accounts=14) as chain:
-        with (
-            Journal(folder / "deployer.sqlite") as journal,
-            TransactionSender(
-                ChainClient(chain.url), public_account(0), journal, lock_directory=folder, poll_s=0.01
-            ) as sender,
-        ):
-            deployed = deploy(sender, unbonding_delay_s=7200)
-        yield Ground(chain.url, deployed, folder)
+    with deployed_market(folder, accounts=14) as (url, deployed):
+        yield Ground(url, deployed, folder)
 
 
 @pytest.fixture(scope="session")
