@@ -26,9 +26,8 @@ from zk import keys
 from zk.files import CircuitFiles
 from zk.shape import CircuitShape, layout_of
 
-TEMPLATE = CircuitShape(
-    11, 650
-)  # ten trainers and the reference, a linear classifier of 64 features and 10 labels
+# Ten trainers and the reference, a linear classifier of 64 features and 10 labels.
+TEMPLATE = CircuitShape(11, 650)
 
 
 def made_anew(circuits: Path) -> Deployment:
