@@ -21,7 +21,8 @@ from zk.shape import CircuitShape
 
 Update = NDArray[np.integer[Any]]
 
-_ENTRY = np.iinfo(np.int16)
+UPDATE_LIMIT = 1 << 15  # an update's entries are at least -2^15 and less than 2^15
+SKETCH_LIMIT = 1 << 40  # a sketch's are less than 2^40 in size: sums of at most 2^24 entries of an update
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,24 @@ class Proof:
 
 
 def prove(
-    files: CircuitFiles, updates: Sequence[Update | None], *, on_progress: Progress | None = None
+    files: CircuitFiles,
+    updates: Sequence[Update | None],
+    *,
+    limit: int = UPDATE_LIMIT,
+    on_progress: Progress | None = None,
 ) -> Proof:
-    """Proves the Gram matrix of `updates`, one a slot: shape (length,), within int16; None where absent.
+    """Proves the Gram matrix of `updates`, one a slot: shape (length,), integers; None where absent.
+
+    Entries lie in [-limit, limit): an update's are int16, a sketch's lie within `SKETCH_LIMIT`. They reach ezkl as
+    field elements, so that every int64 is exact (as numbers it would round them to f32).
 
     Makes the proving key first where it is missing. `on_progress` is called with "keys", "witness", "prove"
     and "verify" as each begins. Raises FairshareError: BAD_INPUT for updates out of range, INTERNAL where the
     worker fails or is killed.
     """
-    rows = [_checked(files.shape, slot, update) for slot, update in enumerate(_all_slots(files, updates))]
+    rows = [
+        _checked(files.shape, slot, update, limit) for slot, update in enumerate(_all_slots(files, updates))
+    ]
     pk = keys.proving_key(files, on_progress=on_progress)
     with tempfile.TemporaryDirectory(prefix="fairshare-proof-") as scratch:
         inputs, witness, proof = (Path(scratch) / name for name in ("inputs", "witness", "proof"))
@@ -128,14 +138,16 @@ def _all_slots(files: CircuitFiles, updates: Sequence[Update | None]) -> Sequenc
     return updates
 
 
-def _checked(shape: CircuitShape, slot: int, update: Update | None) -> list[float]:
+def _checked(shape: CircuitShape, slot: int, update: Update | None, limit: int) -> list[str]:
     if update is None:
-        return [0.0] * shape.length
+        return [felts.encode(0)] * shape.length
     if update.shape != (shape.length,) or not np.issubdtype(update.dtype, np.integer):
         raise FairshareError(
             Reason.BAD_INPUT,
             f"slot {slot}: an update is {shape.length} integers, not {update.dtype} of shape {update.shape}",
         )
-    if update.min() < _ENTRY.min or update.max() > _ENTRY.max:
-        raise FairshareError(Reason.BAD_INPUT, f"slot {slot}: an update's entries fit int16; these do not")
-    return [float(entry) for entry in update.tolist()]  # exact: ezkl reads them as f32, which holds 24 bits
+    if int(update.min()) < -limit or int(update.max()) >= limit:
+        raise FairshareError(
+            Reason.BAD_INPUT, f"slot {slot}: entries lie in [-{limit}, {limit}); these do not"
+        )
+    return [felts.encode(entry) for entry in update.tolist()]

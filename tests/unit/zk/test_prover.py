@@ -26,8 +26,10 @@ def exact_gram(updates: list[np.ndarray | None], length: int) -> tuple[int, ...]
     )
 
 
-def assert_proven(files: CircuitFiles, updates: list[np.ndarray | None]) -> None:
-    proof = prover.prove(files, updates)
+def assert_proven(
+    files: CircuitFiles, updates: list[np.ndarray | None], limit: int = prover.UPDATE_LIMIT
+) -> None:
+    proof = prover.prove(files, updates, limit=limit)
     committer = Committer(files)
     assert proof.gram == exact_gram(updates, files.shape.length)
     assert proof.commitments == tuple(
@@ -63,6 +65,21 @@ def test_random_updates_over_several_layouts(cache: Path, slots: int, length: in
 )
 def test_special_updates(files: CircuitFiles, updates: list[np.ndarray | None]) -> None:
     assert_proven(files, updates)
+
+
+def test_sketches_are_exact(files: CircuitFiles) -> None:
+    """Entries beyond 2^24 and 2^53, which floats would round, and a Gram matrix beyond 2^64."""
+    top = prover.SKETCH_LIMIT - 1
+    sketches = [
+        np.array([top, -top, 2**24 + 1, -(2**24) - 1], dtype=np.int64),
+        np.array([1 - top, top, 2**31 + 1, 3], dtype=np.int64),
+        np.array([-prover.SKETCH_LIMIT, 1, -1, 0], dtype=np.int64),
+    ]
+    assert_proven(files, sketches, prover.SKETCH_LIMIT)
+    with pytest.raises(FairshareError, match="entries lie in"):
+        prover.prove(files, [np.array([top + 1, 0, 0, 0]), None, None], limit=prover.SKETCH_LIMIT)
+    with pytest.raises(FairshareError, match="entries lie in"):
+        prover.prove(files, sketches)
 
 
 def test_phases_are_told(files: CircuitFiles) -> None:
