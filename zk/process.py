@@ -37,15 +37,17 @@ def run(
     on_progress: Progress | None = None,
     on_failure: Reason = Reason.INTERNAL,
     address_space: int | None = None,
+    threads: int | None = None,
 ) -> Outcome:
     """Runs `task` of `zk.tasks`; `on_progress` is called with the name of each phase as it begins.
 
     Raises FairshareError: `on_failure` where ezkl failed or crashed, INTERNAL where the worker was killed.
-    The worker never outlives this call. `address_space` caps its memory in bytes.
+    The worker never outlives this call. `address_space` caps its memory in bytes, `threads` the threads that it
+    computes in (None: one for each core).
     """
     started = time.monotonic()
     with tempfile.TemporaryFile() as log:
-        worker = _start(log)
+        worker = _start(log, threads)
         final: dict[str, Any] | None = None
         try:
             assert worker.stdin is not None
@@ -74,11 +76,13 @@ def run(
     return Outcome(final["result"], final["cpu_s"], final["peak_rss_bytes"], time.monotonic() - started)
 
 
-def _start(log: IO[bytes]) -> subprocess.Popen[str]:
+def _start(log: IO[bytes], threads: int | None) -> subprocess.Popen[str]:
     package_root = str(Path(__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EZKL_")}
     environment["PYTHONPATH"] = os.pathsep.join([package_root, inherited] if inherited else [package_root])
+    if threads is not None:
+        environment["RAYON_NUM_THREADS"] = str(threads)
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "zk.worker"],
         stdin=subprocess.PIPE,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from zk import felts, keys, process
 from zk.curve import SIZE, Point, from_bytes
 from zk.files import CircuitFiles
 from zk.process import Progress
+from zk.scratch import scratch
 from zk.shape import CircuitShape
 
 Update = NDArray[np.integer[Any]]
@@ -46,6 +45,7 @@ def prove(
     updates: Sequence[Update | None],
     *,
     limit: int = UPDATE_LIMIT,
+    threads: int | None = None,
     on_progress: Progress | None = None,
 ) -> Proof:
     """Proves the Gram matrix of `updates`, one a slot: shape (length,), integers; None where absent.
@@ -53,16 +53,16 @@ def prove(
     Entries lie in [-limit, limit): an update's are int16, a sketch's lie within `SKETCH_LIMIT`. They reach ezkl as
     field elements, so that every int64 is exact (as numbers it would round them to f32).
 
-    Makes the proving key first where it is missing. `on_progress` is called with "keys", "witness", "prove"
-    and "verify" as each begins. Raises FairshareError: BAD_INPUT for updates out of range, INTERNAL where the
-    worker fails or is killed.
+    Makes the proving key first where it is missing. `threads`: of the process that proves; None: one a core.
+    `on_progress` is called with "keys", "witness", "prove" and "verify" as each begins. Raises FairshareError:
+    BAD_INPUT for updates out of range, INTERNAL where the worker fails or is killed.
     """
     rows = [
         _checked(files.shape, slot, update, limit) for slot, update in enumerate(_all_slots(files, updates))
     ]
     pk = keys.proving_key(files, on_progress=on_progress)
-    with tempfile.TemporaryDirectory(prefix="fairshare-proof-") as scratch:
-        inputs, witness, proof = (Path(scratch) / name for name in ("inputs", "witness", "proof"))
+    with scratch() as directory:
+        inputs, witness, proof = (directory / name for name in ("inputs", "witness", "proof"))
         inputs.write_text(json.dumps({"input_data": rows}))
         outcome = process.run(
             "prove",
@@ -77,6 +77,7 @@ def prove(
                 "srs": str(files.srs),
             },
             on_progress=on_progress,
+            threads=threads,
         )
         document = json.loads(proof.read_text())
     data = bytes(document["proof"])
@@ -113,8 +114,8 @@ def verify(files: CircuitFiles, proof: bytes, gram: Sequence[int]) -> bool:
         "timestamp": None,
         "version": None,
     }
-    with tempfile.TemporaryDirectory(prefix="fairshare-proof-") as scratch:
-        path = Path(scratch) / "proof"
+    with scratch() as directory:
+        path = directory / "proof"
         path.write_text(json.dumps(document))
         outcome = process.run(
             "verify",
