@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-import requests
 from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 
 from marketplace.chain.contracts import abi_entry
-from marketplace.chain.reverts import Revert, decode_revert
+from marketplace.chain.reverts import Revert
 from marketplace.protocol.krum import mask
+from tests.differential.calls import call_all
 from tests.differential.claims import Claims
 from tests.differential.rounds import Round, felts
 
-_BATCH = 200
 _WORD = 32
 
 
@@ -43,7 +41,6 @@ class JudgeOnChain:
 
     def __init__(self, url: str, address: str) -> None:
         self._url, self._address = url, address
-        self._session = requests.Session()
         entry: Any = abi_entry("RoundJudge", "function", "judge")
         self._selector = function_abi_to_4byte_selector(entry)
         self._types = [collapse_if_tuple(parameter) for parameter in entry["inputs"]]
@@ -55,11 +52,9 @@ class JudgeOnChain:
 
     def ask_all(self, calls: Iterable[bytes]) -> list[Answer]:
         """An answer for each call, in order."""
-        remaining = iter(calls)
-        answers: list[Answer] = []
-        while batch := list(islice(remaining, _BATCH)):
-            answers += self._batch(batch)
-        return answers
+        return [
+            self._read(answer) for answer in call_all(self._url, ((self._address, data) for data in calls))
+        ]
 
     def calls(self, round_: Round, claims: Iterable[Claims]) -> Iterator[bytes]:
         """Call data, put together from its three parts: only the claims differ between calls about one round."""
@@ -97,25 +92,8 @@ class JudgeOnChain:
         )
         return encode([self._types[2]], [values])[_WORD:]
 
-    def _batch(self, calls: Sequence[bytes]) -> list[Answer]:
-        requests_ = [
-            {
-                "jsonrpc": "2.0",
-                "id": number,
-                "method": "eth_call",
-                "params": [{"to": self._address, "data": "0x" + data.hex()}, "latest"],
-            }
-            for number, data in enumerate(calls)
-        ]
-        response = self._session.post(self._url, json=requests_, timeout=120)
-        response.raise_for_status()
-        by_number = {answer["id"]: answer for answer in response.json()}
-        return [self._read(by_number[number]) for number in range(len(calls))]
-
-    def _read(self, answer: dict[str, Any]) -> Answer:
-        if "error" in answer:
-            revert = decode_revert(bytes.fromhex(answer["error"]["data"][2:]))
-            assert revert is not None, answer["error"]
-            return revert
-        (fields,) = decode(self._answer, bytes.fromhex(answer["result"][2:]))
+    def _read(self, answer: bytes | Revert) -> Answer:
+        if isinstance(answer, Revert):
+            return answer
+        (fields,) = decode(self._answer, answer)
         return Verdict(*fields)

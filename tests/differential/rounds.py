@@ -66,7 +66,7 @@ def random_round(random: np.random.Generator) -> Round:
     rules = Rules(
         slots=slots,
         faults=faults,
-        max_norm_squared=_bound(random, matrix),
+        max_norm_squared=norm_bound(random, matrix),
         score_rule=ScoreRule(int(random.integers(2))),
         reference=reference,
         strike_factor=int(random.choice(STRIKE_FACTORS)),
@@ -120,7 +120,7 @@ def _element(random: np.random.Generator) -> int:
     return from_felt(number % FIELD_MODULUS)
 
 
-def _bound(random: np.random.Generator, matrix: Gram) -> int:
+def norm_bound(random: np.random.Generator, matrix: Gram) -> int:
     """N_max: anywhere, or beside a norm of the round, mostly so that the round reaches a quorum."""
     diagonal = sorted(matrix[i, i] for i in range(matrix.slots))
     wanted = (

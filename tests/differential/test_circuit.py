@@ -69,12 +69,6 @@ def test_special_updates(
     assert_alike(files, judge_on_chain, rows)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(updates)
-def test_random_updates(files: CircuitFiles, judge_on_chain: JudgeOnChain, rows: list[Update | None]) -> None:
-    assert_alike(files, judge_on_chain, rows)
-
-
 @pytest.mark.deep
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(updates)

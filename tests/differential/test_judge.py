@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from marketplace.chain.reverts import Revert
 from marketplace.protocol.gram import gram
-from marketplace.protocol.krum import Judgement, Rules, mask, near
+from marketplace.protocol.krum import Judgement, Rules, mask
 from tests.differential.claims import Claims, altered_claims, honest_claims, refusal
 from tests.differential.judge_on_chain import JudgeOnChain, Verdict
 from tests.differential.rounds import SHAPES, Round, random_round
+from tests.differential.situations import count_situations
 from tests.differential.strategies import rounds
 
 _CHUNK = 250  # rounds whose calls are held in memory at a time
@@ -46,7 +47,7 @@ def assert_alike(judge_on_chain: JudgeOnChain, seeds: Sequence[int]) -> Counter[
             random = np.random.default_rng(seed)
             round_ = random_round(random)
             judgement = round_.judged()
-            _count(seen, round_, judgement)
+            count_situations(seen, round_, judgement)
             honest = honest_claims(judgement)
             claims = [honest, *altered_claims(random, round_, honest)]
             for claim in claims:
@@ -59,36 +60,6 @@ def assert_alike(judge_on_chain: JudgeOnChain, seeds: Sequence[int]) -> Counter[
     for answer, (seed, judgement, claim, wanted) in zip(judge_on_chain.ask_all(calls()), asked, strict=True):
         assert answer == (wanted or expected(judgement)), f"random_round of seed {seed}, {claim}"
     return seen
-
-
-def _count(seen: Counter[str], round_: Round, judgement: Judgement) -> None:
-    rules, matrix, present, merged = round_.rules, round_.gram, judgement.present, judgement.merged
-    seen["rounds"] += 1
-    seen["oversized"] += bool(judgement.oversized)
-    seen["no quorum"] += not merged
-    if not merged:
-        return
-    pairs = [(i, j) for i in present for j in present if i < j]
-    projections = {i: sum(matrix[i, j] for j in merged if near(rules, matrix, i, j)) for i in merged}
-    wrapped = [(i, j) for i, j in pairs if matrix[i, j] ** 2 > matrix[i, i] * matrix[j, j]]
-    seen["absences"] += len(present) < rules.slots
-    seen["by reference"] += judgement.by_reference
-    seen["paid by reference"] += any(judgement.reference_contributions)
-    seen["a reference that is none"] += round_.reference_present and rules.reference > judgement.by_reference
-    seen["no reference"] += rules.reference and not round_.reference_present
-    seen["struck by score"] += len(judgement.struck) > len(judgement.oversized)
-    seen["far by the bound"] += any(abs(matrix[i, j]) > rules.max_norm_squared for i, j in pairs)
-    seen["far by Cauchy-Schwarz"] += any(abs(matrix[i, j]) <= rules.max_norm_squared for i, j in wrapped)
-    seen["exactly parallel"] += any(matrix[i, j] ** 2 == matrix[i, i] * matrix[j, j] != 0 for i, j in pairs)
-    seen["negative projections"] += any(dot < 0 for dot in projections.values())
-    seen["unpaid copies"] += any(dot > 0 and not judgement.contributions[i] for i, dot in projections.items())
-    seen["zero updates"] += any(matrix[i, i] == 0 for i in present)
-    seen["tied scores"] += len({judgement.scores[i] for i in present}) < len(present)
-    seen["all alike"] += len({judgement.scores[i] for i in present}) == 1
-    seen["largest norm"] += any(matrix[i, i] == rules.max_norm_squared for i in present)
-    seen["paid"] += any(judgement.contributions)
-    seen[f"paid by {rules.score_rule.name}"] += any(judgement.contributions)
-    seen[f"K = {rules.slots}, f = {rules.faults}"] += 1
 
 
 SITUATIONS = (
