@@ -12,7 +12,7 @@ from marketplace.learning.data import Dataset
 from marketplace.learning.train import local_delta
 from marketplace.node.project import ProjectContext
 from marketplace.protocol.digests import update_digest
-from marketplace.protocol.fixed_point import clip, quantise
+from marketplace.protocol.fixed_point import clip, padded, quantise
 from marketplace.updates.codec import pack_update
 from marketplace.updates.envelope import seal
 from trainer_node.behaviour import Behaviour
@@ -32,7 +32,7 @@ def prepare(
     aggregator_index: int,
     aggregator_key: bytes,
 ) -> Prepared:
-    """Train on `dataset` from the global `model`, int32[d], and make the update ready for submission.
+    """Train on `dataset` from the global `model`, int32[context.length], and make the update ready for submission.
 
     A function of its arguments up to the sealing, which draws a fresh key. Raises BAD_DATA where training diverges.
     """
@@ -50,6 +50,7 @@ def prepare(
             "train on more data, or ask the owner for more arithmetic.scale_bits",
         )
     update = behaviour.update(honest, context.terms.max_norm_squared, round_seed)
+    update = padded(update, context.length)
     commitment = context.committer.commit(update)
     sealed = seal(pack_update(update), commitment, aggregator_key, context.update_context(round_, trainer))
     return Prepared.of(

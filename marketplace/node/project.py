@@ -49,7 +49,7 @@ class ProjectContext:
 
     @property
     def length(self) -> int:
-        """d."""
+        """Numbers in a packed update or model: the circuit's length, the task's d and zeros."""
         return self.circuit.shape.length
 
     def update_context(self, round_: int, trainer: str) -> UpdateContext:
@@ -57,8 +57,8 @@ class ProjectContext:
         return UpdateContext(self.client.chain_id, self.client.address, self.project, round_, trainer)
 
     def weights(self, model: NDArray[np.int32]) -> NDArray[np.float64]:
-        """The float weights of an integer model."""
-        return dequantise(model, self.spec.arithmetic.scale_bits)
+        """The float weights float64[d] of an integer model."""
+        return dequantise(model[: self.task.length], self.spec.arithmetic.scale_bits)
 
     def fetch_model(self, cid: str, commitment: Point, timeout_s: float = FETCH_S) -> NDArray[np.int32]:
         """The model int32[d] named by `cid`; INTEGRITY unless it is the one behind `commitment`."""

@@ -13,7 +13,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning import tasks
 from marketplace.learning.data import Dataset, load_npz
 from marketplace.learning.tasks import Task
-from marketplace.protocol.fixed_point import to_model
+from marketplace.protocol.fixed_point import padded, to_model
 from marketplace.spec import ProjectFile
 from marketplace.spec.problems import bad_field
 from marketplace.spec.project_file import MAX_FILE_BYTES
@@ -32,7 +32,7 @@ class ValidationSet:
 
 @dataclass(frozen=True)
 class CheckedProject:
-    """A project that could be posted. `initial`: W_0, int32[d]."""
+    """A project that could be posted. `initial`: W_0, int32 [shape.length]."""
 
     file: ProjectFile
     task: Task
@@ -54,7 +54,7 @@ def check_project(path: Path) -> CheckedProject:
     return CheckedProject(
         file=file,
         task=task,
-        shape=CircuitShape(file.inputs, file.length),
+        shape=file.shape,
         initial=_initial(file, task),
         evaluation=evaluation,
         evaluation_sha256=digest,
@@ -96,9 +96,10 @@ def _evaluation(file: ProjectFile, folder: Path, task: Task) -> tuple[Path | Non
 
 def _initial(file: ProjectFile, task: Task) -> NDArray[np.int32]:
     try:
-        return to_model(task.initial(file.training.seed), file.arithmetic.scale_bits)
+        weights = to_model(task.initial(file.training.seed), file.arithmetic.scale_bits)
     except ValueError as error:
         raise bad_field("arithmetic.scale_bits", str(error)) from error
+    return padded(weights, file.shape.length)
 
 
 def _read(path: Path) -> bytes:

@@ -34,7 +34,8 @@ class PostPreview:
     reveal_bond: int
     slots: int
     inputs: int
-    length: int
+    parameters: int  # d
+    length: int  # of the circuit
     gas: int
     gas_cost: int
     proof: ProofEstimate
@@ -72,6 +73,7 @@ def preview_post(session: Session, checked: CheckedProject) -> PostPreview:
         reveal_bond=file.stakes.reveal,
         slots=file.cohort.slots,
         inputs=checked.shape.slots,
+        parameters=file.length,
         length=checked.shape.length,
         gas=gas,
         gas_cost=gas * (base_fee + fees.priority_fee),

@@ -16,18 +16,18 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.learning.tasks import Task
 from marketplace.learning.train import local_delta
-from marketplace.protocol.fixed_point import clip, dequantise, quantise
+from marketplace.protocol.fixed_point import clip, dequantise, padded, quantise
 from marketplace.spec import ProjectSpec
 
 
 def reference_update(
     spec: ProjectSpec, task: Task, model: NDArray[np.int32], validation: Dataset, round_: int
 ) -> NDArray[np.int16]:
-    """q_ref, int16[d]: a trainer's recipe on the global `model`, int32[d], on the CPU.
+    """q_ref, int16: a trainer's recipe on the global `model`, int32, on the CPU; both as long as the circuit.
 
     Raises BAD_DATA where training diverges or the update rounds to zero.
     """
-    weights = dequantise(model, spec.arithmetic.scale_bits)
+    weights = dequantise(model[: task.length], spec.arithmetic.scale_bits)
     delta = local_delta(task, weights, validation, spec.training, seed_of(spec, round_), "cpu", threads=1)
     update = quantise(clip(delta, spec.training.clip_norm), spec.arithmetic.scale_bits, spec.divisor)
     if not update.any():
@@ -36,7 +36,7 @@ def reference_update(
             "the reference update rounds to zero at this project's scale",
             "this round is paid by the fallback rule; the next project needs a larger validation set",
         )
-    return update
+    return padded(update, spec.length)
 
 
 def seed_of(spec: ProjectSpec, round_: int) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_Number = TypeVar("_Number", np.int16, np.int32)
 
 UPDATE_LIMIT = int(np.iinfo(np.int16).max)
 MODEL_LIMIT = int(np.iinfo(np.int32).max)
@@ -38,6 +41,11 @@ def to_model(weights: Floats, scale_bits: int) -> NDArray[np.int32]:
 def dequantise(model: NDArray[np.integer], scale_bits: int) -> Floats:
     """The float64 weights of an integer model."""
     return np.ldexp(model.astype(np.float64), -scale_bits)
+
+
+def padded(vector: NDArray[_Number], length: int) -> NDArray[_Number]:
+    """`vector` and zeros up to the circuit's `length`: norms and inner products stay what they are."""
+    return np.pad(vector, (0, length - vector.size))
 
 
 def apply_updates(model: NDArray[np.int32], merged: list[NDArray[np.int16]]) -> NDArray[np.int32]:

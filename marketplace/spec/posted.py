@@ -112,7 +112,7 @@ class ProjectSpec(Section):
 
     @property
     def length(self) -> int:
-        """d."""
+        """Numbers in a packed update or model: the circuit's length, the task's d and zeros."""
         return self.circuit.length
 
     @property

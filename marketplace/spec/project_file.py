@@ -37,6 +37,7 @@ from marketplace.spec.sections import (
     TaskSection,
     TrainingSection,
 )
+from zk import catalogue
 from zk.shape import CircuitShape
 
 MAX_FILE_BYTES = 64 * 1024
@@ -90,8 +91,7 @@ class ProjectFile(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_sections(self)
-        CircuitShape(self.inputs, self.length)
-        check_arithmetic(self, self.arithmetic.scale_bits, self.max_norm_squared, self.length)
+        check_arithmetic(self, self.arithmetic.scale_bits, self.max_norm_squared, self.shape.length)
         if self.evaluation.file is None and self.evaluation.sha256 is None:
             raise bad_field("evaluation.file", "name the evaluation set, or give evaluation.sha256")
         if self.has_reference and self.validation is None:
@@ -108,6 +108,11 @@ class ProjectFile(Section):
     def length(self) -> int:
         """d, the task's trainable parameters."""
         return plugins.load(self.task).length
+
+    @property
+    def shape(self) -> CircuitShape:
+        """The circuit's shape, of the catalogue: at least as long as d."""
+        return catalogue.shape_for(self.inputs, self.length)
 
     @property
     def divisor(self) -> int:
@@ -128,7 +133,7 @@ class ProjectFile(Section):
     def max_norm_squared(self) -> int:
         """N_max, as given or as follows from `training.clip_norm`."""
         return self.arithmetic.max_norm_squared or least_max_norm_squared(
-            self.training.clip_norm, self.arithmetic.scale_bits, self.divisor, self.length
+            self.training.clip_norm, self.arithmetic.scale_bits, self.divisor, self.shape.length
         )
 
     @classmethod
@@ -174,9 +179,9 @@ class ProjectFile(Section):
         """
         if self.evaluation.sha256 not in (None, evaluation_sha256):
             raise bad_field("evaluation.sha256", "this is not the hash of the evaluation set at hand")
-        if circuit.length != self.length:
+        if circuit.length < self.length:
             raise bad_field(
-                "task", f"it has {self.length} trainable parameters, the circuit {circuit.length}"
+                "task", f"it has {self.length} trainable parameters, the circuit takes {circuit.length}"
             )
         document = self.model_dump(exclude={"arithmetic", "evaluation", "validation", "storage"})
         try:

@@ -14,6 +14,7 @@ from marketplace.owner.draft import draft
 from marketplace.owner.model import write_npz
 from marketplace.spec import ProjectFile
 from marketplace.storage.cid import cid_of, digest_of
+from zk.catalogue import shape_for
 
 X = np.linspace(0, 1, 640, dtype=np.float32).reshape(10, 64)
 Y = np.arange(10, dtype=np.int64)
@@ -44,9 +45,10 @@ def change(folder: Path, old: str, new: str) -> None:
 
 def test_a_sound_project_is_read_whole(folder: Path) -> None:
     checked = check_project(folder / "project.toml")
-    assert (checked.shape.slots, checked.shape.length) == (6, 650)  # five trainers and the reference
+    assert checked.shape == shape_for(6, 650)  # five trainers and the reference
     assert checked.initial.dtype == np.int32
-    assert checked.initial.shape == (650,)
+    assert checked.initial.shape == (checked.shape.length,)
+    assert not checked.initial[650:].any()
     assert checked.evaluation_sha256 == file_sha256(folder / "evaluation.npz")
     assert len(load_evaluation(folder / "evaluation.npz", checked.evaluation_sha256, checked.task)) == 10
 
