@@ -21,6 +21,7 @@ from marketplace.chain.compile import project_root
 from marketplace.chain.deployment import DEFAULT_UNBONDING_DELAY_S
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.sender import TransactionSender
+from marketplace.chain.srs_rule import require_srs
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import Journal
 from marketplace.node.options import Settings
@@ -57,7 +58,10 @@ def _circuits(options: argparse.Namespace, chain_id: int) -> list[CircuitFiles]:
             "circuits on a public chain rest on the powers of tau ceremony",
             "give its file for the circuits' size with --srs",
         )
-    return [keys.build(shape, options.circuits, ceremony_srs=options.srs) for shape in options.circuit]
+    circuits = [keys.build(shape, options.circuits, srs_file=options.srs) for shape in options.circuit]
+    for files in circuits:
+        require_srs(files.srs_kind, chain_id)
+    return circuits
 
 
 def _password(options: argparse.Namespace) -> str:

@@ -6,15 +6,15 @@ circuit and SRS give the same verifying key, so a fetched one is checked by maki
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from marketplace.errors import FairshareError, Reason
 from zk import cache as caches
 from zk import files as circuit_files
-from zk import process, srs
+from zk import pairing, process, srs
 from zk.files import CircuitFiles
 from zk.process import Progress
 from zk.shape import CIRCUIT_VERSION, CircuitShape, layout_of
@@ -42,28 +42,33 @@ def build(
     shape: CircuitShape,
     cache: Path,
     *,
-    ceremony_srs: Path | None = None,
+    srs_file: Path | None = None,
     on_progress: Progress | None = None,
 ) -> CircuitFiles:
     """The circuit of `shape` with its keys, made on the first call and taken from `cache` afterwards.
 
-    Without `ceremony_srs` (an SRS of the perpetual powers of tau, see `zk.srs`) a test SRS is made on this
-    machine, once for each number of rows: fit for tests and demonstrations only, and named so on disk.
+    `srs_file`: an SRS in ezkl's format. Its hash says whether it is the ceremony's (`zk.srs`); any other is checked
+    point by point and is a test SRS. Without one, a test SRS is made on this machine, once for each number of rows:
+    fit for tests and demonstrations only, and named so on disk. Raises INTEGRITY for a file that is no such SRS.
     Processes may call this at the same time; one killed at any moment leaves a usable cache.
     """
     logrows = layout_of(shape).logrows
-    kind: SrsKind = "test" if ceremony_srs is None else "ceremony"
+    given = None if srs_file is None else _given_srs(srs_file, logrows)
+    kind: SrsKind = "test" if given is None else srs.kind_of(given, logrows)
+    origin = "" if given is None else f"-{hashlib.sha256(given).hexdigest()[:16]}"
     with caches.locked(cache):
-        index = cache / "built" / f"{shape.slots}x{shape.length}-v{CIRCUIT_VERSION}-{kind}.json"
+        index = cache / "built" / f"{shape.slots}x{shape.length}-v{CIRCUIT_VERSION}-{kind}{origin}.json"
         known = _built_before(index, cache)
         if known is not None:
             return known
-        srs_path = ceremony_srs or _test_srs(cache, logrows, on_progress)
+        if srs_file is not None and kind == "test":
+            pairing.check_srs(srs_file, logrows, on_progress)
+        srs_path = srs_file or _test_srs(cache, logrows, on_progress)
         with caches.unfinished(cache) as directory:
-            srs_bytes = srs_path.read_bytes()
+            srs_bytes = given or srs_path.read_bytes()
             srs.check(srs_bytes, logrows, kind)
             name = circuit_files.srs_name(kind, logrows)
-            shutil.copyfile(srs_path, directory / name)
+            (directory / name).write_bytes(srs_bytes)
             _write_source(shape, directory, on_progress)
             _write_keys(directory, directory / name, directory, on_progress)
             vk = (directory / "verifying.key").read_bytes()
@@ -124,6 +129,20 @@ def proving_key(files: CircuitFiles, *, on_progress: Progress | None = None) -> 
                     )
                 caches.publish(directory / "proving.key", files.proving_key)
     return files.proving_key
+
+
+def _given_srs(path: Path, logrows: int) -> bytes:
+    """What the file holds, of the size that is due: no more is read."""
+    wanted = srs.size(logrows)
+    try:
+        with path.open("rb") as file:
+            data = file.read(wanted + 1)
+    except OSError as error:
+        raise FairshareError(
+            Reason.NOT_FOUND, f"{path} cannot be read: {error.strerror}", "name an SRS file"
+        ) from error
+    srs.check(data, logrows, "test")
+    return data
 
 
 def _built_before(index: Path, cache: Path) -> CircuitFiles | None:

@@ -8,10 +8,12 @@ perpetual powers of tau, where one honest participant among dozens is enough.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from marketplace.errors import FairshareError, Reason
+from zk.batch import Affine
 from zk.curve import BASE_FIELD, G2, Point
 
 SrsKind = Literal["test", "ceremony"]
@@ -34,13 +36,21 @@ CEREMONY_SHA256 = {
     20: "54ef75911da76d7a6b7ea341998aaf66cb06c679c53e0a88a4fe070dd3add963",
 }
 
-_G1_BYTES, _G2_BYTES, _COORDINATE_BYTES = 64, 128, 32
+G1_BYTES, G2_BYTES = 64, 128
+MAX_LOGROWS = max(CEREMONY_SHA256)  # more are never read
+
+_COORDINATE_BYTES = 32
 _MONTGOMERY_INVERSE = pow(1 << 256, -1, BASE_FIELD)  # coordinates are stored times 2^256, little-endian
 
 
 def size(logrows: int) -> int:
     """Bytes of an SRS file for 2^logrows rows: k, 2^k powers, 2^k Lagrange points (G1), two points of G2."""
-    return 4 + 2 * (_G1_BYTES << logrows) + 2 * _G2_BYTES
+    return 4 + 2 * (G1_BYTES << logrows) + 2 * G2_BYTES
+
+
+def kind_of(data: bytes, logrows: int) -> SrsKind:
+    """Where an SRS comes from, which its hash alone decides: what is not the ceremony's is a test SRS."""
+    return "ceremony" if hashlib.sha256(data).hexdigest() == CEREMONY_SHA256.get(logrows) else "test"
 
 
 def check(data: bytes, logrows: int, kind: SrsKind) -> None:
@@ -49,9 +59,9 @@ def check(data: bytes, logrows: int, kind: SrsKind) -> None:
         raise FairshareError(
             Reason.INTEGRITY,
             f"this circuit's SRS is {size(logrows)} bytes for 2^{logrows} rows; {len(data)} others came",
-            "fetch the SRS that the project's spec names",
+            f"take the SRS for 2^{logrows} rows: `fairshare circuit srs import FILE --logrows {logrows}` makes one",
         )
-    if kind == "ceremony" and hashlib.sha256(data).hexdigest() != CEREMONY_SHA256[logrows]:
+    if kind == "ceremony" and kind_of(data, logrows) != "ceremony":
         raise FairshareError(
             Reason.INTEGRITY,
             "the SRS is said to come from the powers of tau ceremony, and does not",
@@ -59,26 +69,64 @@ def check(data: bytes, logrows: int, kind: SrsKind) -> None:
         )
 
 
+def points(path: Path, logrows: int) -> tuple[list[Affine], list[Affine]]:
+    """The 2^logrows powers and as many Lagrange points as they stand in the file: on the curve or not.
+
+    Raises INTEGRITY as for `tau`, and where the file's size is another.
+    """
+    if path.stat().st_size != size(logrows):
+        raise FairshareError(Reason.INTEGRITY, f"{path.name} is no SRS for 2^{logrows} rows")
+    with path.open("rb") as file:
+        file.seek(4)
+        powers, lagrange = (unpacked(file.read(G1_BYTES << logrows), path.name) for _ in range(2))
+    return powers, lagrange
+
+
+def twisted(path: Path) -> tuple[G2, G2]:
+    """The two points of G2, which should be its generator and [tau]G2; INTEGRITY as for `tau`."""
+    words = _coordinates(path, path.stat().st_size - 2 * G2_BYTES, 8)
+    first, second = (G2(w[1], w[0], w[3], w[2]) for w in (words[:4], words[4:]))
+    return first, second
+
+
+def unpacked(data: bytes, name: str) -> list[Affine]:
+    """Points of G1 as a file called `name` has them: pairs of coordinates times 2^256. INTEGRITY as for `tau`."""
+    words = _reduced(data, name)
+    return list(zip(words[::2], words[1::2], strict=True))
+
+
+def packed(points: Iterable[Affine]) -> bytes:
+    """The inverse of `unpacked`; the point at infinity is (0, 0)."""
+    coordinates = (number for point in points for number in point or (0, 0))
+    return b"".join(
+        ((number << 256) % BASE_FIELD).to_bytes(_COORDINATE_BYTES, "little") for number in coordinates
+    )
+
+
 def tau(path: Path) -> G2:
     """[tau]G2, the last point of the file; FairshareError(INTEGRITY) where its numbers are not reduced."""
-    x_real, x_imaginary, y_real, y_imaginary = _coordinates(path, path.stat().st_size - _G2_BYTES, 4)
-    return G2(x_imaginary, x_real, y_imaginary, y_real)
+    return twisted(path)[1]
 
 
 def lagrange_point(path: Path, logrows: int, row: int) -> Point:
     """[L_row(tau)], the commitment of 1 in that row and 0 in the other ones; INTEGRITY as for `tau`."""
-    x, y = _coordinates(path, 4 + (_G1_BYTES << logrows) + _G1_BYTES * row, 2)
+    x, y = _coordinates(path, 4 + (G1_BYTES << logrows) + G1_BYTES * row, 2)
     return Point(x, y)
 
 
 def _coordinates(path: Path, offset: int, count: int) -> list[int]:
     with path.open("rb") as file:
         file.seek(offset)
-        words = [int.from_bytes(file.read(_COORDINATE_BYTES), "little") for _ in range(count)]
+        return _reduced(file.read(_COORDINATE_BYTES * count), path.name)
+
+
+def _reduced(data: bytes, name: str) -> list[int]:
+    starts = range(0, len(data), _COORDINATE_BYTES)
+    words = [int.from_bytes(data[at : at + _COORDINATE_BYTES], "little") for at in starts]
     if any(word >= BASE_FIELD for word in words):
         raise FairshareError(
             Reason.INTEGRITY,
-            f"{path.name} holds a number beyond the field",
+            f"{name} holds a number beyond the field",
             "fetch the circuit's files again",
         )
     return [word * _MONTGOMERY_INVERSE % BASE_FIELD for word in words]

@@ -9,7 +9,7 @@ from marketplace.audit.models import check_model
 from marketplace.audit.report import failed
 from marketplace.chain.client import MarketClient
 from marketplace.chain.events import AggregatorJoined
-from marketplace.chain.local import DEVNET_CHAIN_ID
+from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.project import check_spec, fetch_circuit, fetch_spec
 from marketplace.spec.posted import ProjectSpec
@@ -43,7 +43,7 @@ def check_srs(kind: SrsKind, chain_id: int) -> str:
     if kind == "ceremony":
         return "the SRS is that of the perpetual powers of tau ceremony, by its hash"
     words = "TEST SRS: made on one machine; whoever made it could prove anything"
-    if chain_id != DEVNET_CHAIN_ID:
+    if chain_id not in LOCAL_CHAIN_IDS:
         raise failed(f"{words}, and chain {chain_id} is no local test chain")
     return f"{words}. Accepted on the local chain {chain_id} only"
 

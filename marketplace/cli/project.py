@@ -17,8 +17,9 @@ app = typer.Typer(help="Post projects, follow them, fetch what they trained.", n
 OWNER, READER = "owner", "reader"
 
 ProjectFile = Annotated[Path, typer.Argument(metavar="project.toml", help="What `project new` wrote.")]
-CeremonySrs = Annotated[
-    Path | None, typer.Option("--srs", metavar="FILE", help="SRS of the powers of tau ceremony.")
+SrsFile = Annotated[
+    Path | None,
+    typer.Option("--srs", metavar="FILE", help="SRS of the powers of tau (else the one that was imported)."),
 ]
 Again = Annotated[bool, typer.Option("--again", help="Post it once more though it was posted already.")]
 Evaluation = Annotated[
@@ -68,7 +69,7 @@ def new(
 def post(
     settings: Settings,
     file: ProjectFile,
-    srs: CeremonySrs = None,
+    srs: SrsFile = None,
     again: Again = False,
     dry_run: DryRun = False,
     serve: Stay = False,
@@ -90,7 +91,7 @@ def post(
             console.result(preview, console.lines(preview))
             return
         with console.working("posting the project") as say:
-            posted = post_project(session, checked, ceremony_srs=srs, again=again, say=say)
+            posted = post_project(session, checked, srs_file=srs, again=again, say=say)
         words = f"project {posted.project}" + (
             " was posted before: nothing was done (--again posts it once more)" if posted.already else ""
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from marketplace.chain.circuits import circuit_of, digest_of
 from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
+from marketplace.chain.srs_rule import require_srs
 from marketplace.chain.types import Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.tasks import Task, task_of
@@ -85,12 +86,13 @@ def load_project(
 ) -> ProjectContext:
     """Fetch a project's spec and circuit and check both against the chain.
 
-    Raises NOT_FOUND, UNAVAILABLE, BAD_SPEC where spec and chain disagree, INTEGRITY where the circuit's files or the
-    initial model are not what the chain holds.
+    Raises NOT_FOUND, UNAVAILABLE, BAD_SPEC where spec and chain disagree, REFUSED for a test SRS on a public chain,
+    INTEGRITY where the circuit's files or the initial model are not what the chain holds.
     """
     terms = client.terms(project)
     spec = fetch_spec(store, terms.spec, timeout_s)
     check_spec(client, spec, terms)
+    require_srs(spec.circuit.srs_kind, client.chain_id)
     task = task_of(spec)
     circuit = fetch_circuit(client, store, spec, cache, timeout_s)
     context = ProjectContext(

@@ -10,33 +10,42 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.sender import TransactionSender
+from marketplace.chain.srs_rule import require_srs
 from marketplace.chain.types import address
 from marketplace.errors import FairshareError, Reason
-from zk import keys, verifier
+from zk import ceremony, keys, srs, verifier
 from zk.files import CircuitFiles
 from zk.process import Progress
-from zk.shape import CircuitShape
+from zk.shape import CircuitShape, layout_of
 
 
-def check_srs(client: MarketClient, ceremony_srs: Path | None) -> None:
-    """Refuses a test SRS anywhere but on a local chain: whoever made it can forge proofs."""
-    if ceremony_srs is None and client.chain_id not in LOCAL_CHAIN_IDS:
+def srs_for(chain_id: int, shape: CircuitShape, cache: Path, given: Path | None) -> Path | None:
+    """The SRS file that a project's circuit takes: the one `given`, else on a public chain the one that was imported.
+
+    None: a local chain, where a test SRS made on this machine will do. Raises NOT_FOUND, and REFUSED where the chain is
+    public and the SRS not the ceremony's.
+    """
+    logrows = layout_of(shape).logrows
+    if given is None and chain_id in LOCAL_CHAIN_IDS:
+        return None
+    path = given or ceremony.installed(cache, logrows)
+    if path is None:
         raise FairshareError(
             Reason.REFUSED,
-            f"chain {client.chain_id} is no local test chain, and the test SRS is made on this machine",
-            "give --srs FILE, an SRS of the perpetual powers of tau ceremony",
+            f"chain {chain_id} is no local test chain, and no SRS of the ceremony for 2^{logrows} rows is here",
+            f"get one by `fairshare circuit srs import FILE --logrows {logrows}`, or give --srs FILE",
         )
-    if ceremony_srs is not None and not ceremony_srs.is_file():
-        raise FairshareError(
-            Reason.NOT_FOUND, f"there is no SRS at {ceremony_srs}", "give the ceremony's file"
-        )
+    if not path.is_file():
+        raise FairshareError(Reason.NOT_FOUND, f"there is no SRS at {path}", "give the ceremony's file")
+    require_srs(srs.kind_of(path.read_bytes(), logrows), chain_id)
+    return path
 
 
 def build(
-    shape: CircuitShape, cache: Path, ceremony_srs: Path | None, on_progress: Progress | None = None
+    shape: CircuitShape, cache: Path, srs_file: Path | None, on_progress: Progress | None = None
 ) -> CircuitFiles:
-    """Circuit and keys of `shape`, made once and then taken from `cache`."""
-    return keys.build(shape, cache, ceremony_srs=ceremony_srs, on_progress=on_progress)
+    """Circuit and keys of `shape`, made once and then taken from `cache`; `srs_file` as from `srs_for`."""
+    return keys.build(shape, cache, srs_file=srs_file, on_progress=on_progress)
 
 
 def compiled_verifier(files: CircuitFiles) -> Artifact:

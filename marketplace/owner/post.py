@@ -54,18 +54,18 @@ class Posted:
     already: bool  # whether an earlier call had posted it
 
 
-def check_market(session: Session, checked: CheckedProject, ceremony_srs: Path | None) -> None:
-    """What can be known before anything is made: SRS, funds, the chain's shortest windows, the market's longest.
+def check_market(session: Session, checked: CheckedProject, srs_file: Path | None) -> None:
+    """What can be known before anything is made: the chain's shortest windows, the market's longest, SRS, funds.
 
     Raises REFUSED, NOT_FOUND, NO_FUNDS, BAD_SPEC.
     """
-    circuits.check_srs(session.client, ceremony_srs)
     rounds = checked.file.rounds
     require_meetable(rounds, session.client.chain_id)
     longest = session.client.vault.unbonding_delay()
     for name in ("join_window", "submit_window", "answer_window", "result_window"):
         if getattr(rounds, name) > longest:
             raise bad_field(f"rounds.{name}", f"this market allows at most {longest} seconds")
+    circuits.srs_for(session.client.chain_id, checked.shape, session.cache, srs_file)
     token, needed = _token(checked), checked.file.reward.amount + checked.file.stakes.reveal
     held = tokens.balance(session.client.web3, token, session.address)
     if held >= needed:
@@ -83,7 +83,7 @@ def post(
     session: Session,
     checked: CheckedProject,
     *,
-    ceremony_srs: Path | None = None,
+    srs_file: Path | None = None,
     again: bool = False,
     say: Say,
 ) -> Posted:
@@ -92,7 +92,8 @@ def post(
     A project file that was posted is not posted twice, unless `again`. Raises what `check_market`, the circuit's
     making and the transactions raise.
     """
-    files = circuits.build(checked.shape, session.cache, ceremony_srs, lambda phase: say(f"circuit: {phase}"))
+    srs = circuits.srs_for(session.client.chain_id, checked.shape, session.cache, srs_file)
+    files = circuits.build(checked.shape, session.cache, srs, lambda phase: say(f"circuit: {phase}"))
     say("circuit: registering")
     digest = circuits.register(session.client, session.sender, files)
     say("publishing the spec")

@@ -146,8 +146,7 @@ def test_a_test_srs_does_not_pass_for_the_ceremonys(files: CircuitFiles, tmp_pat
     with pytest.raises(FairshareError, match="ceremony") as refused:
         keys.assemble(SHAPE, tmp_path, *fetched(files), "ceremony")
     assert refused.value.reason is Reason.INTEGRITY
-    with pytest.raises(FairshareError, match="ceremony"):
-        keys.build(SHAPE, tmp_path, ceremony_srs=files.srs)
+    assert keys.build(SHAPE, tmp_path, srs_file=files.srs).srs_kind == "test"
 
 
 @pytest.mark.parametrize("damage", ["empty", "too long", "cut", "noise", "huge counts"])
