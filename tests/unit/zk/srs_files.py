@@ -63,7 +63,8 @@ def ptau_sections(power: int, tau: int = TAU, *, prepared: bool = True) -> dict[
     """The sections of a .ptau file that are read here, by type."""
     rows = 1 << power
     header = struct.pack("<I32sII", 32, BASE_FIELD.to_bytes(32, "little"), power, power)
-    pairs = [part for i in range(rows) for part in _halves(twisted(pow(tau, i, FIELD)))]
+    read = [part for scalar in (1, tau) for part in _halves(twisted(scalar))]
+    pairs = read + _halves(twisted(1)) * (rows - 2)  # nobody looks at the higher powers in G2
     sections = {1: header, 2: srs.packed(powers(tau, 2 * rows - 1)), 3: srs.packed(pairs)}
     if prepared:
         levels = [lagrange(tau, 1 << level, _snarkjs_root(level)) for level in range(power + 2)]
