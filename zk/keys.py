@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from marketplace.errors import FairshareError, Reason
@@ -57,7 +58,7 @@ def build(
     kind: SrsKind = "test" if given is None else srs.kind_of(given, logrows)
     origin = "" if given is None else f"-{hashlib.sha256(given).hexdigest()[:16]}"
     with caches.locked(cache):
-        index = cache / "built" / f"{shape.slots}x{shape.length}-v{CIRCUIT_VERSION}-{kind}{origin}.json"
+        index = cache / "built" / f"{shape.name}-v{CIRCUIT_VERSION}-{kind}{origin}.json"
         known = _built_before(index, cache)
         if known is not None:
             return known
@@ -173,12 +174,25 @@ def _test_srs(cache: Path, logrows: int, on_progress: Progress | None) -> Path:
     return path
 
 
+def _require_ezkl() -> None:
+    """Another version makes other circuits, under a name that says this one made them."""
+    installed = version("ezkl")
+    if installed != circuit_files.EZKL_VERSION:
+        raise FairshareError(
+            Reason.TOOL_MISSING,
+            f"circuits are made by ezkl {circuit_files.EZKL_VERSION}, {installed} is installed",
+            "install the versions of constraints.txt: `make setup`",
+        )
+
+
 def _write_source(shape: CircuitShape, directory: Path, on_progress: Progress | None) -> None:
+    _require_ezkl()
     process.run(
         "write_source",
         {
             "slots": shape.slots,
             "length": shape.length,
+            "range": shape.range,
             "network": str(directory / "network.onnx"),
             "settings": str(directory / "settings.json"),
             "compiled": str(directory / "circuit.compiled"),

@@ -1,5 +1,7 @@
 """`fairshare audit ID`: exit 0, everything holds; 1, something does not; 2, it could not be checked."""
 
+from typing import Annotated
+
 import typer
 
 from marketplace.errors import FairshareError
@@ -10,12 +12,21 @@ app = typer.Typer()
 
 AUDITOR = "auditor"
 
+RebuildCircuit = Annotated[
+    bool,
+    typer.Option(
+        "--rebuild-circuit",
+        help="Trust no cached file: make circuit, keys and verifier anew from source, and say what was compared.",
+    ),
+]
+
 
 @app.command()
 @with_settings
-def audit(settings: Settings, project: ProjectId) -> None:
+def audit(settings: Settings, project: ProjectId, rebuild: RebuildCircuit = False) -> None:
     """Check a whole project from chain and IPFS alone, and name the first thing that does not hold."""
     from marketplace.audit import audit as audit_project
+    from marketplace.audit.rebuild import audit_rebuilt
     from marketplace.audit.report import UNCHECKABLE
     from marketplace.node.session import connect, open_store
 
@@ -25,7 +36,10 @@ def audit(settings: Settings, project: ProjectId) -> None:
             console.working(f"auditing project {project}") as say,
             open_store(settings, settings.state_dir / AUDITOR) as store,
         ):
-            report = audit_project(client, store, project, settings.cache_dir, on_progress=say)
+            if rebuild:
+                report = audit_rebuilt(client, store, project, on_progress=say)
+            else:
+                report = audit_project(client, store, project, settings.cache_dir, on_progress=say)
     except FairshareError as error:
         status = console.report(error)
         raise typer.Exit(2 if error.reason in UNCHECKABLE else status) from error

@@ -19,6 +19,7 @@ _OURS = {
         "marketplace.cli.project",
         "Projects: new, post, serve, watch, list, show, model, reveal, settle, cancel, refund.",
     ),
+    "circuit": module("marketplace.cli.circuit", "Circuits and their SRS: list, show, make, srs import."),
     "challenge": module("marketplace.cli.challenge", "Doubt a round's model or proof, with a deposit."),
     "audit": module("marketplace.cli.audit", "Check a whole project from chain and IPFS alone."),
     "doctor": module("marketplace.cli.doctor", "Check this machine and say what to do."),

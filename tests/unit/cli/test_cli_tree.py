@@ -20,6 +20,7 @@ GROUPS = {
         *("new", "post", "serve", "watch", "list", "show"),
         *("model", "reveal", "settle", "cancel", "refund"),
     },
+    "circuit": {"list", "show", "make", "srs"},
     "trainer": {"run", "status", "explain", "claim", "leave"},
     "aggregator": {"run", "status"},
 }
@@ -33,7 +34,15 @@ def command(name: str) -> Any:
 def every_command() -> list[tuple[str, Any]]:
     found = [(name, command(name)) for name in SINGLE]
     for name in GROUPS:
-        found += [(f"{name} {sub}", below) for sub, below in command(name).commands.items()]
+        found += _below(name, command(name))
+    return found
+
+
+def _below(name: str, group: Any) -> list[tuple[str, Any]]:
+    found = []
+    for sub, below in group.commands.items():
+        path = f"{name} {sub}"
+        found += _below(path, below) if hasattr(below, "commands") else [(path, below)]
     return found
 
 
