@@ -50,7 +50,7 @@ def assert_alike(market: Market, seed: int, ends: Counter[str]) -> None:
 
     result = market_rounds.result_of(playing, whole, proof)
     if len(whole.round.submitted) < rules.quorum:
-        expected = Revert("QuorumMissed", {"present": len(whole.round.submitted), "quorum": rules.quorum})
+        expected = Revert("QuorumMissed", {"updates": len(whole.round.submitted), "quorum": rules.quorum})
         assert market_rounds.refusal(playing, result) == expected
         ends["submitted by fewer than the quorum: refused"] += 1
         return

@@ -44,17 +44,14 @@ class Gate:
 
     def switched_on(self, system: ConstraintSystem, row: int) -> bool:
         """Whether it says anything about the advice in this row: selectors multiply the rest."""
-        return self.value_at(system, row, lambda cell: _arbitrary(*cell)) != 0
+        return self.value_at(system, row, _with_one((-1, -1), 0, 0)) != 0
 
     def decides(self, system: ConstraintSystem, row: int, cell: Cell) -> bool:
         """Whether it is a * x + b in the cell's value x, with an a that is not zero, whatever the other cells."""
         slopes = set()
         for salt in range(3):
-            at = [
-                self.value_at(system, row, lambda c, x=x, salt=salt: x if c == cell else _arbitrary(*c, salt))
-                for x in range(3)
-            ]
-            slopes |= {(at[1] - at[0]) % FIELD, (at[2] - at[1]) % FIELD}
+            values = [self.value_at(system, row, _with_one(cell, x, salt)) for x in range(3)]
+            slopes |= {(values[1] - values[0]) % FIELD, (values[2] - values[1]) % FIELD}
         return len(slopes) == 1 and 0 not in slopes
 
     def value_at(self, system: ConstraintSystem, row: int, advice: Callable[[Cell], int]) -> int:
@@ -118,9 +115,9 @@ def honest_trace(system: ConstraintSystem, rows: Sequence[Sequence[int]]) -> Tra
                 at += 1
             public.append(total)
     for entry, total in enumerate(public):  # ezkl lays the numbers out once more before it publishes them
-        for column, row in system.key.equal_to((system.key.columns - 1, entry)):
-            if column < system.advice:
-                advice[column][row] = total
+        for place, at in system.key.equal_to((system.key.columns - 1, entry)):
+            if place < system.advice:
+                advice[place][at] = total
     return Trace(advice, public)
 
 
@@ -205,9 +202,14 @@ class Checker:
             self._trace.public[row] = value
 
 
-def _arbitrary(column: int, row: int, salt: int = 0) -> int:
-    """Some value for a cell, another for each: a polynomial that is zero there is zero."""
-    return pow(7, 1 + column + 64 * row + (salt << 20), FIELD)
+def _with_one(cell: Cell, value: int, salt: int) -> Callable[[Cell], int]:
+    """Some value for each cell, so that a polynomial that is zero there is zero; `value` for `cell`."""
+
+    def of(other: Cell) -> int:
+        column, row = other
+        return value if other == cell else pow(7, 1 + column + 64 * row + (salt << 20), FIELD)
+
+    return of
 
 
 def _gates(verifier: Path) -> tuple[Gate, ...]:
