@@ -70,6 +70,7 @@ def key_of(shape: CircuitShape, kind: SrsKind, srs: bytes, vk: bytes) -> str:
     identity = [
         shape.slots,
         shape.length,
+        shape.range,
         CIRCUIT_VERSION,
         EZKL_VERSION,
         kind,
@@ -86,6 +87,7 @@ def write_record(
     record = {
         "slots": shape.slots,
         "length": shape.length,
+        "range": shape.range,
         "ezkl": EZKL_VERSION,
         "srs_kind": kind,
         "srs": srs,
@@ -106,7 +108,7 @@ def load(directory: Path) -> CircuitFiles | None:
         x, y = (int(coordinate, 16) for coordinate in record["zero"])
         return CircuitFiles(
             directory=directory,
-            shape=CircuitShape(record["slots"], record["length"]),
+            shape=CircuitShape(record["slots"], record["length"], record["range"]),
             settings=directory / "settings.json",
             vk=directory / "verifying.key",
             srs=directory / record["srs"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from marketplace.errors import FairshareError, Reason
 
@@ -14,19 +15,32 @@ BLINDING_ROWS = 6  # rows at the end of each column that halo2 keeps for itself,
 _MIN_LOGROWS = 7
 _MAX_COLUMNS = 7
 _MAX_SLOTS_AT_MAX_COLUMNS = 14  # with more, the generated verifier outgrows EIP-170's 24,576 bytes
+_TABLE_ENTRIES = 1 << 16  # int16
+_TABLE_MARGIN = 8  # rows at the end of a table's column that ezkl leaves free
+_LEAST_TABLE_LOGROWS = 14  # five columns of a table: with more, the lookup's degree costs more than rows do
+
+Range = Literal["disputed", "proven"]
+"""Who sees to it that committed entries are int16: whoever complains, or the circuit itself (docs/proof.md)."""
 
 
 @dataclass(frozen=True)
 class CircuitShape:
-    """`slots` (K) updates of `length` (d) integers each.
+    """`slots` (K) updates of `length` (d) integers each; `range`: whether the circuit looks each entry up in int16.
 
     Raises FairshareError(TOO_LARGE) beyond the exact path, FairshareError(BAD_INPUT) where no circuit exists.
     """
 
     slots: int
     length: int
+    range: Range = "disputed"
 
     def __post_init__(self) -> None:
+        if self.range not in get_args(Range):
+            raise FairshareError(
+                Reason.BAD_INPUT,
+                f"no circuit with range {self.range!r}",
+                f"use one of {', '.join(get_args(Range))}",
+            )
         if self.slots > MAX_SLOTS:
             raise FairshareError(
                 Reason.TOO_LARGE,
@@ -48,6 +62,11 @@ class CircuitShape:
             )
 
     @property
+    def name(self) -> str:
+        """`KxD`, with the range where it is proven: the same shape has the same name."""
+        return f"{self.slots}x{self.length}" + ("-proven" if self.range == "proven" else "")
+
+    @property
     def triangle(self) -> int:
         """Entries of the Gram matrix's upper triangle: K (K + 1) / 2."""
         return self.slots * (self.slots + 1) // 2
@@ -59,6 +78,11 @@ class Layout:
 
     logrows: int
     columns: int
+
+    @property
+    def tables(self) -> int:
+        """Fixed columns that a table of all int16 takes, where the range is proven."""
+        return (_TABLE_ENTRIES - 1) // ((1 << self.logrows) - _TABLE_MARGIN) + 1
 
     @property
     def usable_rows(self) -> int:
@@ -80,9 +104,11 @@ def layout_of(shape: CircuitShape) -> Layout:
 def _logrows(shape: CircuitShape, columns: int) -> int:
     # As ezkl counts: one padded dot product for each entry of the triangle, its inputs once, its outputs.
     rows_per_dot = -(-shape.length // columns)
-    cells = shape.triangle * rows_per_dot * columns + shape.slots * shape.length + shape.triangle
+    copies = 2 if shape.range == "proven" else 1  # of the inputs: one to look them up
+    cells = shape.triangle * rows_per_dot * columns + copies * shape.slots * shape.length + shape.triangle
     rows = -(-cells // columns) + 2 * shape.slots  # a started row is not shared between operations
-    return max(_MIN_LOGROWS, (rows + BLINDING_ROWS - 1).bit_length())
+    least = _MIN_LOGROWS if shape.range == "disputed" else _LEAST_TABLE_LOGROWS
+    return max(least, (rows + BLINDING_ROWS - 1).bit_length())
 
 
 def _cost(shape: CircuitShape, layout: Layout) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from zk import felts
 from zk.backend import ezkl
+from zk.shape import Range
 
 Say = Callable[[str], None]
 Result = dict[str, Any]
@@ -27,12 +28,15 @@ def write_srs(say: Say, *, path: str, logrows: int) -> Result:
     return {}
 
 
-def write_source(say: Say, *, slots: int, length: int, network: str, settings: str, compiled: str) -> Result:
+def write_source(
+    say: Say, *, slots: int, length: int, range: Range, network: str, settings: str, compiled: str
+) -> Result:
     """ONNX graph, settings and compiled circuit of a shape."""
     from zk import circuit, shape  # onnx is needed for this task alone
 
     say("circuit")
-    circuit.write_source(shape.CircuitShape(slots, length), Path(network), Path(settings), Path(compiled))
+    meant = shape.CircuitShape(slots, length, range)
+    circuit.write_source(meant, Path(network), Path(settings), Path(compiled))
     return {}
 
 
