@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from aggregator.behaviour import Attack
-from aggregator.intake import Intake, Market
+from aggregator.intake import Intake
+from aggregator.proof_queue import ProofQueue
 from marketplace.chain import keystore
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
+from marketplace.node.logging import Logger
 from marketplace.node.options import LAST_ID, DryRun, Settings, with_settings
+from marketplace.node.previews import Market
 from marketplace.node.session import Session, connect, open_session
 
 app = typer.Typer(help="Merge and prove rounds for a fee.", no_args_is_help=True)
@@ -40,6 +43,15 @@ Url = Annotated[
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
 ]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        envvar="FAIRSHARE_RAY_ADDRESS",
+        help="Make proofs on this Ray cluster (needs fairshare[ray]); default: on this machine.",
+    ),
+]
 Cheat = Annotated[Attack | None, typer.Option("--attack", hidden=True)]
 
 
@@ -53,6 +65,7 @@ def run(
     contact: Contact = None,
     listen: Listen = None,
     url: Url = None,
+    ray: RayAddress = None,
     log_file: LogFile = None,
     attack: Cheat = None,
     dry_run: DryRun = False,
@@ -77,6 +90,7 @@ def run(
         log = logging.logger()
         for number in project or ():
             session.client.project(number)  # NOT_FOUND: better said than waited for
+        proofs = _open_queue(ray, log, stack)
         office = _open_office(session, contact or _own_address(session), listen, url, stack)
         with ChainClock(session.client, stop=stop) as clock:
             watch = Watch(
@@ -84,7 +98,7 @@ def run(
                 address=session.address,
                 policy=Policy(frozenset(project or ()), min_fee, max_bond),
                 clock=clock,
-                serve=lambda number: _serve(session, number, office, attack),
+                serve=lambda number: _serve(session, number, office, proofs, attack),
                 log=log,
                 stop=stop,
             )
@@ -123,7 +137,23 @@ def _open_office(
     return Office(contact, reachable, intake)
 
 
-def _serve(session: Session, project: int, office: Office, attack: Attack | None) -> None:
+def _open_queue(ray: str | None, log: Logger, stack: ExitStack) -> ProofQueue:
+    """Where this node's proofs are made. TOOL_MISSING where Ray is asked for and not installed."""
+    from zk import scratch
+
+    removed = scratch.clean()
+    if removed:
+        log.info("removed what killed proofs left behind", directories=removed)
+    queue = ProofQueue()
+    if ray is not None:
+        from aggregator.ray_prover import RayProver
+
+        queue = ProofQueue(stack.enter_context(RayProver(ray)))
+    stack.callback(queue.close)
+    return queue
+
+
+def _serve(session: Session, project: int, office: Office, proofs: ProofQueue, attack: Attack | None) -> None:
     from aggregator.duty import Duty
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
@@ -157,6 +187,7 @@ def _serve(session: Session, project: int, office: Office, attack: Attack | None
             attack=attack,
             url=office.url,
             desk=None if office.intake is None else office.intake.desk(project),
+            proofs=proofs,
         )
         keep_going(duty.step, stop=session.stop, log=log)
 

@@ -10,6 +10,8 @@ from aggregator.defending import defend
 from aggregator.intake import Desk
 from aggregator.joining import join
 from aggregator.kept import forget_before
+from aggregator.previewing import Ahead
+from aggregator.proof_queue import ProofQueue
 from aggregator.turn import Turn
 from marketplace.chain.types import Block, Project
 from marketplace.errors import FairshareError, Reason
@@ -42,6 +44,8 @@ class Duty(ProjectDaemon):
     attack: Attack | None = None
     url: str | None = None  # where `desk` takes submissions
     desk: Desk | None = None
+    proofs: ProofQueue = field(default_factory=ProofQueue)  # a node's projects share one
+    _ahead: Ahead | None = field(default=None, init=False)
     _turn: Turn | None = field(default=None, init=False)
     _held: Point | None = field(default=None, init=False)  # commitment of the model that our storage has
 
@@ -99,7 +103,9 @@ class Duty(ProjectDaemon):
             return False
         forget_before(self.journal, self.context.project, project.outcome_round)
         if self._turn is None or self._turn.round != project.round:
-            self._turn = Turn(project.round, self._behaviour)
+            if self._ahead is None:
+                self._ahead = Ahead(self.proofs, None if self.desk is None else self.desk.announce)
+            self._turn = Turn(project.round, self._behaviour, self._ahead)
         return self._turn.act(self, project, block)
 
     def _hold_model(self, project: Project, block: Block) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from typing import Any
 
 from eth_account import Account
@@ -20,6 +19,7 @@ from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.hand_over import SignedSubmission
 from marketplace.node.journal import Journal
+from marketplace.node.previews import Market, Preview
 from marketplace.node.seats import Seat
 from marketplace.node.signatures import SIGNATURE_BYTES, signer_of
 from marketplace.updates.batch import Batch, BatchEntry
@@ -30,14 +30,6 @@ MAX_BODY_BYTES = 2048
 _FIELDS = {"project": int, "round": int, "trainer": str, "digest": str, "blob": str, "signature": str}
 _BYTES = {"trainer": 20, "digest": 32, "blob": 32, "signature": SIGNATURE_BYTES}
 _MOST_PROJECT, _MOST_ROUND = 2**63 - 1, 65_535
-
-
-@dataclass(frozen=True)
-class Market:
-    """Which market a submission is for."""
-
-    chain_id: int
-    address: Address
 
 
 def read_submission(body: bytes) -> SignedSubmission:
@@ -73,6 +65,16 @@ class Desk:
         self._round: int | None = None
         self._seats: Mapping[str, Seat] = {}
         self._closed: set[int] = set()
+        self._preview: tuple[int, bytes] | None = None
+
+    def announce(self, preview: Preview) -> None:
+        """Show the model that a round will have merged, in place of what was shown before."""
+        self._preview = (preview.round, preview.sign(self._market, self._account))
+
+    def preview(self, round_: int) -> bytes | None:
+        """What is shown of a round."""
+        shown = self._preview
+        return shown[1] if shown is not None and shown[0] == round_ else None
 
     @property
     def round(self) -> int | None:
@@ -192,6 +194,11 @@ class Intake:
         if desk is None:
             raise FairshareError(Reason.NOT_FOUND, f"project {submission.project} is not served here")
         return desk.take(submission)
+
+    def preview(self, project: int, round_: int) -> bytes | None:
+        """As `Desk.preview`; None for a project that is not served."""
+        desk = self._desks.get(project)
+        return None if desk is None else desk.preview(round_)
 
 
 def signer_of_receipt(receipt: Mapping[str, Any]) -> Address:

@@ -1,4 +1,4 @@
-"""The intake over HTTP: POST /submissions, nothing else; bounded in size, time and connections."""
+"""The intake over HTTP: POST /submissions, GET /previews; bounded in size, time and connections."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from aggregator.connections import Gate, Limits
 from aggregator.intake import MAX_BODY_BYTES, Intake, read_submission
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.hand_over import PATH
+from marketplace.node.previews import PATH as PREVIEWS
 
 _IDLE_S = 5
 _MAX_HEADER_BYTES = 8192
@@ -32,7 +33,7 @@ _STATUS = {
 
 
 def create_app(intake: Intake) -> FastAPI:
-    """Answers a submission with {"receipt": ..}, or {"error": {code, message, hint}} and a 4xx."""
+    """Answers a submission with {"receipt": ..}, or {"error": {code, message, hint}} and a 4xx; shows previews."""
     app = FastAPI(openapi_url=None)
 
     @app.post(PATH)
@@ -46,6 +47,13 @@ def create_app(intake: Intake) -> FastAPI:
             document = {"code": str(error.reason), "message": error.message, "hint": error.hint}
             return JSONResponse({"error": document}, _STATUS.get(error.reason, 500))
         return JSONResponse({"receipt": receipt})
+
+    @app.get(PREVIEWS + "/{project}/{round_}")
+    async def preview(project: int, round_: int) -> Response:
+        document = intake.preview(project, round_)
+        if document is None:
+            return Response(status_code=404)
+        return Response(document, media_type="application/json")
 
     return app
 

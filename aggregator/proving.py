@@ -6,13 +6,19 @@ from collections.abc import Mapping
 
 from aggregator.kept import Kept
 from aggregator.merging import gram_of, inputs_of
+from aggregator.proof_queue import LocalProver, ProofQueue, Prover
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.updates.envelope import OpenedUpdate
-from zk import prover
 
 
-def proof_of(node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, OpenedUpdate]) -> bytes:
+def proof_of(
+    node: ProjectDaemon,
+    round_: int,
+    cohort: int,
+    updates: Mapping[int, OpenedUpdate],
+    prover: Prover | None = None,
+) -> bytes:
     """The proof of the Gram matrix of these updates, by slot; takes the time of a proof where it is not kept."""
     kept = Kept(node.journal, node.context.project, round_)
     found = kept.proof(cohort, set(updates))
@@ -21,7 +27,7 @@ def proof_of(node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int
     node.log.info("proving", round=round_, cohort=cohort, slots=sorted(updates))
     inputs = range(inputs_of(node.context.rules))
     rows = [updates[slot].update if slot in updates else None for slot in inputs]
-    proof = prover.prove(node.context.circuit, rows)
+    proof = (prover or LocalProver()).prove(node.context.circuit, rows)
     if proof.gram != gram_of(node.context.rules, updates).triangle:
         raise FairshareError(Reason.INTERNAL, "the circuit's Gram matrix is not the one computed here")
     kept.keep_proof(cohort, set(updates), proof.proof)
@@ -34,3 +40,25 @@ def proof_of(node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int
         peak_rss_bytes=proof.peak_rss_bytes,
     )
     return proof.proof
+
+
+def begin_proof(
+    queue: ProofQueue, node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, OpenedUpdate]
+) -> None:
+    """Start what `proof_of` does, beside all else; the proof is in the journal as soon as it is made."""
+    given = dict(updates)
+    name = _name(node, round_, cohort, given)
+    queue.begin(name, lambda: proof_of(node, round_, cohort, given, queue.prover))
+
+
+def finish_proof(
+    queue: ProofQueue, node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, OpenedUpdate]
+) -> None:
+    """Wait for a proof that was begun: `proof_of` then has it at once. Raises what kept it from being made."""
+    queue.finish(_name(node, round_, cohort, updates))
+
+
+def _name(
+    node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, OpenedUpdate]
+) -> tuple[int, int, int, frozenset[int]]:
+    return node.context.project, round_, cohort, frozenset(updates)

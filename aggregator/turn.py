@@ -11,6 +11,7 @@ from aggregator.collecting import Case, collect
 from aggregator.complaining import fetch_timeout, may_complain, may_wait, settle_complaint
 from aggregator.concluding import conclude, is_ready
 from aggregator.kept import Kept
+from aggregator.previewing import Ahead
 from marketplace.chain.types import Block, Project
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.protocol.krum import quorum
@@ -22,6 +23,7 @@ class Turn:
 
     round: int
     behaviour: Behaviour
+    ahead: Ahead
     _cases: dict[int, Case] = field(default_factory=dict)
     _listless: set[int] = field(default_factory=set)  # cohorts with a batch whose list is still awaited
     _given_up: bool = False
@@ -43,9 +45,17 @@ class Turn:
         ready = self._next(node, project, block)
         if ready is None:
             return False
+        self._begin(node, project, block)
+        self.ahead.finish(node, project, ready)
         done = conclude(node, self.behaviour, project, ready, block)
         self._given_up = self.behaviour.lies
         return done
+
+    def _begin(self, node: ProjectDaemon, project: Project, block: Block) -> None:
+        """Results are posted one after another, but their proofs are made at the same time."""
+        ready = [case for case in self._cases.values() if is_ready(project, case, block)]
+        whole = len(ready) == len(self._cases)
+        self.ahead.begin(node, self.behaviour, project, ready, whole=whole, block=block)
 
     def _look(self, node: ProjectDaemon, project: Project, block: Block) -> None:
         """Reads the cohorts that are not concluded and may be: anyone skips those without a quorum."""

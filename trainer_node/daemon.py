@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from web3.types import BlockIdentifier
 
@@ -13,12 +13,13 @@ from marketplace.node.membership import move_on
 from marketplace.node.seats import Seat, seat_in_round
 from marketplace.node.stake import ensure_free_stake
 from marketplace.node.windows import require_meetable
+from trainer_node.ahead import Ahead
 from trainer_node.answering import answer_complaint
 from trainer_node.batching import needs_transaction
 from trainer_node.challenging import Doubt, watch_results
 from trainer_node.handing_over import reseal_key, serve
 from trainer_node.prepared import Prepared
-from trainer_node.submitting import Worker, prepared_for, submit
+from trainer_node.submitting import Worker, prepared_for, submit, train_ahead
 
 JOINS = "joins"  # journal: how often this node has left, so that each joining is an effect of its own
 PATIENCE_S = 10  # before a trainer makes a move that anyone may make; aggregators are paid to be first
@@ -31,6 +32,7 @@ class TrainerDaemon(ProjectDaemon):
 
     worker: Worker
     doubt: Doubt
+    ahead: Ahead = field(default_factory=Ahead, init=False)
 
     def _open(self, project: Project, block: Block) -> None:
         if self._membership(block).trainer_number is None:
@@ -51,10 +53,12 @@ class TrainerDaemon(ProjectDaemon):
             self._stand_by(project, seat, block)
         watch_results(self, project, number, self.doubt, block)
         self._move_on(project, block, number)
+        train_ahead(self, self.worker, self.ahead, project, number, block)
         if seat is not None and block.timestamp < project.submit_deadline and self.worker.behaviour.submits:
             self._submit(project, seat, block)
 
     def _closing(self, project: Project, block: Block) -> None:
+        self.ahead.stop()
         number = self._member(block)
         watch_results(self, project, number, self.doubt, block)
         self._move_on(project, block, number)
@@ -91,7 +95,7 @@ class TrainerDaemon(ProjectDaemon):
         cohort = self._cohort(project, seat, block)
         if cohort.round == project.round and cohort.submitted >> seat.slot & 1:
             return
-        prepared = prepared_for(self, self.worker, project, block)
+        prepared = prepared_for(self, self.worker, self.ahead, project, block)
         if prepared is not None and needs_transaction(self, project, cohort, seat, prepared, block):
             submit(self, project, seat, prepared)
 

@@ -47,8 +47,8 @@ class Prepared:
         """An update of one's own."""
         return Prepared(round_, digest, cid_of(own.blob), aggregator_index, own)
 
-    def keep(self, journal: Journal, project: int) -> None:
-        """Write it down, all or nothing."""
+    def keep(self, journal: Journal, project: int, draft: str = "") -> None:
+        """Write it down, all or nothing; with `draft`, a prefix, as one that may come to nothing."""
         record: dict[str, Any] = {
             "digest": self.digest.hex(),
             "cid": self.cid,
@@ -56,24 +56,24 @@ class Prepared:
         }
         with journal.atomic():
             if self.own is not None:
-                journal.put_blob(project, self.round, UPDATE, pack_update(self.own.update))
-                journal.put_blob(project, self.round, SEALED, self.own.blob)
-                journal.put_blob(project, self.round, CONTENT_KEY, self.own.content_key)
+                journal.put_blob(project, self.round, draft + UPDATE, pack_update(self.own.update))
+                journal.put_blob(project, self.round, draft + SEALED, self.own.blob)
+                journal.put_blob(project, self.round, draft + CONTENT_KEY, self.own.content_key)
                 record |= {
                     "length": self.own.update.size,
                     "x": str(self.own.commitment.x),
                     "y": str(self.own.commitment.y),
                 }
-            journal.put(project, self.round, RECORD, record)
+            journal.put(project, self.round, draft + RECORD, record)
 
     @staticmethod
-    def recall(journal: Journal, project: int, round_: int) -> Prepared | None:
+    def recall(journal: Journal, project: int, round_: int, draft: str = "") -> Prepared | None:
         """What was kept for a round."""
-        record = journal.get(project, round_, RECORD)
+        record = journal.get(project, round_, draft + RECORD)
         if record is None:
             return None
         packed, blob, key = (
-            journal.get_blob(project, round_, name) for name in (UPDATE, SEALED, CONTENT_KEY)
+            journal.get_blob(project, round_, draft + name) for name in (UPDATE, SEALED, CONTENT_KEY)
         )
         own = None
         if packed is not None and blob is not None and key is not None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from marketplace.chain.events import UpdateSubmitted, fetch
 from marketplace.chain.types import Block, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.models import fetch_current
+from marketplace.node.previews import Preview
 from marketplace.node.seats import Seat
 from marketplace.storage.cid import digest_of, from_digest
+from trainer_node.ahead import Ahead, forget
 from trainer_node.behaviour import Behaviour
 from trainer_node.prepared import Prepared
 from trainer_node.work import prepare
@@ -29,16 +34,38 @@ class Worker:
     behaviour: Behaviour
 
 
-def prepared_for(node: ProjectDaemon, worker: Worker, project: Project, block: Block) -> Prepared | None:
-    """This round's submission, made on the first call and journalled; None while it cannot be made."""
+def prepared_for(
+    node: ProjectDaemon, worker: Worker, ahead: Ahead, project: Project, block: Block
+) -> Prepared | None:
+    """This round's submission, made on the first call and journalled; None while it cannot be made.
+
+    What was made of it `ahead`, on this very model, is taken first.
+    """
     number = node.context.project
     prepared = Prepared.recall(node.journal, number, project.round)
     if prepared is None:
         make = _borrowed if worker.behaviour.copies else _own
-        prepared = make(node, worker, project, block)
+        prepared = ahead.take(node, project) or make(node, worker, project, block)
         if prepared is not None:
-            prepared.keep(node.journal, number)
+            with node.journal.atomic():
+                prepared.keep(node.journal, number)
+                forget(node, project.round)
     return prepared
+
+
+def train_ahead(
+    node: ProjectDaemon, worker: Worker, ahead: Ahead, project: Project, number: int, block: Block
+) -> None:
+    """Prepare the next round's submission on the model that the aggregator announces. `number`: ours."""
+    if worker.behaviour.copies or not worker.behaviour.submits:
+        return
+    index, following = project.aggregator_index, project.round + 1
+
+    def make(preview: Preview) -> Prepared:
+        model = node.context.fetch_model(preview.cid, preview.commitment, MODEL_S)
+        return _prepare(node, worker, following, model, index)
+
+    ahead.look(node, project, number, block, make)
 
 
 def submit(node: ProjectDaemon, project: Project, seat: Seat, prepared: Prepared) -> None:
@@ -60,18 +87,24 @@ def _own(node: ProjectDaemon, worker: Worker, project: Project, block: Block) ->
             raise
         node.log.error("model refused", round=project.round, problem=error.message, hint=error.hint)
         return None
-    node.log.info("training", round=project.round, samples=len(worker.dataset))
+    return _prepare(node, worker, project.round, model, project.aggregator_index)
+
+
+def _prepare(
+    node: ProjectDaemon, worker: Worker, round_: int, model: NDArray[np.int32], aggregator_index: int
+) -> Prepared:
+    node.log.info("training", round=round_, samples=len(worker.dataset))
     return prepare(
         node.context,
-        project.round,
+        round_,
         model,
         worker.dataset,
         worker.behaviour,
         trainer=node.sender.address,
         seed=worker.seed,
         device=worker.device,
-        aggregator_index=project.aggregator_index,
-        aggregator_key=node.peers.aggregator(project.aggregator_index).encryption_key,
+        aggregator_index=aggregator_index,
+        aggregator_key=node.peers.aggregator(aggregator_index).encryption_key,
     )
 
 

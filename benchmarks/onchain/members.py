@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from web3.types import RPCEndpoint
 
 from aggregator.duty import Duty
+from aggregator.intake import Intake
+from aggregator.proof_queue import ProofQueue
 from marketplace.chain.types import Project
 from marketplace.devnet.local import BLOCK_TIME_S, keystore_of, running_devnet
 from marketplace.devnet.record import DevnetRecord
@@ -49,13 +51,15 @@ StepOf = Callable[[ChainClock], Step]
 
 @dataclass(frozen=True)
 class Members:
-    """Sessions of everybody on one devnet. `stop`: ends what they wait for."""
+    """Sessions of everybody on one devnet. `stop`: ends what they wait for; `office`: where the aggregator listens."""
 
     directory: Path
     owner: Session
     aggregator: Session
     trainers: list[Session]
     stop: threading.Event
+    office: tuple[Intake, str] | None = None
+    proofs: ProofQueue = field(default_factory=ProofQueue)
 
     def post(self, file: ProjectFile, validation: Dataset, evaluation: Dataset) -> int:
         """The owner posts a project; its number."""
@@ -150,6 +154,9 @@ class Members:
                 contact=session.store.addresses()[0],
                 peers=PeerBook(context, log),
                 log=log,
+                url=None if self.office is None else self.office[1],
+                desk=None if self.office is None else self.office[0].desk(context.project),
+                proofs=self.proofs,
             ).step
 
         return step_of

@@ -48,7 +48,7 @@ def hand_over(url: str, submission: SignedSubmission, *, chain_id: int, timeout_
     `url` comes from the chain, so from a stranger: BAD_INPUT unless it is plain HTTP(S), and on a chain that is not
     local unless it leads out of this machine and its network. UNAVAILABLE where nobody answers, or without a receipt.
     """
-    _check(url, local=chain_id in LOCAL_CHAIN_IDS)
+    check_url(url, chain_id=chain_id)
     try:
         with (
             httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False) as client,
@@ -70,7 +70,8 @@ def hand_over(url: str, submission: SignedSubmission, *, chain_id: int, timeout_
     return receipt if isinstance(receipt, str) else json.dumps(receipt)
 
 
-def _check(url: str, *, local: bool) -> None:
+def check_url(url: str, *, chain_id: int) -> None:
+    """BAD_INPUT for an address that a stranger put on chain and nobody should ask (see `hand_over`)."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -78,7 +79,7 @@ def _check(url: str, *, local: bool) -> None:
         raise _bad(url) from error
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
         raise _bad(url)
-    if local:
+    if chain_id in LOCAL_CHAIN_IDS:
         return
     try:
         inside = not ipaddress.ip_address(host).is_global

@@ -17,7 +17,7 @@ from web3.types import RPCEndpoint
 
 from aggregator.behaviour import Attack as AggregatorAttack
 from aggregator.duty import Duty
-from aggregator.intake import Intake, Market
+from aggregator.intake import Intake
 from aggregator.listening import listening
 from marketplace.chain import deployment
 from marketplace.chain.chain_client import ChainClient
@@ -42,6 +42,7 @@ from marketplace.node.journal import Journal
 from marketplace.node.lifecycle import keep_going
 from marketplace.node.options import Settings
 from marketplace.node.peers import PeerBook
+from marketplace.node.previews import Market
 from marketplace.node.project import load_project
 from marketplace.node.seats import number_in_seat
 from marketplace.node.session import Session, open_session

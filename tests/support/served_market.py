@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from aggregator.behaviour import Attack
 from aggregator.duty import Duty
-from aggregator.intake import Intake, Market
+from aggregator.intake import Intake
 from aggregator.listening import listening
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Address, Block, Project, Status, address
@@ -16,6 +16,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node import logging
 from marketplace.node.journal import Journal
 from marketplace.node.peers import PeerBook
+from marketplace.node.previews import Market
 from tests.support.stepped_market import (
     AGGREGATORS,
     CONTACT,

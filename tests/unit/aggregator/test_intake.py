@@ -16,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.connections import Limits, peer_of
-from aggregator.intake import MAX_BODY_BYTES, Desk, Intake, Market, read_submission, signer_of_receipt
+from aggregator.intake import MAX_BODY_BYTES, Desk, Intake, read_submission, signer_of_receipt
 from aggregator.listening import listening, read_place
 from marketplace.chain.submission import sign_submission
 from marketplace.chain.types import address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.hand_over import SignedSubmission, hand_over
 from marketplace.node.journal import Journal
+from marketplace.node.previews import Market
 from marketplace.node.seats import Seat
 
 MARKET = Market(31337, address("0x" + "5f" * 20))

@@ -1,0 +1,179 @@
+"""While a proof is made trainers work on the model it is about; what they made counts if the chain has that model."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aggregator.intake import Desk
+from aggregator.proof_queue import LocalProver, ProofQueue
+from marketplace.chain.events import ResultPosted, UpdateSubmitted
+from marketplace.chain.types import Status
+from marketplace.node.previews import Preview
+from tests.support.served_market import Served, served
+from tests.support.stepped_market import SLOTS, Ground
+from trainer_node import submitting
+from trainer_node.ahead import DRAFT
+from trainer_node.prepared import Prepared
+from zk.curve import Point
+from zk.files import CircuitFiles
+from zk.prover import Proof, Update
+
+WAIT_S = 30
+
+
+class Meanwhile(LocalProver):
+    """A prover during whose first proof something happens."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__(cores=1)
+        self.happens: Callable[[], None] | None = happens
+
+    def prove(self, files: CircuitFiles, updates: Sequence[Update | None]) -> Proof:
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+        return super().prove(files, updates)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
+    """How often a round was trained for, by round."""
+    counted: Counter[int] = Counter()
+    honest = submitting.prepare
+
+    def prepare(context: Any, round_: int, *given: Any, **named: Any) -> Prepared:
+        counted[round_] += 1
+        return honest(context, round_, *given, **named)
+
+    monkeypatch.setattr(submitting, "prepare", prepare)
+    return counted
+
+
+@contextmanager
+def two_rounds(ground: Ground, meanwhile: Callable[[Served], None]) -> Iterator[Served]:
+    with served(ground, settlement__mode="proved", rounds__count=2, listens=True) as game:
+        for duty in game.duties.values():
+            duty.proofs = ProofQueue(Meanwhile(lambda: meanwhile(game)))
+        yield game
+
+
+def look(game: Served) -> None:
+    """Trainers see the preview, train, and write down what came of it."""
+    game.play.step()
+    for trainer in game.play.trainers.values():
+        job = trainer.ahead._job
+        assert job is not None
+        assert job.thread is not None
+        job.thread.join(WAIT_S)
+        assert job.over
+    game.play.step()
+
+
+def drafts(game: Served) -> dict[str, bytes]:
+    """Digests of what trainers have made for round 2 and not submitted, by trainer."""
+    found = {}
+    for trainer in game.play.trainers.values():
+        draft = Prepared.recall(trainer.journal, game.play.project, 2, DRAFT)
+        if draft is not None:
+            found[str(trainer.sender.address)] = draft.digest
+    return found
+
+
+def submitted(game: Served) -> dict[str, bytes]:
+    events: list[Any] = game.play.events(UpdateSubmitted)
+    return {str(event.trainer): event.digest for event in events if event.round == 2}
+
+
+def results(game: Served) -> list[int]:
+    events: list[Any] = game.play.events(ResultPosted)
+    return [event.round for event in events]
+
+
+def test_what_was_trained_ahead_is_submitted(ground: Ground, trained: Counter[int]) -> None:
+    made: dict[str, bytes] = {}
+
+    def meanwhile(game: Served) -> None:
+        look(game)
+        assert results(game) == []
+        made.update(drafts(game))
+
+    with two_rounds(ground, meanwhile) as game:
+        game.start()
+        game.to_the_end()
+        assert game.state.status is Status.SETTLED
+        assert len(made) == SLOTS
+        assert submitted(game) == made
+        assert drafts(game) == {}
+    assert trained == {1: SLOTS, 2: SLOTS}
+
+
+def test_a_false_preview_costs_its_work_and_nothing_else(
+    ground: Ground, trained: Counter[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce = Desk.announce
+
+    def lie(self: Desk, preview: Preview) -> None:
+        before = game.play.aggregators[0].context
+        cid = before.spec.initial_model
+        announce(self, replace(preview, cid=cid, commitment=Point(*before.terms.initial_model)))
+
+    monkeypatch.setattr(Desk, "announce", lie)
+    with two_rounds(ground, look) as game:
+        game.start()
+        game.to_the_end()
+        assert game.state.status is Status.SETTLED
+        assert results(game) == [1, 2]
+        assert drafts(game) == {}
+    assert trained == {1: SLOTS, 2: 2 * SLOTS}
+
+
+def test_killed_trainers_keep_what_is_written_down(ground: Ground, trained: Counter[int]) -> None:
+    def meanwhile(game: Served) -> None:
+        look(game)
+        for index in (0, 1):
+            game.play.add_trainer(index)  # killed, and started again with its journal
+        game.play.stop_trainer(2)
+        game.play.add_trainer(2)
+        trainer = game.play.trainers[2]
+        with trainer.journal.atomic():  # as if killed just before it was written down
+            for name in trainer.journal.names(game.play.project, 2):
+                trainer.journal.delete(game.play.project, 2, name)
+
+    with two_rounds(ground, meanwhile) as game:
+        game.start()
+        game.to_the_end()
+        assert results(game) == [1, 2]
+        assert len(submitted(game)) == SLOTS
+        assert drafts(game) == {}
+    assert trained == {1: SLOTS, 2: SLOTS + 1}
+
+
+class Together(LocalProver):
+    """Two proofs, each of which waits until the other is being made as well."""
+
+    def __init__(self) -> None:
+        super().__init__(cores=2)
+        self.meeting = threading.Barrier(2, timeout=WAIT_S)
+
+    def prove(self, files: CircuitFiles, updates: Sequence[Update | None]) -> Proof:
+        self.meeting.wait()
+        return super().prove(files, updates)
+
+
+def test_cohorts_are_proved_together_and_posted_in_order(ground: Ground) -> None:
+    with served(
+        ground, trainers=2 * SLOTS, cohort__cohorts=2, rounds__count=1, settlement__mode="proved"
+    ) as game:
+        game.duties[0].proofs = ProofQueue(Together())
+        game.start()
+        game.to_the_end()
+        assert game.state.status is Status.SETTLED
+        posted: list[Any] = game.play.events(ResultPosted)
+        assert sorted(event.cohort for event in posted) == [0, 1]
