@@ -1,16 +1,22 @@
-"""Results and answers forged from true ones, posted to real contracts with a real verifier: every one is refused."""
+"""Results and answers forged from true ones: real contracts with a real verifier refuse each, and so does the audit."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from marketplace.audit.history import History, read_history
+from marketplace.chain.events import ResultPosted
 from marketplace.devnet.anvil import Anvil, public_account
+from marketplace.storage.cid import digest_of
+from marketplace.updates.codec import pack_model
+from tests.support import forged_history
 from tests.support.forged_answers import forged_answers, true_answers
-from tests.support.forgeries import forged_results
+from tests.support.forgeries import PREFIX, REJECTED, Forgery, forged_results
 from tests.support.forgery_scene import Scene, post_result, refusal, set_scene
 
 RESULTS, ANSWERS = 450, 45  # at least so many are in the tables
@@ -43,16 +49,22 @@ def test_a_true_proof_is_true_wherever_its_statement_is(scene: Scene) -> None:
     assert refusal(twin.play, post_result(twin.play, borrowed)) is None
 
 
-def test_every_forged_result_is_refused(scene: Scene) -> None:
-    play, seen, table = scene.here.play, Counter[str](), forged_results(scene)
+def test_the_table_of_results_is_as_long_as_it_says(scene: Scene) -> None:
+    table = forged_results(scene)
     assert len({forgery.name for forgery in table}) == len(table) >= RESULTS
     assert all(forgery.result != scene.here.result or forgery.project is not None for forgery in table)
-    for forgery in table:
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.deep), 2])
+def test_every_forged_result_is_refused(scene: Scene, step: int) -> None:
+    play, seen = scene.here.play, Counter[str]()
+    for forgery in forged_results(scene)[::step]:
         answer = refusal(play, post_result(play, forgery.result, forgery.project))
         assert answer is not None, f"ACCEPTED: {forgery.name}"
         assert answer.name in forgery.errors, (forgery.name, answer)
         seen[answer.name] += 1
-    print(sum(seen.values()), dict(seen))
+    assert seen.total() * step >= RESULTS
+    print(f"{seen.total()} forged results refused: {dict(seen)}")
 
 
 def test_every_forged_answer_is_refused(scene: Scene) -> None:
@@ -70,3 +82,110 @@ def test_the_true_result_is_taken_from_its_aggregator_only(scene: Scene) -> None
         answer = refusal(play, post_result(play, scene.here.result), account)
         assert answer is not None
         assert answer.name == "NotCurrentAggregator"
+
+
+# What an auditor is shown. By default a few of each family; `deep`: all, or as many as take minutes, not hours.
+
+every = pytest.mark.parametrize(
+    "step", [pytest.param(1, marks=pytest.mark.deep), 67], ids=lambda step: f"one in {step}"
+)
+
+
+@pytest.fixture
+def history(scene: Scene) -> Iterator[History]:
+    """Of `here` with its true result, of which the audit holds."""
+    play = scene.here.play
+    with forged_history.posted(play, scene.here.result, bribed=False):
+        assert forged_history.first_failure(play) is None
+        read = read_history(play.client, play.project)
+        assert forged_history.first_doubt(play, read) == ""
+        yield read
+
+
+@every
+def test_no_forged_result_passes_the_audit(scene: Scene, history: History, step: int) -> None:
+    """As if the result's transaction had carried it, and nobody had looked at the transaction itself."""
+    play = scene.here.play
+    for forgery in forged_results(scene)[::step]:
+        calldata = post_result(play, forgery.result, forgery.project)
+        found = forged_history.first_doubt(play, forged_history.with_result(history, calldata))
+        assert found, f"ACCEPTED: {forgery.name}"
+
+
+@pytest.mark.parametrize("step", [pytest.param(12, marks=pytest.mark.deep), 200])
+def test_no_forged_result_passes_a_whole_audit_of_a_lying_endpoint(
+    scene: Scene, history: History, step: int
+) -> None:
+    play = scene.here.play
+    (event,) = history.of(ResultPosted)
+    for forgery in forged_results(scene)[::step]:
+        calldata = post_result(play, forgery.result, forgery.project)
+        with forged_history.serving(play, event.transaction_hash, calldata) as client:
+            failure = forged_history.first_failure(play, client)
+        assert failure is not None, f"ACCEPTED: {forgery.name}"
+        assert failure.ok is False, (forgery.name, failure)
+
+
+def left_to_the_proof(scene: Scene) -> Sequence[Forgery]:
+    """Forgeries that nothing but the verifier stands against: the commitments are the true ones, the claims fit."""
+    true = scene.here.result.proof
+    return [
+        forgery
+        for forgery in forged_results(scene)
+        if forgery.errors == REJECTED
+        and forgery.result.proof[:PREFIX] == true[:PREFIX]
+        and len(forgery.result.proof) == len(true)
+    ]
+
+
+@pytest.mark.parametrize("step", [pytest.param(3, marks=pytest.mark.deep), 150])
+def test_what_a_bribed_verifier_let_pass_is_found_by_the_audit(scene: Scene, step: int) -> None:
+    """The market took it, and every event, balance and record follows from it: the audit verifies for itself."""
+    play = scene.here.play
+    for forgery in left_to_the_proof(scene)[::step]:
+        with forged_history.posted(play, forgery.result, bribed=True):
+            failure = forged_history.first_failure(play)
+        assert failure is not None, f"ACCEPTED: {forgery.name}"
+        assert (failure.name, failure.ok) == ("round 1: proof", False), (forgery.name, failure)
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.deep), 4])
+def test_a_model_that_is_not_the_commitments_is_found_by_the_audit(scene: Scene, step: int) -> None:
+    """The contract cannot see it: it takes the digest, and whoever looks at the file can challenge the model."""
+    play, true = scene.here.play, scene.here.result
+    store = play.stage.store
+    before = play.model
+    off = before.copy()
+    off[0] += 1
+    files = {
+        "one number off": pack_model(off),
+        "the model before": pack_model(before),
+        "zeros": pack_model(np.zeros_like(before)),
+        "a number less": pack_model(before[:-1]),
+        "the spec": play.spec.to_bytes(),
+        "nothing": b"",
+    }
+    for name, content in list(files.items())[::step]:
+        digest = digest_of(store.add(content))
+        assert digest != true.model
+        with forged_history.posted(play, replace(true, model=digest), bribed=False):
+            failure = forged_history.first_failure(play)
+        assert failure is not None, f"ACCEPTED: {name}"
+        assert (failure.name, failure.ok) == ("model so far", False), (name, failure)
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.deep), 7])
+def test_no_forged_answer_to_a_demand_passes_the_audit(scene: Scene, step: int) -> None:
+    play = scene.doubted
+    (_, _, answer), *_ = true_answers(scene)
+    with forged_history.answered(play, answer):
+        read = read_history(play.client, play.project)
+        assert forged_history.first_doubt(play, read) == ""
+        answers = [
+            forged
+            for forged in forged_answers(scene)
+            if forged.play is play and forged.data[:4] == answer[:4]
+        ]
+        for forged in answers[::step]:
+            found = forged_history.first_doubt(play, forged_history.with_proof(read, forged.data))
+            assert found.startswith("round 1: proof"), f"ACCEPTED: {forged.name}"
