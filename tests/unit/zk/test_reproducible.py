@@ -57,7 +57,9 @@ def made(shape: str, folder: Path, surroundings: dict[str, str]) -> dict[str, st
     return fingerprint
 
 
-@pytest.mark.parametrize("surroundings", SURROUNDINGS)
+@pytest.mark.parametrize(
+    "surroundings", ["three threads", pytest.param("one thread", marks=pytest.mark.deep)]
+)
 def test_a_circuit_is_the_pinned_one_in_any_surroundings(tmp_path: Path, surroundings: str) -> None:
     folder = tmp_path / ("a folder with another name, ä" if surroundings == "three threads" else "b")
     assert made("3x4", folder, SURROUNDINGS[surroundings]) == PINNED["3x4"], ADVICE
