@@ -12,19 +12,19 @@ from pathlib import Path
 
 from zk import files as circuit_files
 from zk.files import CircuitFiles
-from zk.shape import MAX_ELEMENTS, CircuitShape, layout_of
+from zk.shape import MAX_ELEMENTS, CircuitShape, Range, layout_of
 
 LEAST_POWER = 16
 
 
-def shape_for(slots: int, parameters: int) -> CircuitShape:
+def shape_for(slots: int, parameters: int, range: Range = "disputed") -> CircuitShape:
     """The circuit of the catalogue for `slots` updates of `parameters` integers: the next size.
 
     Raises as `CircuitShape` does where there is none.
     """
-    wanted = CircuitShape(slots, parameters)
+    wanted = CircuitShape(slots, parameters, range)
     power = max(LEAST_POWER, 1 << (parameters - 1).bit_length())
-    return CircuitShape(slots, min(_fullest(wanted), power))
+    return CircuitShape(slots, min(_fullest(wanted), power), range)
 
 
 def sizes(slots: int) -> Iterator[CircuitShape]:
@@ -51,7 +51,7 @@ def _fullest(shape: CircuitShape) -> int:
     low, beyond = shape.length, MAX_ELEMENTS // shape.slots + 1
     while low + 1 < beyond:
         middle = (low + beyond) // 2
-        if layout_of(CircuitShape(shape.slots, middle)) == layout:
+        if layout_of(CircuitShape(shape.slots, middle, shape.range)) == layout:
             low = middle
         else:
             beyond = middle

@@ -17,7 +17,11 @@ _MAX_COLUMNS = 7
 _MAX_SLOTS_AT_MAX_COLUMNS = 14  # with more, the generated verifier outgrows EIP-170's 24,576 bytes
 _TABLE_ENTRIES = 1 << 16  # int16
 _TABLE_MARGIN = 8  # rows at the end of a table's column that ezkl leaves free
-_LEAST_TABLE_LOGROWS = 14  # five columns of a table: with more, the lookup's degree costs more than rows do
+_MAX_PROVEN_COLUMNS, _MAX_LOOKUPS, _MAX_SLOTS_AT_FIVE_TABLES = (
+    5,
+    6,
+    8,
+)  # EIP-170 again: 2^14 rows take 5 tables
 
 Range = Literal["disputed", "proven"]
 """Who sees to it that committed entries are int16: whoever complains, or the circuit itself (docs/proof.md)."""
@@ -96,21 +100,31 @@ def layout_of(shape: CircuitShape) -> Layout:
     Cost model, fitted to measured memory and CPU time (benchmarks/prove.py): columns times rows times the
     evaluation domain's extension, which doubles where the gates' degree (columns + 2) passes a power of two.
     """
-    most = _MAX_COLUMNS if shape.slots <= _MAX_SLOTS_AT_MAX_COLUMNS else _MAX_COLUMNS - 1
-    candidates = [Layout(_logrows(shape, columns), columns) for columns in range(1, most + 1)]
-    return min(candidates, key=lambda layout: (_cost(shape, layout), layout.columns))
+    candidates = [_layout(shape, columns) for columns in range(1, _MAX_COLUMNS + 1)]
+    fitting = [layout for layout in candidates if _fits_a_contract(shape, layout)]
+    return min(fitting, key=lambda layout: (_cost(shape, layout), layout.columns))
 
 
-def _logrows(shape: CircuitShape, columns: int) -> int:
+def _layout(shape: CircuitShape, columns: int) -> Layout:
     # As ezkl counts: one padded dot product for each entry of the triangle, its inputs once, its outputs.
     rows_per_dot = -(-shape.length // columns)
-    copies = 2 if shape.range == "proven" else 1  # of the inputs: one to look them up
+    copies, least = 1, _MIN_LOGROWS
+    if shape.range == "proven":
+        copies, least = 2, 14 if shape.slots <= _MAX_SLOTS_AT_FIVE_TABLES else 15
     cells = shape.triangle * rows_per_dot * columns + copies * shape.slots * shape.length + shape.triangle
     rows = -(-cells // columns) + 2 * shape.slots  # a started row is not shared between operations
-    least = _MIN_LOGROWS if shape.range == "disputed" else _LEAST_TABLE_LOGROWS
-    return max(least, (rows + BLINDING_ROWS - 1).bit_length())
+    return Layout(max(least, (rows + BLINDING_ROWS - 1).bit_length()), columns)
+
+
+def _fits_a_contract(shape: CircuitShape, layout: Layout) -> bool:
+    if shape.range == "proven":
+        return layout.columns <= _MAX_PROVEN_COLUMNS and layout.columns * layout.tables <= _MAX_LOOKUPS
+    return layout.columns < _MAX_COLUMNS or shape.slots <= _MAX_SLOTS_AT_MAX_COLUMNS
 
 
 def _cost(shape: CircuitShape, layout: Layout) -> int:
-    extension = 8 if layout.columns <= 3 else 12
-    return (shape.slots + 3 * layout.columns + 4) * extension << layout.logrows
+    columns, extension = shape.slots + 3 * layout.columns + 4, 8 if layout.columns <= 3 else 12
+    if shape.range == "proven":
+        columns += layout.columns * layout.tables
+        extension = max(extension, {1: 8, 2: 10}.get(layout.tables, 12))
+    return columns * extension << layout.logrows

@@ -25,7 +25,7 @@ from marketplace.spec.posted import ProjectSpec
 from marketplace.storage.store import ContentStore
 from zk import keys, srs
 from zk.files import EZKL_VERSION, CircuitFiles
-from zk.shape import CIRCUIT_VERSION, CircuitShape, layout_of
+from zk.shape import CIRCUIT_VERSION, layout_of
 
 
 def audit_rebuilt(
@@ -78,7 +78,7 @@ class Rebuild:
         """Fetched by the spec's CID; of the right size, and of the kind that it says."""
         spec = fetch_spec(self.store, self.terms.spec, self.timeout_s)
         check_spec(self.client, spec, self.terms)
-        shape = CircuitShape(spec.circuit.slots, spec.circuit.length)
+        shape = spec.shape
         limits = keys.limits(shape)
         data = self.store.fetch(spec.circuit.srs, max_bytes=limits.srs, timeout_s=self.timeout_s)
         srs.check(data, layout_of(shape).logrows, spec.circuit.srs_kind)
@@ -90,7 +90,7 @@ class Rebuild:
     def _keys(self) -> str:
         """The verifying key of our own circuit is, byte by byte, the one that the spec names."""
         spec = self._need_spec()
-        shape = CircuitShape(spec.circuit.slots, spec.circuit.length)
+        shape = spec.shape
         files = keys.build(shape, self.empty, srs_file=self._srs_file, on_progress=self.say)
         theirs = self.store.fetch(spec.circuit.vk, max_bytes=keys.limits(shape).vk, timeout_s=self.timeout_s)
         made = fingerprint(files, anew=True)

@@ -28,7 +28,6 @@ from zk import keys
 from zk.commit import Committer
 from zk.curve import Point
 from zk.files import CircuitFiles
-from zk.shape import CircuitShape
 from zk.verifier import CONTRACT, source
 
 FETCH_S = 60.0
@@ -149,7 +148,7 @@ def fetch_circuit(
     Otherwise an owner could register a verifier of its own making and let an aggregator of its own pay its friends.
     """
     registered = client.circuit(bytes.fromhex(spec.circuit.digest[2:]))
-    shape = CircuitShape(spec.circuit.slots, spec.circuit.length)
+    shape = spec.shape
     limits = keys.limits(shape)
     vk = store.fetch(spec.circuit.vk, max_bytes=limits.vk, timeout_s=timeout_s)
     srs = store.fetch(spec.circuit.srs, max_bytes=limits.srs, timeout_s=timeout_s)

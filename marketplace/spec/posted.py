@@ -100,7 +100,7 @@ class ProjectSpec(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_sections(self)
-        CircuitShape(self.circuit.slots, self.circuit.length)
+        _ = self.shape  # refused where there is none
         if self.circuit.slots != self.inputs:
             raise bad_field("circuit.slots", f"this cohort and scoring.rule need {self.inputs}")
         if (self.validation is None) == self.has_reference:
@@ -114,6 +114,11 @@ class ProjectSpec(Section):
     def length(self) -> int:
         """Numbers in a packed update or model: the circuit's length, the task's d and zeros."""
         return self.circuit.length
+
+    @property
+    def shape(self) -> CircuitShape:
+        """The circuit's shape."""
+        return CircuitShape(self.circuit.slots, self.circuit.length, self.arithmetic.range)
 
     @property
     def divisor(self) -> int:

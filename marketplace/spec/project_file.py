@@ -38,7 +38,7 @@ from marketplace.spec.sections import (
     TrainingSection,
 )
 from zk import catalogue
-from zk.shape import CircuitShape
+from zk.shape import CircuitShape, Range
 
 MAX_FILE_BYTES = 64 * 1024
 
@@ -48,6 +48,7 @@ class ArithmeticChoice(Section):
 
     scale_bits: Annotated[int, Field(ge=1, le=30)] = 14
     max_norm_squared: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    range: Range = "disputed"
 
 
 class EvaluationChoice(Section):
@@ -112,7 +113,7 @@ class ProjectFile(Section):
     @property
     def shape(self) -> CircuitShape:
         """The circuit's shape, of the catalogue: at least as long as d."""
-        return catalogue.shape_for(self.inputs, self.length)
+        return catalogue.shape_for(self.inputs, self.length, self.arithmetic.range)
 
     @property
     def divisor(self) -> int:
@@ -189,7 +190,9 @@ class ProjectFile(Section):
                 document
                 | {
                     "arithmetic": ArithmeticSection(
-                        scale_bits=self.arithmetic.scale_bits, max_norm_squared=self.max_norm_squared
+                        scale_bits=self.arithmetic.scale_bits,
+                        max_norm_squared=self.max_norm_squared,
+                        range=self.arithmetic.range,
                     ),
                     "evaluation": {"sha256": evaluation_sha256},
                     "validation": None if validation is None else {"commitment": validation},

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from marketplace.spec.amounts import Amount
+from zk.shape import Range
 
 YEAR_S = 366 * 24 * 3600
 MAX_ROUNDS, MAX_COHORTS, MAX_TRAINERS = 65_000, 15, 1 << 24  # contracts/libraries/TermsCheck.sol
@@ -154,10 +155,14 @@ class ReputationSection(Section):
 
 
 class ArithmeticSection(Section):
-    """Fixed point: one unit is 2^-scale_bits; every update's squared norm is at most max_norm_squared."""
+    """Fixed point: one unit is 2^-scale_bits; every update's squared norm is at most max_norm_squared.
+
+    `range`: whether the circuit proves that entries are int16, or who finds one that is not complains (docs/proof.md).
+    """
 
     scale_bits: Annotated[int, Field(ge=1, le=30)]
     max_norm_squared: Annotated[int, Field(ge=1, lt=2**63)]
+    range: Range = "disputed"
 
 
 def _half(fields: dict[str, Any], *names: str) -> int:
