@@ -12,6 +12,7 @@ from marketplace.chain.types import Arrivals, RoundResult
 from marketplace.protocol.field import FIELD_MODULUS
 from tests.support.forgery_scene import ABSENT, INPUTS, Scene, commitment, felts_of, judged_anew
 from zk.curve import BASE_FIELD, SIZE, Point, add, from_bytes, is_on_curve, to_bytes
+from zk.felts import unsigned
 
 WORD = 32
 PREFIX = SIZE * INPUTS
@@ -237,6 +238,14 @@ def _mixed(scene: Scene) -> Iterator[Forgery]:
     assert felts_of(shorter) == true.gram
     same = REJECTED if len(shorter.proof) == len(proof) else LENGTH
     yield Forgery("the same statement, proved by another circuit", replace(true, proof=shorter.proof), same)
+    longer = tuple(unsigned(number) for number in scene.longer.instances)
+    assert longer[:-1] == true.gram
+    for name, felts, errors in (
+        ("with it", longer, frozenset({"WrongLength"})),
+        ("without it", true.gram, REJECTED),
+    ):
+        result = replace(true, gram=felts, proof=scene.longer.proof)
+        yield Forgery(f"a proof of a number more, {name}", result, errors)
     for name, round_ in (("other", scene.other), ("present", scene.present), ("seated", scene.seated)):
         alien = replace(round_.result, arrivals=true.arrivals)
         yield Forgery(f"the result of `{name}` with here's arrivals", alien, CLAIMS | DIGEST)

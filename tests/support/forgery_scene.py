@@ -22,8 +22,9 @@ from marketplace.protocol.krum import judge, mask
 from tests.support import market_results as results
 from tests.support import market_run as run
 from tests.support.circuits import circuit_cache
+from tests.support.hostile_prover import Proved, proofs_of, witness_of
 from tests.support.market_run import WINDOW_S, Play, Stage, Update
-from zk import keys
+from zk import felts, keys
 from zk.commit import Committer
 from zk.curve import Point
 from zk.opening import open_at
@@ -71,7 +72,8 @@ class Scene:
     Rounds: `other` has other updates; `present` here's, but the absent one is there and slot 0 is not; in `seated` the
     same trainers with the same updates sit elsewhere; in `twin` other trainers submitted here's updates.
     Proofs of here's statement: `again` with the same circuit; `foreign` with another SRS; `shorter` with the same SRS
-    and the circuit of one number less, which the updates leave zero.
+    and the circuit of one number less, which the updates leave zero; `longer` with a public number too many, which
+    ezkl's own verifier takes for true.
     Challenged, with the updates `all_rows`: `doubted` for the proof of its true result on demand; `lied` for that of
     the numbers `lie`, one of which is wrong; `shown` for its model; in `withheld` slot 2 is complained about.
     """
@@ -85,6 +87,7 @@ class Scene:
     twin: Round
     foreign: Proof
     shorter: Proof
+    longer: Proved
     doubted: Play
     lied: Play
     lie: tuple[int, ...]
@@ -122,6 +125,7 @@ def set_scene(url: str) -> Scene:
         twin=twin,
         foreign=prove(foreign, rows),
         shorter=prove(shorter, [None if row is None else row[:-1] for row in rows]),
+        longer=_longer(stage, rows),
         doubted=_doubted(stage)[0],
         lied=lied,
         lie=lie,
@@ -229,13 +233,17 @@ def _fund(stage: Stage) -> None:
 
 
 def judged_anew(
-    play: Play, result: RoundResult, felts: tuple[int, ...], present: Sequence[int], positions: Sequence[int]
+    play: Play,
+    result: RoundResult,
+    numbers: tuple[int, ...],
+    present: Sequence[int],
+    positions: Sequence[int],
 ) -> RoundResult:
     """A result with other public numbers, and with every claim that follows from those."""
-    verdict = judge(rules_of(play.terms), Gram(INPUTS, tuple(map(from_felt, felts))), present, positions)
+    verdict = judge(rules_of(play.terms), Gram(INPUTS, tuple(map(from_felt, numbers))), present, positions)
     return replace(
         result,
-        gram=felts,
+        gram=numbers,
         merged=mask(verdict.merged),
         median_score_slot=verdict.median_score_slot,
         median_norm_slot=verdict.median_norm_slot,
@@ -248,12 +256,20 @@ def _doubted(stage: Stage, lie: int = 0) -> tuple[Play, tuple[int, ...]]:
     play = _started(stage, settlement={"mode": "on-demand"})
     run.submit_all(play, dict(enumerate(updates_of(1))))
     true = results.result_of(play)
-    felts = (true.gram[0] + lie, *true.gram[1:])
+    numbers = (true.gram[0] + lie, *true.gram[1:])
     everybody = range(INPUTS)
-    posted = judged_anew(play, true, felts, everybody, [slot + 1 for slot in everybody])
+    posted = judged_anew(play, true, numbers, everybody, [slot + 1 for slot in everybody])
     results.post_result(play, play.aggregators[0], result=posted)
     results.challenge(play, play.trainers[0], ChallengeKind.PROOF)
-    return play, felts
+    return play, numbers
+
+
+def _longer(stage: Stage, rows: Sequence[Update | None]) -> Proved:
+    witness = witness_of(stage.files, [[0] * LENGTH if row is None else row.tolist() for row in rows])
+    (numbers,) = witness["outputs"]
+    (proved,) = proofs_of(stage.files, [witness | {"outputs": [[*numbers, felts.encode(7)]]}])
+    assert proved.holds
+    return proved
 
 
 def _shown(stage: Stage) -> Play:

@@ -87,7 +87,7 @@ class Trace:
 
 
 def constraint_system(files: CircuitFiles) -> ConstraintSystem:
-    """Reads a circuit's constraints. Lookups and shuffles would add terms of another form: there are none."""
+    """Reads a circuit's constraints: gates and copies, there are no others."""
     key = copy_constraints.read(keys.proving_key(files), files.vk, files.logrows)
     gates = _gates(files.verifier)
     advice = files.shape.slots + 3 * layout_of(files.shape).columns
@@ -214,7 +214,8 @@ def _with_one(cell: Cell, value: int, salt: int) -> Callable[[Cell], int]:
 
 def _gates(verifier: Path) -> tuple[Gate, ...]:
     source = verifier.read_text()
-    source = source[source.index("let quotient_eval_numer") :]
+    source = source[source.index("let quotient_eval_numer") : source.index("pop(y)")]
+    assert "THETA_MPTR" not in source, "lookups and shuffles, which are not read here"
     gates = []
     for body, result in _TERM.findall(source):
         steps = tuple(_LET.findall(body))

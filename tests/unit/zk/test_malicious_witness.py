@@ -114,7 +114,9 @@ def judge_tries(files: CircuitFiles, honest: Document, tries: Sequence[Try]) -> 
 
 
 def _end(files: CircuitFiles, base: Proved, try_: Try, outcome: Proved) -> str:
-    slots = files.shape.slots
+    slots, inputs = files.shape.slots, try_.witness["inputs"]
+    if outcome.mocked and try_.witness["outputs"] != [gram_of(inputs)]:
+        return "ACCEPTED by the mock prover: not the Gram matrix of its inputs"
     if not outcome.proof:
         return "no proof"
     if not outcome.holds:
@@ -122,7 +124,6 @@ def _end(files: CircuitFiles, base: Proved, try_: Try, outcome: Proved) -> str:
     said = (outcome.commitments(slots), outcome.instances)
     if said == (base.commitments(slots), base.instances):
         return "the proof says what the honest one says"
-    inputs = try_.witness["inputs"]
     if said[0] == base.commitments(slots) or said[0] != commitments_of(files, inputs):
         return "ACCEPTED: not the commitments of its inputs"
     if list(said[1]) != gram_of(inputs):
