@@ -15,6 +15,7 @@ from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.storage.cid import digest_of
 from marketplace.updates.codec import pack_model
 from tests.support import forged_history
+from tests.support.false_circuits import false_circuits, other_srs, project_with
 from tests.support.forged_answers import forged_answers, true_answers
 from tests.support.forgeries import PREFIX, REJECTED, Forgery, forged_results
 from tests.support.forgery_scene import Scene, post_result, refusal, set_scene
@@ -201,3 +202,14 @@ def test_no_forged_answer_to_a_demand_passes_the_audit(scene: Scene, step: int) 
         for forged in answers[::step]:
             found = forged_history.first_doubt(play, forged_history.with_proof(read, forged.data))
             assert found.startswith("round 1: proof"), f"ACCEPTED: {forged.name}"
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.deep), 6])
+def test_a_circuit_that_is_not_the_specs_is_found_by_the_audit(scene: Scene, step: int) -> None:
+    """An owner's own verifier would take anything: nobody who looks joins its project."""
+    stage = scene.stage
+    for name, code, circuit in list(false_circuits(stage, other_srs(stage)))[::step]:
+        play = project_with(stage, code, circuit)
+        failure = forged_history.first_failure(play)
+        assert failure is not None, f"ACCEPTED: {name}"
+        assert (failure.name, failure.ok) in {("circuit", False), ("circuit files", False)}, (name, failure)

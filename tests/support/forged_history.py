@@ -20,12 +20,11 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.types import RoundResult
 from marketplace.errors import FairshareError
 from marketplace.storage.store import ContentStore
+from tests.support.false_circuits import ACCEPTS_ALL
 from tests.support.forgery_scene import post_result, send
 from tests.support.local_store import LocalStore
 from tests.support.lying_endpoint import lying_endpoint
 from tests.support.market_run import Play, Stage
-
-_ACCEPTS_ALL = bytes.fromhex("60015f5260205ff3")  # returns true, whatever it is asked
 
 
 def first_failure(
@@ -132,8 +131,8 @@ def _bribed_verifier(stage: Stage) -> Iterator[None]:
     code = _request(stage, "eth_getCode", verifier, "latest")
     kept = keccak(hexstr=code)
     slot = _slot_of(stage, registry, kept)
-    _request(stage, "anvil_setCode", verifier, "0x" + _ACCEPTS_ALL.hex())
-    _request(stage, "anvil_setStorageAt", registry, slot, "0x" + keccak(_ACCEPTS_ALL).hex())
+    _request(stage, "anvil_setCode", verifier, "0x" + ACCEPTS_ALL.hex())
+    _request(stage, "anvil_setStorageAt", registry, slot, "0x" + keccak(ACCEPTS_ALL).hex())
     try:
         yield
     finally:
