@@ -72,6 +72,10 @@ def task_of(spec: ProjectSpec) -> Task:
     task = load(spec.task)
     if task.length > spec.length:
         raise bad_field("task", f"it has {task.length} trainable parameters, the circuit takes {spec.length}")
+    if spec.sketch is not None and spec.sketch.chunks != (
+        wanted := -(-task.length // spec.sketch.chunk_length)
+    ):
+        raise bad_field("sketch.chunks", f"{task.length} trainable parameters fill {wanted} of them")
     return task
 
 
