@@ -106,6 +106,20 @@ def mlp(section: TaskSection) -> Task:
     return networks.Mlp(section.features, section.classes, hidden, pool, trained == "head", draw)
 
 
+def cnn(section: TaskSection) -> Task:
+    """A convolutional network for square grey images of at least 4 x 4. Options:
+
+    `channels` (32): of the first convolution, the second has twice as many; `hidden` (320): width of the hidden layer.
+    """
+    _refuse_unknown(section, ("channels", "hidden"))
+    channels = _integer(section, "channels", 32, 1, 1024)
+    hidden = _integer(section, "hidden", 320, 1, 65_536)
+    side = round(section.features**0.5)
+    if side * side != section.features or side < 4:
+        raise bad_field("task.features", f"{section.features} are no square image of at least 4 x 4")
+    return networks.Cnn(section.features, section.classes, channels, hidden)
+
+
 def _refuse_unknown(section: TaskSection, known: tuple[str, ...]) -> None:
     for name in section.options:
         if name not in known:
