@@ -7,6 +7,7 @@ from collections.abc import Set
 from aggregator.behaviour import Behaviour
 from aggregator.collecting import Case
 from aggregator.kept import Kept
+from aggregator.path import Path
 from marketplace.chain.types import Block, Project, Terms
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.protocol.krum import mask
@@ -38,7 +39,7 @@ def affordable(unknown: Set[int], open_complaints: int, locked: int, deposit: in
 
 
 def settle_complaint(
-    node: ProjectDaemon, behaviour: Behaviour, project: Project, case: Case, block: Block
+    node: ProjectDaemon, path: Path, behaviour: Behaviour, project: Project, case: Case, block: Block
 ) -> bool:
     """Complain where it is time to; whether it is settled, in this turn, what is absent and what is not.
 
@@ -51,7 +52,7 @@ def settle_complaint(
     if case.missing and may_wait(terms, project, block.timestamp):
         node.log.info("waiting for updates", round=project.round, cohort=case.index, missing=case.missing)
         return False
-    wanted = case.unknown | behaviour.victim(set(case.usable()))
+    wanted = case.unanswered | behaviour.victim(set(case.usable()))
     if not wanted:
         return True
     slots = affordable(wanted, len(case.complained), _to_spend(node, block), terms.complaint_deposit)
@@ -66,9 +67,7 @@ def settle_complaint(
         unopenable=case.unopenable,
         missing=case.missing,
     )
-    call = node.context.client.market.functions.complain(
-        number, project.round, case.index, mask(slots), case.arrived.arrivals.to_abi()
-    )
+    call = path.complaint(node, project, case, slots)
     if node.attempt(f"complain:{number}:{project.round}:{case.index}:{index}", call, project.round):
         kept.keep_complained(case.index, index, mask(slots))
     return False

@@ -16,6 +16,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.challenging import (
     MODEL_SEEN,
     STAGGERED,
+    challenge_call,
     challengeable,
     is_answered,
     raise_challenge,
@@ -80,7 +81,8 @@ def _watch_own_result(
             problem = "drawn by lot"
         if problem is not None:
             node.log.warning("proof demanded", round=round_, cohort=seat.cohort, problem=problem)
-            if not raise_challenge(node, round_, ChallengeKind.PROOF, seat.cohort):
+            call = challenge_call(node, ChallengeKind.PROOF, seat.cohort)
+            if not raise_challenge(node, round_, f"proof:{seat.cohort}", call):
                 return  # another's challenge came first: look again after it
     node.journal.put(project_number, round_, RESULT_SEEN, True)
 
