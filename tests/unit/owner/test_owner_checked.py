@@ -54,7 +54,7 @@ def test_a_sound_project_is_read_whole(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("trainers", range(3, 16))
-@pytest.mark.parametrize("kind", ["softmax", "mlp"])
+@pytest.mark.parametrize("kind", ["softmax", "mlp", "cnn"])
 def test_every_draft_is_a_project(kind: str, trainers: int) -> None:
     made = ProjectFile.from_toml(draft(kind, trainers, 7))
     assert (made.cohort.slots, made.cohort.trainers, made.rounds.count) == (trainers, trainers, 7)
