@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,73 +13,29 @@ from marketplace.updates.leaves import pack_leaves
 from marketplace.updates.manifest import Manifest
 from numpy.typing import NDArray
 
-from marketplace.chain.client import MarketClient
-from marketplace.chain.types import ScoreRule, Settlement, Terms
 from marketplace.errors import FairshareError, Reason
-from marketplace.learning.tasks import task_of
 from marketplace.node.manifests import fetch_by_manifest, fetch_manifest, fetch_tree
 from marketplace.node.models import ModelReference, fetch_reference
-from marketplace.node.project import ProjectContext, committer_of, rules_of
-from marketplace.spec import ChainSection, CircuitSection, ProjectFile, ProjectSpec, template
-from marketplace.spec.terms import terms as terms_of
+from marketplace.node.project import ProjectContext
 from marketplace.updates.codec import pack_model
-from tests.support.circuits import circuit_cache
 from tests.support.local_store import LocalStore
-from zk import keys
+from tests.support.sketched import (
+    CHUNK_LENGTH,
+    CHUNKS,
+    CID,
+    LENGTH,
+    PARAMETERS,
+    WIDTH,
+    sketch_files,
+    sketched_context,
+)
+from zk.commit import Committer
 from zk.curve import Point
-from zk.files import CircuitFiles
-from zk.shape import CircuitShape
-
-CID = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG"
-MARKET = "0x" + "12" * 20
-WIDTH, CHUNK_LENGTH, CHUNKS = 256, 512, 3
-LENGTH = CHUNK_LENGTH * CHUNKS
 
 
 @pytest.fixture(scope="module")
-def files() -> CircuitFiles:
-    return keys.build(CircuitShape(4, WIDTH), circuit_cache())
-
-
-@pytest.fixture(scope="module")
-def context(files: CircuitFiles) -> ProjectContext:
-    spec = spec_of(files)
-    stated = terms_of(spec, bytes(32), (1, CHUNKS))
-    values = {field.name: getattr(stated, field.name) for field in fields(stated)}
-    kinds = {
-        "settlement": Settlement,
-        "score_rule": ScoreRule,
-        "fallback_rule": ScoreRule,
-        "initial_model": Point._make,
-    }
-    terms = Terms(**values | {name: kind(values[name]) for name, kind in kinds.items()})
-    return ProjectContext(
-        project=1,
-        client=MarketClient("http://127.0.0.1:1", MARKET),  # nothing here asks the chain
-        store=LocalStore(),  # type: ignore[arg-type]
-        spec=spec,
-        terms=terms,
-        task=task_of(spec),
-        circuit=files,
-        committer=committer_of(files, spec),
-        rules=rules_of(terms),
-    )
-
-
-def spec_of(files: CircuitFiles) -> ProjectSpec:
-    document = ProjectFile.from_toml(template("softmax")).model_dump(exclude_none=True)
-    document["task"] |= {"features": 120, "classes": 10}  # 1,210 parameters
-    document["cohort"] = {"slots": 3, "faults": 0}
-    document["arithmetic"] |= {"path": "sketch", "width": WIDTH, "chunk_length": CHUNK_LENGTH}
-    return ProjectFile.model_validate(document).post(
-        circuit=CircuitSection(
-            digest="0x" + "ab" * 32, slots=4, length=WIDTH, srs_kind=files.srs_kind, vk=CID, srs=CID
-        ),
-        chain=ChainSection(chain_id=31337, market=MARKET),
-        initial_model=CID,
-        evaluation_sha256="cd" * 32,
-        validation="0x" + "ef" * 32,
-    )
+def context() -> ProjectContext:
+    return sketched_context(sketch_files(), LocalStore())
 
 
 class Published:
@@ -125,7 +80,7 @@ def test_what_a_context_says_of_its_path(context: ProjectContext) -> None:
     ones = np.ones(LENGTH, dtype=np.int16)
     assert context.sketcher(bytes(32)).sketch(ones).shape == (WIDTH,)
     assert context.committer.commit(ones).y == CHUNKS
-    assert context.weights(np.arange(LENGTH, dtype=np.int32)).shape == (1210,)
+    assert context.weights(np.arange(LENGTH, dtype=np.int32)).shape == (PARAMETERS,)
 
 
 def test_a_model_is_found_by_its_manifest(published: Published) -> None:
@@ -223,9 +178,7 @@ def test_rubbish_is_no_manifest(published: Published, data: bytes) -> None:
     assert published.refusal(CID).reason is Reason.UNAVAILABLE
 
 
-def test_the_exact_path_has_no_chunks(context: ProjectContext, tmp_path: Path) -> None:
-    from zk.commit import Committer
-
+def test_the_exact_path_has_no_chunks(context: ProjectContext) -> None:
     exact = replace(context, committer=Committer(context.circuit))
     with pytest.raises(FairshareError) as caught:
         _ = exact.tree_committer
