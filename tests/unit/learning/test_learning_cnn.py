@@ -52,7 +52,7 @@ def test_rounds_of_training_learn_the_digits(cnn: Task, digits: Data) -> None:
             update = fixed_point.quantise(made, PROJECT.arithmetic.scale_bits, PROJECT.divisor)
             assert int(np.abs(update).max()) < fixed_point.UPDATE_LIMIT
         weights = weights + np.mean(deltas, axis=0)
-    assert evaluate.accuracy(cnn, weights, digits[1]) >= 0.93
+    assert evaluate.accuracy(cnn, weights, digits[1]) >= 0.90
 
 
 def test_many_rows_are_evaluated_as_few_are(cnn: Task, digits: Data) -> None:
