@@ -6,6 +6,7 @@ convolution's weights are [outputs, inputs, 3, 3].
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -122,7 +123,7 @@ class Cnn:
     @property
     def side(self) -> int:
         """Of an image, in pixels."""
-        return round(self.features**0.5)
+        return math.isqrt(self.features)
 
     @property
     def inputs(self) -> int:

@@ -6,6 +6,7 @@ A task is a plug-in of the entry-point group `fairshare.tasks`: a callable from 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -114,7 +115,7 @@ def cnn(section: TaskSection) -> Task:
     _refuse_unknown(section, ("channels", "hidden"))
     channels = _integer(section, "channels", 32, 1, 1024)
     hidden = _integer(section, "hidden", 320, 1, 65_536)
-    side = round(section.features**0.5)
+    side = math.isqrt(section.features)
     if side * side != section.features or side < 4:
         raise bad_field("task.features", f"{section.features} are no square image of at least 4 x 4")
     return networks.Cnn(section.features, section.classes, channels, hidden)

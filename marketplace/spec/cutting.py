@@ -26,8 +26,8 @@ MAX_LENGTH = 32_000
 # d on the sketch path: sums of so many int16 stay far within a sketch's range (zk.prover.SKETCH_LIMIT).
 MAX_SKETCHED = 1 << 24
 # A false answer to the challenge of a sum is refuted in one transaction with all values, 32 bytes a chunk, and the
-# bytes of that chunk in both models, 8 a number: what is left of 131,072 is for leaves, paths and commitments.
-MAX_REFUTATION_BYTES = 112_000
+# bytes of that chunk in both models, 8 a number: the rest of 131,072 is for leaves, paths and the envelope.
+MAX_REFUTATION_BYTES = 124_000
 WIDTH, CHUNK_LENGTH = 1024, 4096  # where the owner says nothing
 # Standard deviations of |s|^2 / |q|^2, each at most sqrt(2 / k), that a norm bound leaves to the sketch.
 SKETCH_DEVIATIONS = 8
@@ -44,6 +44,17 @@ def chosen_path(choice: PathChoice, inputs: int, parameters: int, range: Range) 
             raise
         return "sketch"
     return "exact" if shape.length <= MAX_LENGTH else "sketch"
+
+
+def exact_shape(inputs: int, parameters: int, range: Range) -> CircuitShape:
+    """The circuit for whole updates; TOO_LARGE where there is none, with the other path for a hint."""
+    try:
+        return catalogue.shape_for(inputs, parameters, range)
+    except FairshareError as error:
+        if error.reason is not Reason.TOO_LARGE:
+            raise
+        hint = f'{error.hint}; or set arithmetic.path = "sketch"'
+        raise FairshareError(error.reason, error.message, hint) from error
 
 
 def sketch_shape(inputs: int, width: int) -> CircuitShape:

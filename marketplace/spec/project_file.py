@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from marketplace.errors import FairshareError, Reason
 from marketplace.spec import plugins
 from marketplace.spec.amounts import has_unit
-from marketplace.spec.cutting import WIDTH, PathChoice, chosen_path, cut, sketch_shape
+from marketplace.spec.cutting import WIDTH, PathChoice, chosen_path, cut, exact_shape, sketch_shape
 from marketplace.spec.posted import ChainSection, CircuitSection, ProjectSpec
 from marketplace.spec.problems import bad_field, from_validation
 from marketplace.spec.rules import (
@@ -43,7 +43,6 @@ from marketplace.spec.sections import (
     TaskSection,
     TrainingSection,
 )
-from zk import catalogue
 from zk.shape import CircuitShape, Range
 
 MAX_FILE_BYTES = 64 * 1024
@@ -151,7 +150,7 @@ class ProjectFile(Section):
         """The circuit's shape, of the catalogue: at least as long as d, on the sketch path as a sketch."""
         if self.path == "sketch":
             return sketch_shape(self.inputs, self.arithmetic.width or WIDTH)
-        return catalogue.shape_for(self.inputs, self.length, self.arithmetic.range)
+        return exact_shape(self.inputs, self.length, self.arithmetic.range)
 
     @property
     def vector_length(self) -> int:

@@ -13,7 +13,7 @@ YEAR_S = 366 * 24 * 3600
 MAX_ROUNDS, MAX_COHORTS, MAX_TRAINERS = 65_000, 15, 1 << 24  # contracts/libraries/TermsCheck.sol
 # k, numbers of a sketch, and J and n, of chunks: with more, two chunks fit no transaction (marketplace.spec.cutting).
 MIN_WIDTH, MAX_WIDTH = 256, 8192
-MAX_CHUNKS, MAX_CHUNK_LENGTH = 4096, 13_824
+MAX_CHUNKS, MAX_CHUNK_LENGTH = 4096, 15_360
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{64}\z")]
 Address = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-fA-F]{40}\z"), AfterValidator(str.lower)]
