@@ -19,12 +19,12 @@ MOST_FETCH_S = 5.0
 
 def fetch_timeout(terms: Terms) -> float:
     """Seconds for one attempt at an update: the next one follows with the next block."""
-    return min(MOST_FETCH_S, max(0.5, FETCH_SHARE * _window(terms)))
+    return min(MOST_FETCH_S, max(0.5, FETCH_SHARE * window(terms)))
 
 
 def may_wait(terms: Terms, project: Project, now: int) -> bool:
     """Whether what nobody serves yet is still waited for."""
-    return now < project.turn_start + PATIENCE * _window(terms)
+    return now < project.turn_start + PATIENCE * window(terms)
 
 
 def may_complain(terms: Terms, project: Project, now: int) -> bool:
@@ -81,6 +81,6 @@ def _to_spend(node: ProjectDaemon, block: Block) -> int:
     return max(0, locked + free - terms.aggregator_bond // 2)
 
 
-def _window(terms: Terms) -> int:
-    """Complaints are possible while both last."""
+def window(terms: Terms) -> int:
+    """Seconds in which complaints are possible: while both windows last."""
     return min(terms.answer_window, terms.result_window)

@@ -31,7 +31,7 @@ def conclude(
     trainers = [slot for slot in updates if slot < node.context.rules.slots]
     if len(trainers) < node.context.rules.quorum:
         return _skip(node, project, case)
-    made = path.make(node, behaviour, project, case, block)
+    made = path.make(node, project, case, block)
     kept = Kept(node.journal, node.context.project, project.round)
     if node.context.terms.settlement is Settlement.PROVED:
         proof = proof_of(node, project.round, case.index, updates, path.limit)

@@ -19,7 +19,6 @@ from marketplace.chain.types import Block, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.membership import move_on
-from marketplace.node.models import fetch_current
 from marketplace.storage.contact import encode_contact
 from zk.curve import Point
 
@@ -53,7 +52,7 @@ class Duty(ProjectDaemon):
     _held: Point | None = field(default=None, init=False)  # commitment of the model that our storage has
 
     def __post_init__(self) -> None:
-        self._path = path_of(self.context)
+        self._path = path_of(self.context, self._behaviour)
 
     def _place(self) -> int | None:
         membership = self.context.client.membership(self.context.project, self.sender.address)
@@ -128,7 +127,7 @@ class Duty(ProjectDaemon):
 
     def _has_model(self, project: Project, block: Block, timeout_s: float) -> bool:
         try:
-            fetch_current(self.context, project, block.number, timeout_s)
+            self._path.hold(self, project, block, timeout_s)
         except FairshareError as error:
             if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
                 raise

@@ -36,6 +36,9 @@ class ExactPath:
     at_once = 16
     announces = True
 
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+
     def may_begin(self, project: Project) -> bool:
         return True
 
@@ -50,7 +53,13 @@ class ExactPath:
         return None if kept is None else (kept.commitment, kept)
 
     def open(
-        self, node: ProjectDaemon, project: Project, cohort: int, submission: Submission, blob: bytes, key: bytes | None
+        self,
+        node: ProjectDaemon,
+        project: Project,
+        cohort: int,
+        submission: Submission,
+        blob: bytes,
+        key: bytes | None,
     ) -> Input:
         bound_to = node.context.update_context(project.round, submission.holder)
         length = node.context.length
@@ -75,28 +84,29 @@ class ExactPath:
     def left_out(self, project: Project, case: Case, block: Block) -> frozenset[int]:
         return frozenset()  # an answer is the update itself
 
-    def complaint(self, node: ProjectDaemon, project: Project, case: Case, slots: Set[int]) -> ContractFunction:
+    def complaint(
+        self, node: ProjectDaemon, project: Project, case: Case, slots: Set[int]
+    ) -> ContractFunction:
         arrived = case.arrived.arrivals.to_abi()
         market = node.context.client.market.functions
         return market.complain(node.context.project, project.round, case.index, mask(slots), arrived)
 
-    def make(
-        self, node: ProjectDaemon, behaviour: Behaviour, project: Project, case: Case, block: Block
-    ) -> Made:
+    def make(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> Made:
         model = fetch_current(node.context, project, block.number, MODEL_S)
         rules, positions = node.context.rules, case.arrived.positions
-        return ExactMade(node, merge(rules, model, case.usable(), positions, behaviour))
+        return ExactMade(node, merge(rules, model, case.usable(), positions, self._behaviour))
 
-    def answer(
-        self, node: ProjectDaemon, behaviour: Behaviour, project: Project, challenge: Challenge, block: Block
-    ) -> None:
-        if challenge.kind is not ChallengeKind.MODEL or not behaviour.answers_for_model():
+    def answer(self, node: ProjectDaemon, project: Project, challenge: Challenge, block: Block) -> None:
+        if challenge.kind is not ChallengeKind.MODEL or not self._behaviour.answers_for_model():
             return
         round_ = project.outcome_round
         node.log.warning("model challenged: showing it", round=round_)
         call = answer_of(node.context, project, block, MODEL_S)
         if node.attempt(intent_of(node.context, project), call, round_):
             node.log.info("answered", round=round_)
+
+    def hold(self, node: ProjectDaemon, project: Project, block: Block, timeout_s: float) -> None:
+        fetch_current(node.context, project, block.number, timeout_s)
 
     def stand_in(self, node: ProjectDaemon, project: Project, index: int, block: Block) -> None:
         stand_in(node.context, node.sender, node.log, project, block, index)

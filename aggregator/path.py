@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from web3.contract.contract import ContractFunction
 
 from aggregator.arrived import Submission
-from aggregator.behaviour import Behaviour
 from marketplace.chain.types import Block, Challenge, Project, RoundResult, Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
@@ -58,7 +57,7 @@ class NotCommitted(FairshareError):
 
 
 class Path(Protocol):
-    """One of the two paths."""
+    """One of the two paths, and how this aggregator behaves on it."""
 
     limit: int  # entries of an input are less in size
     at_once: int  # sealed updates in memory
@@ -77,7 +76,13 @@ class Path(Protocol):
         """What was submitted for a slot and its input, where an earlier run of this node has opened them."""
 
     def open(
-        self, node: ProjectDaemon, project: Project, cohort: int, submission: Submission, blob: bytes, key: bytes | None
+        self,
+        node: ProjectDaemon,
+        project: Project,
+        cohort: int,
+        submission: Submission,
+        blob: bytes,
+        key: bytes | None,
     ) -> Input:
         """Open a sealed update, check and keep it; `key`: sealed anew. INTEGRITY, NotCommitted where it is false."""
 
@@ -87,18 +92,19 @@ class Path(Protocol):
     def left_out(self, project: Project, case: Case, block: Block) -> frozenset[int]:
         """Slots that a result may leave out without blame."""
 
-    def complaint(self, node: ProjectDaemon, project: Project, case: Case, slots: Set[int]) -> ContractFunction:
+    def complaint(
+        self, node: ProjectDaemon, project: Project, case: Case, slots: Set[int]
+    ) -> ContractFunction:
         """The call that complains about `slots`."""
 
-    def make(
-        self, node: ProjectDaemon, behaviour: Behaviour, project: Project, case: Case, block: Block
-    ) -> Made:
+    def make(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> Made:
         """Judge and merge what a case has; UNAVAILABLE while the model of before is not to be had."""
 
-    def answer(
-        self, node: ProjectDaemon, behaviour: Behaviour, project: Project, challenge: Challenge, block: Block
-    ) -> None:
+    def answer(self, node: ProjectDaemon, project: Project, challenge: Challenge, block: Block) -> None:
         """Answer an open challenge of a result of ours, but a demand for its proof."""
+
+    def hold(self, node: ProjectDaemon, project: Project, block: Block, timeout_s: float) -> None:
+        """Have our storage hold the current model, and what is asked about it. UNAVAILABLE, INTEGRITY."""
 
     def stand_in(self, node: ProjectDaemon, project: Project, index: int, block: Block) -> None:
         """Answer for another's result where it is time and we can. `index`: ours."""

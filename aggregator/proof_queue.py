@@ -22,7 +22,9 @@ class Prover(Protocol):
 
     at_once: int  # proofs that it makes at the same time
 
-    def prove(self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT) -> Proof:
+    def prove(
+        self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT
+    ) -> Proof:
         """As `zk.prover.prove`."""
 
 
@@ -36,7 +38,9 @@ class LocalProver:
         self._taken: list[int] = []
         self._changed = threading.Condition()
 
-    def prove(self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT) -> Proof:
+    def prove(
+        self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT
+    ) -> Proof:
         """As `zk.prover.prove`, when there is room for it."""
         with self._room(estimate_proof(files.shape).memory_bytes) as running:
             return prover.prove(files, updates, limit=limit, threads=max(1, self.at_once // running))

@@ -72,7 +72,9 @@ class RayProver:
     ) -> None:
         self._ray.shutdown()
 
-    def prove(self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT) -> Proof:
+    def prove(
+        self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT
+    ) -> Proof:
         """As `zk.prover.prove`; INTERNAL where the cluster fails, or what it made is no proof."""
         hashes, references = self._ship(files)
         remote: Any = self._ray.remote(_prove).options(

@@ -18,11 +18,12 @@ from aggregator.sketch.merging import make
 from aggregator.sketch.opening import open_committed
 from marketplace.chain.types import Block, Challenge, Project, Terms
 from marketplace.node.daemon import ProjectDaemon
-from marketplace.node.models import current_model
+from marketplace.node.models import cids_of, current_model, fetch_reference
 from marketplace.node.sketch.showing import stand_in
 from marketplace.node.vectors import packed_bytes
 from marketplace.protocol.krum import mask, members
 from marketplace.protocol.sketch import Sketcher
+from marketplace.updates.codec import packed_model_bytes
 from marketplace.updates.envelope import sealed_bytes
 from zk.curve import Point
 from zk.prover import SKETCH_LIMIT
@@ -39,7 +40,8 @@ class SketchPath:
     at_once = 2
     announces = False  # trainers' work ahead would need the model merged before its turn
 
-    def __init__(self) -> None:
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
         self._sketcher: tuple[bytes, Sketcher] | None = None  # it keeps what it drew by its seed
 
     def may_begin(self, project: Project) -> bool:
@@ -63,13 +65,20 @@ class SketchPath:
         return Point(int.from_bytes(kept.root(cohort, slot), "big"), node.context.chunks), sketched
 
     def open(
-        self, node: ProjectDaemon, project: Project, cohort: int, submission: Submission, blob: bytes, key: bytes | None
+        self,
+        node: ProjectDaemon,
+        project: Project,
+        cohort: int,
+        submission: Submission,
+        blob: bytes,
+        key: bytes | None,
     ) -> Input:
         context = node.context
         opened = open_committed(
             context, node.key, project.round, submission.holder, submission.digest, blob, key
         )
-        sketch = self._sketcher_of(node, project.sketch_seed).sketch(opened.update)
+        true = self._sketcher_of(node, project.sketch_seed).sketch(opened.update)
+        sketch = self._behaviour.sketch(true, submission.slot)
         sketched = Sketched(sketch, context.tree_committer.sketch_commitment(sketch))
         KeptSketches(node.journal, context, project.round).keep(cohort, submission.slot, opened, sketched)
         return sketched
@@ -84,26 +93,30 @@ class SketchPath:
         answered = set(members(case.cohort.answered)) & set(case.arrived.submissions)
         return frozenset(answered - set(case.updates))
 
-    def complaint(self, node: ProjectDaemon, project: Project, case: Case, slots: Set[int]) -> ContractFunction:
+    def complaint(
+        self, node: ProjectDaemon, project: Project, case: Case, slots: Set[int]
+    ) -> ContractFunction:
         """It names the first chunk that is false, or one that nobody can foresee."""
         context = node.context
         chunks = [case.false_chunks.get(slot, secrets.randbelow(context.chunks)) for slot in sorted(slots)]
         arrived = case.arrived.arrivals.to_abi()
         market = context.client.market.functions
-        return market.complainChunks(
-            context.project, project.round, case.index, mask(slots), chunks, arrived
-        )
+        return market.complainChunks(context.project, project.round, case.index, mask(slots), chunks, arrived)
 
-    def make(
-        self, node: ProjectDaemon, behaviour: Behaviour, project: Project, case: Case, block: Block
-    ) -> Made:
+    def make(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> Made:
         reference = current_model(node.context, project, block.number)
-        return make(node, behaviour, project, case, reference, MODEL_S)
+        return make(node, self._behaviour, project, case, reference, MODEL_S)
 
-    def answer(
-        self, node: ProjectDaemon, behaviour: Behaviour, project: Project, challenge: Challenge, block: Block
-    ) -> None:
-        answer(node, behaviour, project, challenge, block)
+    def answer(self, node: ProjectDaemon, project: Project, challenge: Challenge, block: Block) -> None:
+        answer(node, self._behaviour, project, challenge, block)
+
+    def hold(self, node: ProjectDaemon, project: Project, block: Block, timeout_s: float) -> None:
+        context = node.context
+        timeout_s += packed_model_bytes(context.length) / _BYTES_A_SECOND
+        reference = current_model(context, project, block.number)
+        fetch_reference(context, reference, timeout_s)
+        for cid in cids_of(context, reference, timeout_s):
+            context.store.pin(cid, timeout_s)
 
     def stand_in(self, node: ProjectDaemon, project: Project, index: int, block: Block) -> None:
         stand_in(node.context, node.sender, node.journal, node.log, project, block, index)

@@ -1,8 +1,8 @@
 """An update and its commitment in its maker's hands: committed to, sealed, shown where somebody complains about it.
 
-For trainers, and for the owner with its reference. On the sketch path the commitment is the root of the update's leaves,
-which are sealed together with it: so an aggregator checks them for a tenth of what it costs to make them, and knows
-which chunk is false.
+For trainers, and for the owner with its reference. On the sketch path the commitment is the root of the update's
+leaves, which are sealed together with it: an aggregator checks them for a tenth of what it costs to make them, and
+knows which chunk is false.
 """
 
 from __future__ import annotations

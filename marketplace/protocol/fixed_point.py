@@ -57,6 +57,6 @@ def apply_updates(model: NDArray[np.int32], merged: Iterable[NDArray[np.integer]
     total = model.astype(np.int64)
     for update in merged:
         total += update
-    if np.abs(total).max(initial=0) > MODEL_LIMIT:
+    if max(int(total.max(initial=0)), -int(total.min(initial=0))) > MODEL_LIMIT:
         raise ValueError("the merged model leaves the int32 range")
     return total.astype(np.int32)

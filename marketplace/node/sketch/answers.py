@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from web3.contract.contract import ContractFunction
 
+from marketplace.chain.sketch_types import NO_LEAF
 from marketplace.chain.types import (
     ChunkFacts,
     LeafPath,
@@ -28,8 +29,6 @@ from zk.curve import Point
 
 Vector = NDArray[np.integer]
 
-NO_LEAF = LeafPath(point=Point(0, 0), hash=bytes(32), path=())
-
 
 def show_chunk(shelf: Shelf, record: RoundRecord, facts: ChunkFacts) -> ContractFunction:
     """The call that shows a chunk of a new model, from what is published. Raises UNAVAILABLE, INTEGRITY."""
@@ -37,7 +36,9 @@ def show_chunk(shelf: Shelf, record: RoundRecord, facts: ChunkFacts) -> Contract
     at = next((at for at, result in enumerate(record.results) if result.cohort == facts.cohort), None)
     if at is None:
         raise FairshareError(
-            Reason.INTEGRITY, f"the endpoint does not serve the result of cohort {facts.cohort}", "use another"
+            Reason.INTEGRITY,
+            f"the endpoint does not serve the result of cohort {facts.cohort}",
+            "use another",
         )
     result = record.results[at]
     before = reference_of(context, record.results[at - 1]) if at else record.before
@@ -84,7 +85,9 @@ def evidence_of_update(
     return SketchEvidence(NO_LEAF, b"", leaf_path(tree, chunk), packed)
 
 
-def evidence_of_move(shelf: Shelf, before: ModelReference, after: ModelReference, chunk: int) -> SketchEvidence:
+def evidence_of_move(
+    shelf: Shelf, before: ModelReference, after: ModelReference, chunk: int
+) -> SketchEvidence:
     """A chunk of the models around a round. Raises UNAVAILABLE, INTEGRITY."""
     old, new = (
         _packed(_chunk(shelf.context, shelf.model(reference), chunk)) for reference in (before, after)

@@ -80,7 +80,9 @@ def false_sum(
     chunk = sums_hold(points_of(before.leaves), points_of(after.leaves), points, zero)
     if chunk is None:
         return None
-    return Question(ChallengeKind.CHUNK, result.cohort, "a chunk is not the sum of what was merged", chunk=chunk)
+    return Question(
+        ChallengeKind.CHUNK, result.cohort, "a chunk is not the sum of what was merged", chunk=chunk
+    )
 
 
 def first_other(true: tuple[Leaf, ...], stated: tuple[Leaf, ...]) -> int:

@@ -14,7 +14,7 @@ from marketplace.protocol.sketch_check import SUM
 
 
 def asked_before(context: ProjectContext, record: RoundRecord, question: Question, block: int) -> bool:
-    """Whether the chain has an answer to it: who asks again is refused. Which chunk does not matter where any will do."""
+    """Whether the chain has an answer to it: who asks again is refused."""
     kinds: list[type[Event]] = [ChunkQuestioned, SketchQuestioned]
     for event in fetch(context.client, kinds, context.project, record.round, to_block=block):
         if isinstance(event, ChunkQuestioned) and question.kind is ChallengeKind.CHUNK:

@@ -1,4 +1,4 @@
-"""What the chain says of a round on the sketch path: its seed, its results with what they state, the models around it."""
+"""What the chain says of a round on the sketch path: its seed, its results and what they state, the models around it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def seed_of(context: ProjectContext, round_: int, block: int) -> bytes:
     drawn = fetch(context.client, [SketchDrawn], context.project, round_, to_block=block)
     if not drawn:
         raise FairshareError(
-            Reason.INTEGRITY, f"the endpoint does not serve the seed of round {round_}", "use another endpoint"
+            Reason.INTEGRITY,
+            f"the endpoint does not serve the seed of round {round_}",
+            "use another endpoint",
         )
     return drawn[-1].seed
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 
-from marketplace.chain.types import Block, Challenge, ChallengeKind, Project
+from marketplace.chain.types import Block, ChallengeKind, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.challenging import (
     Watcher,
