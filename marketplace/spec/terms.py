@@ -43,6 +43,8 @@ class SpecTerms:
     reveal_bond: int
     join_window: int
     answer_window: int
+    chunks: int
+    chunk_length: int
     spec: bytes  # 32 bytes: sha2-256 digest of the spec's CID
     circuit: bytes  # 32 bytes
     validation: bytes  # 32 bytes
@@ -59,6 +61,7 @@ def terms(spec: ProjectSpec, spec_digest: bytes, initial_model: tuple[int, int])
     if len(spec_digest) != 32:
         raise ValueError("a spec digest has 32 bytes")
     rounds, cohort, stakes, scoring = spec.rounds, spec.cohort, spec.stakes, spec.scoring
+    sketch = getattr(spec, "sketch", None)
     return SpecTerms(
         token=NATIVE if spec.reward.token == "native" else spec.reward.token,
         complaint_deposit=stakes.complaint_deposit,
@@ -87,6 +90,8 @@ def terms(spec: ProjectSpec, spec_digest: bytes, initial_model: tuple[int, int])
         reveal_bond=stakes.reveal,
         join_window=rounds.join_window,
         answer_window=rounds.answer_window,
+        chunks=0 if sketch is None else sketch.chunks,
+        chunk_length=0 if sketch is None else sketch.chunk_length,
         spec=spec_digest,
         circuit=bytes.fromhex(spec.circuit.digest[2:]),
         validation=bytes(32) if spec.validation is None else bytes.fromhex(spec.validation.commitment[2:]),
