@@ -172,6 +172,7 @@ def test_false_points_under_the_root_are_for_the_members_to_find(published: Publ
         b'{"leaves":1,"model":2,"updates":[],"version":1}',
         b"x" * 10**6,
     ],
+    ids=["nothing", "no fields", "deep", "no text", "empty names", "no names", "long"],
 )
 def test_rubbish_is_no_manifest(published: Published, data: bytes) -> None:
     assert published.refusal(published.store.add(data)).reason is Reason.INTEGRITY
