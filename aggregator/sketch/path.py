@@ -76,9 +76,8 @@ class SketchPath:
         key: bytes | None,
     ) -> Input:
         context = node.context
-        opened = open_committed(
-            context, node.key, project.round, submission.holder, submission.digest, blob, key
-        )
+        bound_to = context.update_context(project.round, submission.holder)
+        opened = open_committed(context, node.key, bound_to, submission.digest, blob, key)
         true = self._sketcher_of(node, project.sketch_seed).sketch(opened.update)
         sketch = self._behaviour.sketch(true, submission.slot)
         sketched = Sketched(sketch, context.tree_committer.sketch_commitment(sketch))

@@ -225,9 +225,7 @@ def test_who_posts_a_false_gram_matrix_loses_bond_and_place(ground: Ground) -> N
 
 
 def test_lies_are_refused_on_chain_and_the_next_aggregator_takes_over(ground: Ground) -> None:
-    with served(
-        ground, attacks={0: Attack.TAMPER_AGGREGATE}, settlement__mode="proved", **ONE_ROUND
-    ) as game:
+    with served(ground, attacks={0: Attack.TAMPER_AGGREGATE}, settlement__mode="proved", **ONE_ROUND) as game:
         settle(game)
         assert [event.aggregator for event in events(game, AggregatorTimedOut)] == [game.address(0)]
         assert [event.aggregator for event in events(game, ResultPosted)] == [game.address(1)]
