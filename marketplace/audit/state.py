@@ -30,12 +30,34 @@ def check_state(client: MarketClient, history: History, replayed: Replay) -> str
         _compare(f"of {account} ", Member.from_abi(held), members.membership(account))
     unproved = () if replayed.outcome_known else ("statement",)
     _compare("of the challenge ", client.challenge(history.project, block=at), replayed.challenge, unproved)
+    if history.terms.chunks:
+        _compare_sketched(client, history, replayed)
     current = replayed.rounds[-1] if replayed.rounds else None
     for cohort in current.cohorts if current is not None else ():
         kept = client.cohort(history.project, cohort.index, block=at)
         due = cohort_of(current.number if current is not None else 0, cohort)
         _compare(f"of cohort {cohort.index} ", kept, due, () if cohort.batched else _BATCH)
     return f"status {history.state.status.name}, {len(accounts)} accounts: storage agrees with the events"
+
+
+def _compare_sketched(client: MarketClient, history: History, replayed: Replay) -> None:
+    """The answer that can be refuted, and the chunks that the current round's complaints name."""
+    at, functions, project = history.block.number, client.market.functions, history.project
+    held = client.call_many("read the standing answer", [functions.standingAnswerOf(project)], block=at)
+    if held != [replayed.standing_answer]:
+        raise failed("the answer that the contract lets stand is not the one that the events give")
+    round_ = replayed.rounds[-1] if replayed.rounds else None
+    named = {
+        (cohort.index, slot): chunk
+        for cohort in (round_.cohorts if round_ is not None else ())
+        for slot, chunk in cohort.named.items()
+    }
+    if round_ is None or not named:
+        return
+    views = [functions.complainedChunkOf(project, round_.number, *place) for place in named]
+    for place, chunk in zip(named, client.call_many("read complaints", views, block=at), strict=True):
+        if chunk != named[place]:
+            raise failed(f"the complaint about slot {place[1]} names chunk {chunk}, not {named[place]}")
 
 
 def cohort_of(round: int, cohort: CohortReplay) -> Cohort:

@@ -9,8 +9,9 @@ from hexbytes import HexBytes
 from web3.exceptions import MismatchedABI, Web3ValueError
 from web3.types import TxReceipt
 
-from marketplace.audit.history import PROJECT_EVENTS, History, place_of
+from marketplace.audit.history import PROJECT_EVENTS, History
 from marketplace.audit.report import failed
+from marketplace.audit.spoken import place_of
 from marketplace.chain import events as e
 from marketplace.chain.client import MarketClient
 from marketplace.chain.endpoint import translated_errors

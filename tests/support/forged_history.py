@@ -11,10 +11,11 @@ from eth_utils.crypto import keccak
 
 from marketplace.audit import Check, checks
 from marketplace.audit.calls import find_proof, find_result
-from marketplace.audit.history import History, place_of
+from marketplace.audit.history import History
 from marketplace.audit.replay import replay
 from marketplace.audit.round_checks import round_checks
 from marketplace.audit.run import Run
+from marketplace.audit.spoken import place_of
 from marketplace.chain import events as e
 from marketplace.chain.client import MarketClient
 from marketplace.chain.types import RoundResult

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketplace.audit.calls import find_complaint, find_proof, find_result
-from marketplace.audit.history import History, place_of
+from marketplace.audit.history import History
 from marketplace.audit.money import check_reputation
 from marketplace.audit.replay import Replay, replay
 from marketplace.audit.report import AuditReport, run_check
+from marketplace.audit.spoken import place_of
 from marketplace.chain import events as e
 from marketplace.chain.types import Address, Arrivals, ChallengeKind, RoundResult, Status
 from marketplace.errors import FairshareError
