@@ -1,10 +1,12 @@
 """The built-in networks.
 
-A trainable vector lists, for each trained layer, its weights [outputs, inputs] row by row, then its biases.
+A trainable vector lists, for each trained layer, its weights [outputs, inputs] row by row, then its biases; a
+convolution's weights are [outputs, inputs, 3, 3].
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,6 +107,72 @@ class Mlp:
         return _vector_of(module)
 
 
+@dataclass(frozen=True)
+class Cnn:
+    """Two convolutions of 3 x 3, each with ReLUs and maxima over windows of 2 x 2, a hidden layer, a linear layer.
+
+    For square grey images; the second convolution has twice the first's `channels`.
+    """
+
+    features: int
+    classes: int
+    channels: int
+    hidden: int
+    name = "cnn"
+
+    @property
+    def side(self) -> int:
+        """Of an image, in pixels."""
+        return math.isqrt(self.features)
+
+    @property
+    def inputs(self) -> int:
+        """Width of the hidden layer's input."""
+        return 2 * self.channels * (self.side // 4) ** 2
+
+    @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """Numbers that each output of a layer is made from, and its outputs."""
+        first, second = self.channels, 2 * self.channels
+        return (9, first), (9 * first, second), (self.inputs, self.hidden), (self.hidden, self.classes)
+
+    @property
+    def length(self) -> int:
+        """Weights and biases of all layers."""
+        return sum((inputs + 1) * outputs for inputs, outputs in self.layers)
+
+    def initial(self, seed: int) -> Floats:
+        """All layers but the last are drawn from `seed`; biases and the last layer start at zero."""
+        parts = []
+        *drawn, (inputs, outputs) = self.layers
+        for number, layer in enumerate(drawn):
+            parts += [draws.layer((INITIAL, seed, number), *layer).ravel(), np.zeros(layer[1])]
+        return np.concatenate([*parts, np.zeros((inputs + 1) * outputs)])
+
+    def module(self, vector: Floats) -> nn.Module:
+        """float32 [n, features] to logits [n, classes]."""
+        from torch import nn
+
+        layers = [
+            nn.Unflatten(1, (1, self.side, self.side)),
+            _convolution(1, self.channels),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            _convolution(self.channels, 2 * self.channels),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            _linear(self.inputs, self.hidden),
+            nn.ReLU(),
+            _linear(self.hidden, self.classes),
+        ]
+        return _with_vector(nn.Sequential(*layers), vector)
+
+    def vector(self, module: nn.Module) -> Floats:
+        """float64[d]."""
+        return _vector_of(module)
+
+
 def _linear(inputs: int, outputs: int) -> nn.Linear:
     """A layer whose numbers the caller sets: torch draws none, so its generator is left alone."""
     from torch import nn
@@ -112,6 +180,16 @@ def _linear(inputs: int, outputs: int) -> nn.Linear:
 
     layer = skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
     assert isinstance(layer, nn.Linear)
+    return layer
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
+    """3 x 3, as large as its input; as `_linear`."""
+    from torch import nn
+    from torch.nn.utils import skip_init
+
+    layer = skip_init(nn.Conv2d, inputs, outputs, 3, padding=1)  # type: ignore[no-untyped-call]
+    assert isinstance(layer, nn.Conv2d)
     return layer
 
 

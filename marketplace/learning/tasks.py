@@ -6,6 +6,7 @@ A task is a plug-in of the entry-point group `fairshare.tasks`: a callable from 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -72,6 +73,10 @@ def task_of(spec: ProjectSpec) -> Task:
     task = load(spec.task)
     if task.length > spec.length:
         raise bad_field("task", f"it has {task.length} trainable parameters, the circuit takes {spec.length}")
+    if spec.sketch is not None and spec.sketch.chunks != (
+        wanted := -(-task.length // spec.sketch.chunk_length)
+    ):
+        raise bad_field("sketch.chunks", f"{task.length} trainable parameters fill {wanted} of them")
     return task
 
 
@@ -100,6 +105,20 @@ def mlp(section: TaskSection) -> Task:
             "task.pool", f"{section.features} features are no square image that divides by {pool}"
         )
     return networks.Mlp(section.features, section.classes, hidden, pool, trained == "head", draw)
+
+
+def cnn(section: TaskSection) -> Task:
+    """A convolutional network for square grey images of at least 4 x 4. Options:
+
+    `channels` (32): of the first convolution, the second has twice as many; `hidden` (320): width of the hidden layer.
+    """
+    _refuse_unknown(section, ("channels", "hidden"))
+    channels = _integer(section, "channels", 32, 1, 1024)
+    hidden = _integer(section, "hidden", 320, 1, 65_536)
+    side = math.isqrt(section.features)
+    if side * side != section.features or side < 4:
+        raise bad_field("task.features", f"{section.features} are no square image of at least 4 x 4")
+    return networks.Cnn(section.features, section.classes, channels, hidden)
 
 
 def _refuse_unknown(section: TaskSection, known: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from marketplace.chain.types import Settlement, Terms
+from marketplace.node.estimate import estimate_vectors
 from marketplace.protocol.shares import round_budget
 
 # Gas of whole transactions in the native coin at K = 10, as benchmarks/gas.py measures them (docs/gas.md): for calls
@@ -21,7 +22,10 @@ TYPICAL_GAS = {
 
 
 def trainer_costs(terms: Terms, gas_price: int) -> dict[str, str]:
-    """Stake, gas and the reward of an average trainer, as decimal strings in smallest units (gas in wei)."""
+    """Stake, gas and the reward of an average trainer, as decimal strings in smallest units (gas in wei).
+
+    On the sketch path also what its vectors take, in words.
+    """
     gas = (
         TYPICAL_GAS["deposit"]
         + TYPICAL_GAS["join"]
@@ -41,11 +45,12 @@ def trainer_costs(terms: Terms, gas_price: int) -> dict[str, str]:
         "complaint_deposit": str(terms.complaint_deposit),
         "reward_of_an_average_trainer": str(paid // terms.trainers),
         "reward_of_an_average_merged_trainer": str(paid * drawn // (merged * terms.trainers)),
+        **_large_model(terms),
     }
 
 
 def aggregator_costs(terms: Terms, gas_price: int) -> dict[str, str]:
-    """Bond, gas and fees of an aggregator that concludes every round."""
+    """Bond, gas and fees of an aggregator that concludes every round; on the sketch path as `trainer_costs`."""
     proved = terms.settlement is Settlement.PROVED
     results = terms.rounds * terms.cohorts
     gas = (
@@ -60,4 +65,12 @@ def aggregator_costs(terms: Terms, gas_price: int) -> dict[str, str]:
         "gas": str(gas),
         "gas_cost_wei": str(gas * gas_price),
         "fees": str(terms.aggregator_fee * results),
+        **_large_model(terms),
     }
+
+
+def _large_model(terms: Terms) -> dict[str, str]:
+    """On the sketch path: what its vectors take, in words."""
+    if not terms.chunks:
+        return {}
+    return {"large_model": estimate_vectors(terms.chunks, terms.chunk_length).in_words()}

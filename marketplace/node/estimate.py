@@ -1,4 +1,4 @@
-"""What a proof of a shape will take, from measured shapes: for previews, not for promises."""
+"""What a proof of a shape, and a large model's vectors, will take, as measured: for previews, not for promises."""
 
 from __future__ import annotations
 
@@ -16,12 +16,42 @@ _MEASURED = (
 )
 
 
+_NUMBERS_A_SECOND = 400_000  # of a model, committed to on one core, in chunks of 4,096; an update's go faster
+_LEAF_BYTES = 96
+
+
 @dataclass(frozen=True)
 class ProofEstimate:
     """CPU seconds and peak memory in bytes of one proof."""
 
     cpu_s: float
     memory_bytes: int
+
+
+@dataclass(frozen=True)
+class VectorEstimate:
+    """Of one packed vector on the sketch path: CPU seconds to commit to it, bytes that are published of it."""
+
+    numbers: int
+    commit_s: float
+    update_bytes: int  # with its leaves
+    model_bytes: int  # with its leaves
+
+    def in_words(self) -> str:
+        """For somebody who decides whether to take part."""
+        return (
+            f"{self.numbers:,} numbers: about {self.commit_s:.1f} s of a core to commit to a model or an update; "
+            f"each round a trainer uploads {_mb(self.update_bytes)} and fetches {_mb(self.model_bytes)}, "
+            f"an aggregator fetches {_mb(self.update_bytes)} of each trainer"
+        )
+
+
+def estimate_vectors(chunks: int, chunk_length: int) -> VectorEstimate:
+    """Of vectors of so many chunks of so many numbers."""
+    numbers, leaves = chunks * chunk_length, chunks * _LEAF_BYTES
+    return VectorEstimate(
+        numbers, round(numbers / _NUMBERS_A_SECOND, 1), 2 * numbers + leaves, 4 * numbers + leaves
+    )
 
 
 def estimate_proof(shape: CircuitShape) -> ProofEstimate:
@@ -38,3 +68,7 @@ def _cells(shape: CircuitShape) -> int:
     """The columns that a proof commits to, times their rows (see `zk.shape`)."""
     layout = layout_of(shape)
     return (shape.slots + 3 * layout.columns + 4) << layout.logrows
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"

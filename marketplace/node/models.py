@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from marketplace.chain.events import ChallengeAnswered, Event, ResultPosted, RoundUndone, fetch
 from marketplace.chain.types import ChallengeKind, Project
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.manifests import fetch_by_manifest, fetch_manifest
 from marketplace.node.project import FETCH_S, ProjectContext
 from marketplace.storage.cid import cid_of, from_digest
 from marketplace.updates.codec import pack_model
+from marketplace.updates.manifest import Manifest
 from zk.curve import Point
 
 
@@ -22,8 +24,8 @@ class ModelReference:
     """A published model: where it is and what the chain holds it to."""
 
     round: int  # that made it; 0: the initial model
-    cid: str
-    commitment: Point
+    cid: str  # of the packed model; on the sketch path, but for the initial one, of its manifest
+    commitment: Point  # on the sketch path (root, J)
 
 
 def current_model(context: ProjectContext, project: Project, block: int) -> ModelReference:
@@ -46,6 +48,28 @@ def last_standing(events: Iterable[Event]) -> ResultPosted | None:
     return standing[-1] if standing else None
 
 
+def current_manifest(
+    context: ProjectContext, project: Project, block: int, timeout_s: float = FETCH_S
+) -> Manifest | None:
+    """The manifest of the model that `project`, read at `block`, stands at; None where it has none.
+
+    That is on the exact path, and the initial model. Raises UNAVAILABLE, INTEGRITY.
+    """
+    reference = current_model(context, project, block)
+    if not context.is_sketched or reference.round == 0:
+        return None
+    return fetch_manifest(context, reference.cid, timeout_s)
+
+
+def fetch_reference(
+    context: ProjectContext, reference: ModelReference, timeout_s: float = FETCH_S
+) -> NDArray[np.int32]:
+    """The model of a reference, int32[d], checked against its commitment. Raises UNAVAILABLE, INTEGRITY."""
+    if context.is_sketched and reference.round:
+        return fetch_by_manifest(context, reference.cid, reference.commitment, timeout_s)
+    return context.fetch_model(reference.cid, reference.commitment, timeout_s)
+
+
 def fetch_current(
     context: ProjectContext, project: Project, block: int, timeout_s: float = FETCH_S
 ) -> NDArray[np.int32]:
@@ -53,13 +77,16 @@ def fetch_current(
 
     Where storage does not have it, or has something else under its name, but it was put on chain to answer a
     challenge, it is read from there and handed to our storage node.
+
+    On the sketch path its bytes are those under the chain's root (`marketplace.node.manifests`); whether the root's
+    points are of these bytes is what members check once a round.
     """
     reference = current_model(context, project, block)
     try:
-        return context.fetch_model(reference.cid, reference.commitment, timeout_s)
+        return fetch_reference(context, reference, timeout_s)
     except FairshareError as error:
-        if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
-            raise
+        if context.is_sketched or error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
+            raise  # no challenge there puts a whole model on chain
         answered = _answered(context, reference, block)
         if answered is None:
             raise

@@ -18,12 +18,14 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning.tasks import Task, task_of
 from marketplace.protocol.fixed_point import dequantise
 from marketplace.protocol.krum import Rules, ScoreRule
+from marketplace.protocol.sketch import Sketcher
 from marketplace.spec.posted import MAX_SPEC_BYTES, ProjectSpec
 from marketplace.spec.terms import terms as terms_of
 from marketplace.storage.cid import from_digest
 from marketplace.storage.store import ContentStore
 from marketplace.updates.codec import packed_model_bytes, unpack_model
 from marketplace.updates.envelope import UpdateContext
+from marketplace.updates.tree_committer import TreeCommitter
 from zk import keys
 from zk.commit import Committer
 from zk.curve import Point
@@ -44,13 +46,46 @@ class ProjectContext:
     terms: Terms
     task: Task
     circuit: CircuitFiles
-    committer: Committer
+    committer: Committer | TreeCommitter  # on the sketch path the latter: commitments are (root, J)
     rules: Rules
 
     @property
     def length(self) -> int:
-        """Numbers in a packed update or model: the circuit's length, the task's d and zeros."""
+        """Numbers in a packed update or model: the circuit's length, or J * n; the task's d and zeros."""
+        return self.spec.length
+
+    @property
+    def is_sketched(self) -> bool:
+        """Whether proofs run over sketches of the updates (docs/sketch.md)."""
+        return self.spec.is_sketched
+
+    @property
+    def width(self) -> int:
+        """Numbers of each vector that a proof is about: on the sketch path of a sketch, k."""
         return self.circuit.shape.length
+
+    @property
+    def chunks(self) -> int:
+        """J, chunks of a packed vector; 0 on the exact path."""
+        return self.spec.sketch.chunks if self.spec.sketch else 0
+
+    @property
+    def chunk_length(self) -> int:
+        """n, numbers of a chunk; 0 on the exact path."""
+        return self.spec.sketch.chunk_length if self.spec.sketch else 0
+
+    @property
+    def tree_committer(self) -> TreeCommitter:
+        """The committer of the sketch path; INTERNAL on the exact one, which nobody should ask."""
+        if not isinstance(self.committer, TreeCommitter):
+            raise FairshareError(
+                Reason.INTERNAL, f"project {self.project} is on the exact path: its vectors have no chunks"
+            )
+        return self.committer
+
+    def sketcher(self, seed: bytes) -> Sketcher:
+        """What sketches this project's vectors by a round's seed, 32 bytes."""
+        return Sketcher(seed, self.width)
 
     def update_context(self, round_: int, trainer: str) -> UpdateContext:
         """What a sealed update of this project is bound to; for a reference update `trainer` is the owner."""
@@ -61,7 +96,11 @@ class ProjectContext:
         return dequantise(model[: self.task.length], self.spec.arithmetic.scale_bits)
 
     def fetch_model(self, cid: str, commitment: Point, timeout_s: float = FETCH_S) -> NDArray[np.int32]:
-        """The model int32[d] named by `cid`; INTEGRITY unless it is the one behind `commitment`."""
+        """The packed model int32[d] named by `cid`; INTEGRITY unless it is the one behind `commitment`.
+
+        On the sketch path that commits to every chunk, seconds for a million numbers; `marketplace.node.models` knows
+        a cheaper way for a round's model.
+        """
         packed = self.store.fetch(cid, max_bytes=packed_model_bytes(self.length), timeout_s=timeout_s)
         try:
             model = unpack_model(packed, self.length)
@@ -95,10 +134,17 @@ def load_project(
     task = task_of(spec)
     circuit = fetch_circuit(client, store, spec, cache, timeout_s)
     context = ProjectContext(
-        project, client, store, spec, terms, task, circuit, Committer(circuit), rules_of(terms)
+        project, client, store, spec, terms, task, circuit, committer_of(circuit, spec), rules_of(terms)
     )
     context.fetch_model(spec.initial_model, terms.initial_model, timeout_s)
     return context
+
+
+def committer_of(circuit: CircuitFiles, spec: ProjectSpec) -> Committer | TreeCommitter:
+    """What commits to packed vectors on the spec's path."""
+    if spec.sketch is None:
+        return Committer(circuit)
+    return TreeCommitter(circuit, spec.sketch.chunk_length, spec.sketch.chunks)
 
 
 def rules_of(terms: Terms) -> Rules:

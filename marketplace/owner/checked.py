@@ -17,6 +17,7 @@ from marketplace.protocol.fixed_point import padded, to_model
 from marketplace.spec import ProjectFile
 from marketplace.spec.problems import bad_field
 from marketplace.spec.project_file import MAX_FILE_BYTES
+from marketplace.spec.sections import SketchSection
 from marketplace.storage.cid import cid_of, digest_of
 from zk.shape import CircuitShape
 
@@ -32,11 +33,12 @@ class ValidationSet:
 
 @dataclass(frozen=True)
 class CheckedProject:
-    """A project that could be posted. `initial`: W_0, int32 [shape.length]."""
+    """A project that could be posted. `initial`: W_0 as it is packed, int32 [file.vector_length]."""
 
     file: ProjectFile
     task: Task
     shape: CircuitShape
+    sketch: SketchSection | None  # how vectors are cut, on the sketch path
     initial: NDArray[np.int32]
     evaluation: Path | None  # None: its hash alone is known here
     evaluation_sha256: str
@@ -55,6 +57,7 @@ def check_project(path: Path) -> CheckedProject:
         file=file,
         task=task,
         shape=file.shape,
+        sketch=file.sketch,
         initial=_initial(file, task),
         evaluation=evaluation,
         evaluation_sha256=digest,
@@ -99,7 +102,7 @@ def _initial(file: ProjectFile, task: Task) -> NDArray[np.int32]:
         weights = to_model(task.initial(file.training.seed), file.arithmetic.scale_bits)
     except ValueError as error:
         raise bad_field("arithmetic.scale_bits", str(error)) from error
-    return padded(weights, file.shape.length)
+    return padded(weights, file.vector_length)
 
 
 def _read(path: Path) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
-from marketplace.node.models import current_model
+from marketplace.node.models import current_model, fetch_reference
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 
@@ -24,8 +24,8 @@ class FetchedModel:
     """A global model whose commitment is the chain's."""
 
     round: int
-    cid: str
-    commitment: tuple[int, int]
+    cid: str  # of the model, on the sketch path of a round's manifest
+    commitment: tuple[int, int]  # on the sketch path (root, J)
     weights: NDArray[np.float64]
 
 
@@ -37,7 +37,7 @@ def fetch_model(context: ProjectContext, peers: PeerBook) -> FetchedModel:
     peers.connect_to_owner()
     for index in range(project.aggregator_count):
         peers.connect_to(index)
-    model = context.fetch_model(reference.cid, reference.commitment, _FETCH_S)
+    model = fetch_reference(context, reference, _FETCH_S)
     return FetchedModel(reference.round, reference.cid, reference.commitment, context.weights(model))
 
 

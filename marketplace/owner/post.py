@@ -19,6 +19,7 @@ from marketplace.chain.simulation import no_funds
 from marketplace.chain.types import NATIVE_COIN, NO_PERMIT, Address, ScoreRule, Settlement, Terms, address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import NODE
+from marketplace.node.project import committer_of
 from marketplace.node.session import Session
 from marketplace.node.windows import require_meetable
 from marketplace.owner import circuits
@@ -29,7 +30,6 @@ from marketplace.spec.terms import terms as terms_of
 from marketplace.spec.validation import commitment
 from marketplace.storage.cid import digest_of
 from marketplace.updates.codec import pack_model
-from zk.commit import Committer
 from zk.curve import Point
 from zk.files import CircuitFiles
 
@@ -96,7 +96,7 @@ def post(
     files = circuits.build(checked.shape, session.cache, srs, lambda phase: say(f"circuit: {phase}"))
     say("circuit: registering")
     digest = circuits.register(session.client, session.sender, files)
-    say("publishing the spec")
+    say("committing to the initial model, publishing the spec")
     salt = None if checked.validation is None else _salt(session, checked.validation)
     spec, initial_model = _publish(session, checked, files, digest, salt)
     spec_cid = session.store.add(spec.to_bytes())
@@ -138,7 +138,7 @@ def _salt(session: Session, validation: ValidationSet) -> bytes:
 def _publish(
     session: Session, checked: CheckedProject, files: CircuitFiles, digest: bytes, salt: bytes | None
 ) -> tuple[ProjectSpec, Point]:
-    """Adds what the spec names to the store; the spec and M_0."""
+    """Adds what the spec names to the store; the spec and M_0, on the sketch path (root, J)."""
     store, client = session.store, session.client
     spec = checked.file.post(
         circuit=CircuitSection(
@@ -155,7 +155,7 @@ def _publish(
         validation=commitment(checked.validation.digest, salt) if checked.validation and salt else None,
         peers=tuple(store.addresses()),
     )
-    return spec, Committer(files).commit(checked.initial)
+    return spec, committer_of(files, spec).commit(checked.initial)
 
 
 def _create(session: Session, terms: Terms, name: str) -> Receipt:

@@ -7,7 +7,7 @@ from typing import Any
 
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.fees import Fees
-from marketplace.node.estimate import ProofEstimate, estimate_proof
+from marketplace.node.estimate import ProofEstimate, VectorEstimate, estimate_proof, estimate_vectors
 from marketplace.node.session import Session
 from marketplace.owner.checked import CheckedProject
 from marketplace.protocol.shares import round_budget
@@ -36,13 +36,21 @@ class PostPreview:
     inputs: int
     parameters: int  # d
     length: int  # of the circuit
+    path: str
+    chunks: int  # of a packed vector; 0 on the exact path
+    chunk_length: int
     gas: int
     gas_cost: int
     proof: ProofEstimate
+    vectors: VectorEstimate | None  # on the sketch path
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: amounts as decimal strings."""
+        """For JSON: amounts as decimal strings; for a large model what it takes, in words."""
         document = asdict(self)
+        if self.vectors is None:
+            del document["vectors"]
+        else:
+            document["large_model"] = self.vectors.in_words()
         amounts = (
             *("reward", "round_budget", "aggregator_fee", "trainer_stake", "aggregator_bond"),
             *("complaint_deposit", "reveal_bond", "gas_cost"),
@@ -75,7 +83,13 @@ def preview_post(session: Session, checked: CheckedProject) -> PostPreview:
         inputs=checked.shape.slots,
         parameters=file.length,
         length=checked.shape.length,
+        path=file.path,
+        chunks=checked.sketch.chunks if checked.sketch else 0,
+        chunk_length=checked.sketch.chunk_length if checked.sketch else 0,
         gas=gas,
         gas_cost=gas * (base_fee + fees.priority_fee),
         proof=estimate_proof(checked.shape),
+        vectors=None
+        if checked.sketch is None
+        else estimate_vectors(checked.sketch.chunks, checked.sketch.chunk_length),
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.spec.cutting import check_cut, check_width
 from marketplace.spec.problems import bad_field, from_validation
 from marketplace.spec.rules import check_arithmetic, check_sections, divisor_of, inputs
 from marketplace.spec.sections import (
@@ -26,6 +27,7 @@ from marketplace.spec.sections import (
     Section,
     SettlementSection,
     Sha256,
+    SketchSection,
     StakesSection,
     TaskSection,
     TrainingSection,
@@ -56,7 +58,7 @@ class StorageSection(Section):
 class CircuitSection(Section):
     """The circuit: its digest on chain, its shape, and the CIDs of its files.
 
-    `slots`: its inputs, K or with the reference rule K + 1.
+    `slots`: its inputs, K or with the reference rule K + 1. `length`: of an input, on the sketch path of a sketch (k).
     """
 
     digest: Digest
@@ -77,7 +79,7 @@ class ChainSection(Section):
 class ProjectSpec(Section):
     """A posted project. Nothing in it changes; its bytes are canonical, so its CID names it."""
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     project: ProjectSection
     task: TaskSection
     training: TrainingSection
@@ -90,6 +92,7 @@ class ProjectSpec(Section):
     aggregators: AggregatorsSection
     reputation: ReputationSection
     arithmetic: ArithmeticSection
+    sketch: SketchSection | None = None  # with arithmetic.path "sketch"
     evaluation: EvaluationSection
     validation: ValidationSection | None
     storage: StorageSection
@@ -105,15 +108,35 @@ class ProjectSpec(Section):
             raise bad_field("circuit.slots", f"this cohort and scoring.rule need {self.inputs}")
         if (self.validation is None) == self.has_reference:
             raise bad_field("validation", "it goes with the reference rule, and only with it")
+        self._check_path()
         check_arithmetic(
-            self, self.arithmetic.scale_bits, self.arithmetic.max_norm_squared, self.circuit.length
+            self,
+            self.arithmetic.scale_bits,
+            self.arithmetic.max_norm_squared,
+            self.length,
+            self.circuit.length if self.is_sketched else None,
         )
         return self
 
+    def _check_path(self) -> None:
+        if (self.sketch is None) == self.is_sketched:
+            raise bad_field("sketch", 'it goes with arithmetic.path "sketch", and only with it')
+        if self.sketch is None:
+            return
+        if self.arithmetic.range == "proven":
+            raise bad_field("arithmetic.range", "sketches are not int16, so no circuit proves that they are")
+        check_width(self.circuit.length, "circuit.length")
+        check_cut(self.shape, self.sketch)
+
+    @property
+    def is_sketched(self) -> bool:
+        """Whether proofs run over sketches of the updates."""
+        return self.arithmetic.path == "sketch"
+
     @property
     def length(self) -> int:
-        """Numbers in a packed update or model: the circuit's length, the task's d and zeros."""
-        return self.circuit.length
+        """Numbers in a packed update or model, the task's d and zeros: the circuit's length, or that of all chunks."""
+        return self.circuit.length if self.sketch is None else self.sketch.length
 
     @property
     def shape(self) -> CircuitShape:
@@ -146,7 +169,7 @@ class ProjectSpec(Section):
     def from_bytes(cls, data: bytes) -> Self:
         """Read a posted spec, which may come from anyone.
 
-        Raises TOO_LARGE beyond 64 KiB or the exact path; BAD_SPEC, naming the field, for anything that is
+        Raises TOO_LARGE beyond 64 KiB or the spec's path; BAD_SPEC, naming the field, for anything that is
         unknown, missing, contradictory, or not written canonically.
         """
         if len(data) > MAX_SPEC_BYTES:

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from marketplace.errors import FairshareError, Reason
 from marketplace.spec import plugins
 from marketplace.spec.amounts import has_unit
+from marketplace.spec.cutting import WIDTH, PathChoice, chosen_path, cut, exact_shape, sketch_shape
 from marketplace.spec.posted import ChainSection, CircuitSection, ProjectSpec
 from marketplace.spec.problems import bad_field, from_validation
 from marketplace.spec.rules import (
@@ -21,7 +22,11 @@ from marketplace.spec.rules import (
     least_max_norm_squared,
 )
 from marketplace.spec.sections import (
+    MAX_CHUNK_LENGTH,
+    MAX_WIDTH,
+    MIN_WIDTH,
     AggregatorsSection,
+    ArithmeticPath,
     ArithmeticSection,
     CohortSection,
     Peers,
@@ -33,22 +38,28 @@ from marketplace.spec.sections import (
     Section,
     SettlementSection,
     Sha256,
+    SketchSection,
     StakesSection,
     TaskSection,
     TrainingSection,
 )
-from zk import catalogue
 from zk.shape import CircuitShape, Range
 
 MAX_FILE_BYTES = 64 * 1024
 
 
 class ArithmeticChoice(Section):
-    """As `ArithmeticSection`; `max_norm_squared` follows from `training.clip_norm` unless it is given."""
+    """As `ArithmeticSection`; `max_norm_squared` follows from `training.clip_norm` unless it is given.
+
+    `path` "auto": the exact one where the model is small enough. `width` and `chunk_length` are the sketch path's.
+    """
 
     scale_bits: Annotated[int, Field(ge=1, le=30)] = 14
     max_norm_squared: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     range: Range = "disputed"
+    path: PathChoice = "exact"
+    width: Annotated[int, Field(ge=MIN_WIDTH, le=MAX_WIDTH)] | None = None
+    chunk_length: Annotated[int, Field(ge=MIN_WIDTH, le=MAX_CHUNK_LENGTH)] | None = None
 
 
 class EvaluationChoice(Section):
@@ -92,7 +103,10 @@ class ProjectFile(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_sections(self)
-        check_arithmetic(self, self.arithmetic.scale_bits, self.max_norm_squared, self.shape.length)
+        self._check_path()
+        check_arithmetic(
+            self, self.arithmetic.scale_bits, self.max_norm_squared, self.vector_length, self._width
+        )
         if self.evaluation.file is None and self.evaluation.sha256 is None:
             raise bad_field("evaluation.file", "name the evaluation set, or give evaluation.sha256")
         if self.has_reference and self.validation is None:
@@ -105,15 +119,48 @@ class ProjectFile(Section):
             raise bad_field("validation.file", f'scoring.rule "{self.scoring.rule}" has no use for it')
         return self
 
+    def _check_path(self) -> None:
+        stated = self.arithmetic
+        if stated.path == "exact":
+            for name in ("width", "chunk_length"):
+                if getattr(stated, name) is not None:
+                    raise bad_field(f"arithmetic.{name}", "the exact path has none; leave it out")
+        elif self.path == "sketch" and stated.range == "proven":
+            raise bad_field("arithmetic.range", "sketches are not int16, so no circuit proves that they are")
+
     @property
     def length(self) -> int:
         """d, the task's trainable parameters."""
         return plugins.load(self.task).length
 
     @property
+    def path(self) -> ArithmeticPath:
+        """Whether proofs run over the updates or over sketches of them: as chosen, "auto" by d."""
+        return chosen_path(self.arithmetic.path, self.inputs, self.length, self.arithmetic.range)
+
+    @property
+    def sketch(self) -> SketchSection | None:
+        """How vectors are cut on the sketch path; None on the exact one."""
+        if self.path == "exact":
+            return None
+        return cut(self.shape, self.length, self.arithmetic.chunk_length)
+
+    @property
     def shape(self) -> CircuitShape:
-        """The circuit's shape, of the catalogue: at least as long as d."""
-        return catalogue.shape_for(self.inputs, self.length, self.arithmetic.range)
+        """The circuit's shape, of the catalogue: at least as long as d, on the sketch path as a sketch."""
+        if self.path == "sketch":
+            return sketch_shape(self.inputs, self.arithmetic.width or WIDTH)
+        return exact_shape(self.inputs, self.length, self.arithmetic.range)
+
+    @property
+    def vector_length(self) -> int:
+        """Numbers in a packed update or model: d and zeros."""
+        sketch = self.sketch
+        return self.shape.length if sketch is None else sketch.length
+
+    @property
+    def _width(self) -> int | None:
+        return self.shape.length if self.path == "sketch" else None
 
     @property
     def divisor(self) -> int:
@@ -134,12 +181,16 @@ class ProjectFile(Section):
     def max_norm_squared(self) -> int:
         """N_max, as given or as follows from `training.clip_norm`."""
         return self.arithmetic.max_norm_squared or least_max_norm_squared(
-            self.training.clip_norm, self.arithmetic.scale_bits, self.divisor, self.shape.length
+            self.training.clip_norm,
+            self.arithmetic.scale_bits,
+            self.divisor,
+            self.vector_length,
+            self._width,
         )
 
     @classmethod
     def from_toml(cls, text: str | bytes) -> Self:
-        """Read project.toml; raises BAD_SPEC naming the field, TOO_LARGE beyond the exact path."""
+        """Read project.toml; raises BAD_SPEC naming the field, TOO_LARGE beyond its path."""
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         if len(data) > MAX_FILE_BYTES:
             raise FairshareError(
@@ -180,10 +231,13 @@ class ProjectFile(Section):
         """
         if self.evaluation.sha256 not in (None, evaluation_sha256):
             raise bad_field("evaluation.sha256", "this is not the hash of the evaluation set at hand")
-        if circuit.length < self.length:
+        path, sketch = self.path, self.sketch
+        if sketch is None and circuit.length < self.length:
             raise bad_field(
                 "task", f"it has {self.length} trainable parameters, the circuit takes {circuit.length}"
             )
+        if sketch is not None and circuit.length != self.shape.length:
+            raise bad_field("circuit.length", f"sketches have {self.shape.length} numbers")
         document = self.model_dump(exclude={"arithmetic", "evaluation", "validation", "storage"})
         try:
             return ProjectSpec.model_validate(
@@ -193,7 +247,9 @@ class ProjectFile(Section):
                         scale_bits=self.arithmetic.scale_bits,
                         max_norm_squared=self.max_norm_squared,
                         range=self.arithmetic.range,
+                        path=path,
                     ),
+                    "sketch": sketch,
                     "evaluation": {"sha256": evaluation_sha256},
                     "validation": None if validation is None else {"commitment": validation},
                     "storage": {"peers": tuple(dict.fromkeys((*peers, *self.storage.peers)))},

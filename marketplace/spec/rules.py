@@ -9,6 +9,8 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.protocol.fixed_point import MODEL_LIMIT, UPDATE_LIMIT
 from marketplace.protocol.shares import divisor, round_budget
 from marketplace.spec.amounts import MAX_AMOUNT
+from marketplace.spec.cutting import MAX_LENGTH as MAX_LENGTH
+from marketplace.spec.cutting import check_sketched, norm_factor
 from marketplace.spec.problems import bad_field
 from marketplace.spec.sections import (
     AggregatorsSection,
@@ -23,9 +25,6 @@ from zk.shape import MAX_SLOTS
 
 SATURATION = 16  # by how much an honest update's length may exceed what one int16 entry holds
 MAX_AGGREGATORS = 8  # of a project: contracts/libraries/TermsCheck.sol
-# d: `answerModel` carries 4 bytes a parameter, and usual nodes take no transaction over 131,072 bytes; at this d it has
-# 128,348. What cannot be answered could be challenged at will.
-MAX_LENGTH = 32_000
 # Where fees are real: 50 blocks of 12 s. A transaction that is stuck is replaced after 10 blocks; a node has time to
 # be restarted, and to try again.
 LEAST_WINDOW_S = 600
@@ -50,14 +49,17 @@ class Sections(Protocol):
     def aggregators(self) -> AggregatorsSection: ...
 
 
-def least_max_norm_squared(clip_norm: float, scale_bits: int, divisor: int, length: int) -> int:
-    """Smallest N_max that no honest update exceeds.
+def least_max_norm_squared(
+    clip_norm: float, scale_bits: int, divisor: int, length: int, width: int | None = None
+) -> int:
+    """Smallest N_max that no honest update exceeds; on the sketch path none's sketch of `width` numbers.
 
     Rounding moves each of the d entries by at most 1/2, so |q| <= 2^s * clip_norm / m + sqrt(d) / 2;
     saturation only shortens. The last factor is for the float arithmetic of clipping.
     """
     norm = math.ldexp(clip_norm, scale_bits) / divisor + math.sqrt(length) / 2
-    return math.ceil(norm * norm * (1 + 1e-9)) + 1
+    room = 1.0 if width is None else norm_factor(width)
+    return math.ceil(norm * norm * room * (1 + 1e-9)) + 1
 
 
 def check_sections(spec: Sections) -> None:
@@ -153,16 +155,23 @@ def _check_scoring(scoring: ScoringSection, stakes: StakesSection) -> None:
         raise bad_field("stakes.reveal", "only with the reference rule is there anything to reveal")
 
 
-def check_arithmetic(spec: Sections, scale_bits: int, max_norm_squared: int, length: int) -> None:
-    """Raise BAD_SPEC where the fixed point cannot hold what training may give."""
-    if length > MAX_LENGTH:
+def check_arithmetic(
+    spec: Sections, scale_bits: int, max_norm_squared: int, length: int, width: int | None = None
+) -> None:
+    """Raise BAD_SPEC where the fixed point cannot hold what training may give, TOO_LARGE beyond the path.
+
+    `length`: of a packed vector. `width`: of a sketch; None on the exact path.
+    """
+    if width is not None:
+        check_sketched(length)
+    elif length > MAX_LENGTH:
         raise FairshareError(
             Reason.TOO_LARGE,
             f"a challenge could not be answered: one transaction holds {MAX_LENGTH} parameters, not {length}",
-            f"train at most {MAX_LENGTH} parameters",
+            f'train at most {MAX_LENGTH} parameters, or set arithmetic.path = "sketch"',
         )
     m = divisor_of(spec)
-    least = least_max_norm_squared(spec.training.clip_norm, scale_bits, m, length)
+    least = least_max_norm_squared(spec.training.clip_norm, scale_bits, m, length, width)
     if math.ldexp(spec.training.clip_norm, scale_bits) / m > SATURATION * UPDATE_LIMIT:
         raise bad_field(
             "arithmetic.scale_bits",
@@ -172,7 +181,8 @@ def check_arithmetic(spec: Sections, scale_bits: int, max_norm_squared: int, len
         raise bad_field("arithmetic.scale_bits", "with this training.clip_norm the norm bound leaves 63 bits")
     if max_norm_squared < least:
         raise bad_field("arithmetic.max_norm_squared", f"honest updates may reach {least}")
-    entry = min(UPDATE_LIMIT, math.isqrt(max_norm_squared))
+    # A sketch's norm is its update's only about, so there int16 alone bounds what an entry adds to the model.
+    entry = UPDATE_LIMIT if width is not None else min(UPDATE_LIMIT, math.isqrt(max_norm_squared))
     if spec.rounds.count * m * entry > MODEL_LIMIT // 2:
         raise bad_field(
             "rounds.count", "so many rounds at this arithmetic.scale_bits may leave the model's int32 range"

@@ -11,6 +11,9 @@ from zk.shape import Range
 
 YEAR_S = 366 * 24 * 3600
 MAX_ROUNDS, MAX_COHORTS, MAX_TRAINERS = 65_000, 15, 1 << 24  # contracts/libraries/TermsCheck.sol
+# k, numbers of a sketch, and J and n, of chunks: with more, two chunks fit no transaction (marketplace.spec.cutting).
+MIN_WIDTH, MAX_WIDTH = 256, 8192
+MAX_CHUNKS, MAX_CHUNK_LENGTH = 4096, 15_360
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{64}\z")]
 Address = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-fA-F]{40}\z"), AfterValidator(str.lower)]
@@ -23,6 +26,7 @@ Multiaddr = Annotated[str, StringConstraints(pattern=r"\A(/[A-Za-z0-9.:_-]+)+\z"
 Window = Annotated[int, Field(ge=1, le=YEAR_S)]
 FallbackRule = Literal["projection", "cosine"]
 Rule = Literal["reference", "projection", "cosine"]
+ArithmeticPath = Literal["exact", "sketch"]
 Peers = Annotated[tuple[Multiaddr, ...], Field(strict=False, max_length=16)]
 
 
@@ -158,11 +162,25 @@ class ArithmeticSection(Section):
     """Fixed point: one unit is 2^-scale_bits; every update's squared norm is at most max_norm_squared.
 
     `range`: whether the circuit proves that entries are int16, or who finds one that is not complains (docs/proof.md).
+    `path`: whether a proof runs over the updates or over sketches of them (docs/sketch.md).
     """
 
     scale_bits: Annotated[int, Field(ge=1, le=30)]
     max_norm_squared: Annotated[int, Field(ge=1, lt=2**63)]
     range: Range = "disputed"
+    path: ArithmeticPath = "exact"
+
+
+class SketchSection(Section):
+    """How vectors are cut on the sketch path: into `chunks` (J) of `chunk_length` (n) numbers (docs/sketch.md)."""
+
+    chunk_length: Annotated[int, Field(ge=MIN_WIDTH, le=MAX_CHUNK_LENGTH)]
+    chunks: Annotated[int, Field(ge=1, le=MAX_CHUNKS)]
+
+    @property
+    def length(self) -> int:
+        """Numbers in a packed update or model: the task's d and zeros."""
+        return self.chunk_length * self.chunks
 
 
 def _half(fields: dict[str, Any], *names: str) -> int:

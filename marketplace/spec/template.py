@@ -18,6 +18,13 @@ hidden = 16             # width of the hidden layer
 pool = 4                # X is a square image, averaged over windows of this side first; 1: X as it is
 trained = "all"         # "head": the hidden layer stays random, only the output layer is trained
 """,
+    "cnn": """\
+kind = "cnn"            # two convolutions, a hidden layer: a million parameters on 28 x 28
+features = 784          # columns of X in the trainers' .npz, a square image
+classes = 10            # labels y run from 0 to classes - 1
+channels = 32           # of the first convolution; the second has twice as many
+hidden = 320            # width of the hidden layer
+""",
 }
 
 _TRAINING = {
@@ -35,9 +42,30 @@ learning_rate = 0.1
 momentum = 0.9
 clip_norm = 60.0        # bound on an update's length: well above an honest one, it limits what an attacker can send
 """,
+    "cnn": """\
+epochs = 1
+batch_size = 32
+learning_rate = 0.05
+momentum = 0.9
+clip_norm = 40.0        # bound on an update's length: well above an honest one, it limits what an attacker can send
+""",
 }
 
-_ROUNDS = {"softmax": 5, "mlp": 6}
+_ROUNDS = {"softmax": 5, "mlp": 6, "cnn": 5}
+
+_EXACT = """\
+scale_bits = 14         # fixed point: one unit of a weight is 2^-14
+path = "exact"          # a proof over whole updates; "sketch": over sketches, for large models; "auto": by size
+"""
+_ARITHMETIC = {
+    "softmax": _EXACT,
+    "mlp": _EXACT,
+    "cnn": """\
+scale_bits = 15         # fixed point: one unit of a weight is 2^-15
+path = "auto"           # "exact": a proof over whole updates; "sketch": over sketches, for large models
+width = 1024            # numbers of a sketch, if there are any
+""",
+}
 
 _REST = """\
 seed = 0                # of the initial weights
@@ -79,8 +107,7 @@ duplicate_cosine = 9990 # updates this alike, in hundredths of a per cent, are c
 mode = "proved"         # a proof with every result; "on-demand": only where somebody asks for one
 
 [arithmetic]
-scale_bits = 14         # fixed point: one unit of a weight is 2^-14
-
+{arithmetic}
 [evaluation]
 file = "evaluation.npz" # yours; its hash is posted, so that anybody can check the accuracy you state
 
@@ -98,7 +125,8 @@ def template(kind: str) -> str:
         raise FairshareError(
             Reason.BAD_INPUT, f"there is no template for {kind!r}", f"use one of {', '.join(_TASKS)}"
         )
+    rest = _REST.format(rounds=_ROUNDS[kind], arithmetic=_ARITHMETIC[kind])
     return (
         f'[project]\nname = "My project"\ndescription = ""\nvisibility = "public"\n\n'
-        f"[task]\n{_TASKS[kind]}\n[training]\n{_TRAINING[kind]}{_REST.format(rounds=_ROUNDS[kind])}"
+        f"[task]\n{_TASKS[kind]}\n[training]\n{_TRAINING[kind]}{rest}"
     )

@@ -43,17 +43,20 @@ class SpecTerms:
     reveal_bond: int
     join_window: int
     answer_window: int
+    chunks: int  # J; 0 on the exact path
+    chunk_length: int  # n; 0 on the exact path
     spec: bytes  # 32 bytes: sha2-256 digest of the spec's CID
     circuit: bytes  # 32 bytes
     validation: bytes  # 32 bytes
     aggregators: bytes  # 32 bytes
-    initial_model: tuple[int, int]  # M_0
+    initial_model: tuple[int, int]  # M_0: a point, or on the sketch path root and J
 
 
 def terms(spec: ProjectSpec, spec_digest: bytes, initial_model: tuple[int, int]) -> SpecTerms:
     """The terms on chain that `spec` stands for.
 
-    `spec_digest`: the 32-byte digest of its CID; `initial_model`: M_0, the commitment of its initial model.
+    `spec_digest`: the 32-byte digest of its CID; `initial_model`: M_0, the commitment of its initial model, on the
+    sketch path (root, J).
     Posting sends them; whoever joins and whoever audits compares them with the chain's.
     """
     if len(spec_digest) != 32:
@@ -87,6 +90,8 @@ def terms(spec: ProjectSpec, spec_digest: bytes, initial_model: tuple[int, int])
         reveal_bond=stakes.reveal,
         join_window=rounds.join_window,
         answer_window=rounds.answer_window,
+        chunks=spec.sketch.chunks if spec.sketch else 0,
+        chunk_length=spec.sketch.chunk_length if spec.sketch else 0,
         spec=spec_digest,
         circuit=bytes.fromhex(spec.circuit.digest[2:]),
         validation=bytes(32) if spec.validation is None else bytes.fromhex(spec.validation.commitment[2:]),

@@ -24,7 +24,12 @@ CASES = [
     (section("mlp", hidden=16, pool=2), 17 * 16 + 170),
     (section("mlp", hidden=96, trained="head"), 970),
     (section("mlp", hidden=32, pool=4, trained="head", draw=7), 330),
+    (section("cnn", channels=2, hidden=5), 20 + 76 + 16 * 5 + 5 + 60),
 ]
+
+
+# the numbers of the default for 28 x 28: convolutions, hidden layer, output layer
+MILLION = (9 * 32 + 32) + (9 * 32 * 64 + 64) + (7 * 7 * 64 * 320 + 320) + (320 * 10 + 10)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0].kind}-{case[1]}")
@@ -101,6 +106,64 @@ def test_the_frozen_layer_depends_on_its_draw_alone() -> None:
 
     assert torch.equal(hidden(3), hidden(3))
     assert not torch.equal(hidden(3), hidden(4))
+
+
+def test_the_default_convolutional_network_has_a_million_parameters() -> None:
+    task = tasks.load(TaskSection(kind="cnn", features=784, classes=10))
+    assert task.length == MILLION == 1_025_866
+    initial = task.initial(3)
+    assert initial.shape == (MILLION,)
+    # Made once, as above: it must never change.
+    assert hashlib.sha256(initial.astype("<f8").tobytes()).hexdigest()[:16] == "83ceafc342982528"
+
+
+def test_a_convolutional_network_s_vector_is_layer_by_layer() -> None:
+    task = tasks.load(section("cnn", channels=2, hidden=5))
+    generator = np.random.default_rng(4)
+    vector = generator.normal(size=task.length)
+    image = generator.normal(size=(8, 8))
+    weights = iter(vector)
+
+    def take(*shape: int) -> np.ndarray:
+        return np.array([next(weights) for _ in range(int(np.prod(shape)))]).reshape(shape)
+
+    def convolved(planes: np.ndarray, outputs: int) -> np.ndarray:
+        kernels, biases = take(outputs, len(planes), 3, 3), take(outputs)
+        size, padded = planes.shape[1], np.pad(planes, ((0, 0), (1, 1), (1, 1)))
+        result = np.zeros((outputs, size, size))
+        for row in range(size):
+            for column in range(size):
+                window = padded[:, row : row + 3, column : column + 3]
+                result[:, row, column] = (kernels * window).sum(axis=(1, 2, 3)) + biases
+        halves = np.maximum(result, 0).reshape(outputs, size // 2, 2, size // 2, 2)
+        return np.asarray(halves.max(axis=(2, 4)))
+
+    flat = convolved(convolved(image[None], 2), 4).ravel()
+    hidden = np.maximum(take(5, 16) @ flat + take(5), 0)
+    expected = take(10, 5) @ hidden + take(10)
+    assert next(weights, None) is None
+    logits = task.module(vector)(torch.from_numpy(image.reshape(1, 64).astype(np.float32)))
+    np.testing.assert_allclose(logits.detach().numpy()[0], expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"features": 60}, "task.features"),
+        ({"features": 9}, "task.features"),
+        ({"channels": 0}, "task.channels"),
+        ({"channels": "8"}, "task.channels"),
+        ({"channels": 1025}, "task.channels"),
+        ({"hidden": True}, "task.hidden"),
+        ({"hidden": 65_537}, "task.hidden"),
+        ({"pool": 2}, "task.pool"),
+    ],
+)
+def test_a_wrong_option_of_a_convolutional_network_is_named(options: dict[str, object], field: str) -> None:
+    with pytest.raises(FairshareError) as caught:
+        tasks.load(section("cnn", **options))
+    assert caught.value.reason is Reason.BAD_SPEC
+    assert caught.value.message.startswith(field)
 
 
 def test_softmax_has_no_options() -> None:

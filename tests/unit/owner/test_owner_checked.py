@@ -53,8 +53,20 @@ def test_a_sound_project_is_read_whole(folder: Path) -> None:
     assert len(load_evaluation(folder / "evaluation.npz", checked.evaluation_sha256, checked.task)) == 10
 
 
+def test_a_large_project_s_model_fills_whole_chunks(folder: Path) -> None:
+    (folder / "project.toml").write_text(draft("cnn", 5, 2).replace("features = 784", "features = 64"))
+    checked = check_project(folder / "project.toml")
+    assert checked.sketch is not None
+    assert checked.shape == shape_for(6, 1024)
+    assert checked.initial.shape == (checked.sketch.length,)
+    assert checked.task.length == 104_266
+    assert checked.sketch.length - 104_266 < checked.sketch.chunk_length
+    assert checked.initial[:104_266].any()
+    assert not checked.initial[104_266:].any()
+
+
 @pytest.mark.parametrize("trainers", range(3, 16))
-@pytest.mark.parametrize("kind", ["softmax", "mlp"])
+@pytest.mark.parametrize("kind", ["softmax", "mlp", "cnn"])
 def test_every_draft_is_a_project(kind: str, trainers: int) -> None:
     made = ProjectFile.from_toml(draft(kind, trainers, 7))
     assert (made.cohort.slots, made.cohort.trainers, made.rounds.count) == (trainers, trainers, 7)

@@ -34,7 +34,7 @@ def refusal(text: str | bytes) -> FairshareError:
     return caught.value
 
 
-@pytest.mark.parametrize(("kind", "length"), [("softmax", 650), ("mlp", 970)])
+@pytest.mark.parametrize(("kind", "length"), [("softmax", 650), ("mlp", 970), ("cnn", 1_025_866)])
 def test_templates_are_projects_and_survive_a_round_trip(kind: str, length: int) -> None:
     project = ProjectFile.from_toml(template(kind))
     assert project.length == length
