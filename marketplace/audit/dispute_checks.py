@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketplace.audit.models import require_norm, vector_of
 from marketplace.audit.report import failed, unchecked
@@ -23,11 +24,15 @@ def check_chunk_answers(cohort: CohortReplay, shelf: Shelf, max_norm_squared: in
     """Chunks that answered complaints are those behind their points, and within the norm bound."""
     for answer in cohort.chunk_answers:
         chunk = vector_of(answer.packed, "<i2", shelf.chunk_length)
-        _require_point(shelf, chunk.astype(np.int64), Point(answer.x, answer.y), f"slot {answer.slot}'s chunk")
+        _require_point(
+            shelf, chunk.astype(np.int64), Point(answer.x, answer.y), f"slot {answer.slot}'s chunk"
+        )
         require_norm(chunk, answer.slot, max_norm_squared)
     if cohort.unshown:
         raise unchecked(cohort.unshown)
-    return f"{len(cohort.chunk_answers)} chunks that answered complaints are under the roots that were submitted"
+    return (
+        f"{len(cohort.chunk_answers)} chunks that answered complaints are under the roots that were submitted"
+    )
 
 
 def check_dispute(run: Run, round_: RoundReplay, dispute: Dispute) -> str:
@@ -87,6 +92,6 @@ def value_of(run: Run, facts: SketchFacts, chunk: int, evidence: SketchEvidence,
     return value_at(sketch, run.need_files().logrows, z)
 
 
-def _require_point(shelf: Shelf, chunk: np.ndarray, point: Point, what: str) -> None:  # type: ignore[type-arg]
+def _require_point(shelf: Shelf, chunk: NDArray[np.int64], point: Point, what: str) -> None:
     if shelf.committer.sketch_commitment(chunk) != point:
         raise failed(f"{what} is not the one behind its point")

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from marketplace.audit.calls import ProofAnswer
 from marketplace.audit.report import MALFORMED
-from marketplace.audit.sketch_calls import SketchCalls
-from marketplace.audit.spoken import Place, read_calls
+from marketplace.audit.sketch_calls import Place, SketchCalls
+from marketplace.audit.spoken import read_calls
 from marketplace.chain import events
 from marketplace.chain.client import MarketClient
 from marketplace.chain.events import DrawScheduled, Event, SketchDrawn
@@ -38,9 +38,9 @@ class History:
 
     `events`: the market's events of this project; `reputation`: the registry's; both in the chain's order.
     `results`, `complaints`: what the calldata of a ResultPosted and an UpdatesComplained said, or why that cannot be
-    told; `proofs`: likewise, of a ChallengeAnswered, by transaction; `sketch`: what other calls of the sketch path said.
-    `times`: timestamps in seconds, by the number of each block that holds one of the events; `hashes`: of the blocks that
-    seeds were drawn from.
+    told; `proofs`: likewise, of a ChallengeAnswered, by transaction; `sketch`: of the sketch path's other events.
+    `times`: timestamps in seconds, by the number of each block that holds one of the events; `hashes`: of the blocks
+    that seeds were drawn from.
     """
 
     chain_id: int

@@ -1,4 +1,4 @@
-"""Results on the sketch path against storage: the manifest, the leaves, the model, and what the merged sketches add up to.
+"""Results on the sketch path against storage: manifest, leaves, model, and what the merged sketches add up to.
 
 The chain holds a root only. That it is the old model's moved by what the trainers committed to is seen here, chunk by
 chunk (docs/sketch.md, "Who looks at what").
@@ -23,6 +23,8 @@ from marketplace.updates.tree_committer import points_of
 from zk.chunk_sums import sums_hold
 from zk.curve import Point, moved
 
+_NO_LEAVES = {Reason.AUDIT_FAILED, Reason.INTEGRITY, Reason.TOO_LARGE, *UNCHECKABLE}
+
 
 def check_manifest(shelf: Shelf, cohort: CohortReplay) -> str:
     """The manifest that the result names has leaves for just the updates that were merged."""
@@ -44,9 +46,9 @@ def check_leaves(shelf: Shelf, cohort: CohortReplay, before: CohortReplay | None
     for slot in members(_posted(cohort).merged):
         if slot not in manifest.updates:
             raise failed(f"the manifest names no leaves of slot {slot}, which was merged")
-        due = _commitment(shelf, cohort.roots[slot]) if slot < len(cohort.roots) else None
-        if due is None:
-            raise unchecked(cohort.unread or "the roots of the result could not be read")
+        if slot >= len(cohort.commitments):
+            raise unchecked(cohort.unread or "the result's roots could not be read")
+        due = cohort.commitments[slot]
         updates.append(_under(shelf, manifest.updates[slot], due, f"slot {slot}'s"))
     wrong = sums_hold(
         points_of(_tree_of(shelf, before, initial).leaves),
@@ -93,9 +95,10 @@ def check_sum(
     sketcher: Sketcher,
 ) -> str:
     """The merged sketches of a round's results add up to the sketch of what the model moved by."""
-    if any(not cohort.commitments for cohort in results):
-        raise unchecked(next(cohort.unread for cohort in results if not cohort.commitments))
-    points = [cohort.commitments[slot] for cohort in results for slot in members(_posted(cohort).merged)]
+    unread = [cohort for cohort in results if cohort.settlement is None]
+    if unread:
+        raise unchecked(unread[0].unread or "a result's sketches could not be read")
+    points = [cohort.sketches[slot] for cohort in results for slot in members(_posted(cohort).merged)]
     zero = shelf.committer.zero
     after = shelf.model(_manifest(shelf, results[-1]).model)
     start = shelf.model(initial if before is None else _manifest(shelf, before).model)
@@ -113,10 +116,6 @@ def _posted(cohort: CohortReplay) -> ResultPosted:
 
 def _manifest(shelf: Shelf, cohort: CohortReplay) -> Manifest:
     return shelf.manifest(_posted(cohort).model)
-
-
-def _commitment(shelf: Shelf, root: bytes) -> Point:
-    return Point(int.from_bytes(root, "big"), shelf.chunks)
 
 
 def _under(shelf: Shelf, cid: str, commitment: Point, whose: str) -> ChunkTree:
@@ -147,6 +146,6 @@ def _leaves_if_any(shelf: Shelf, cohort: CohortReplay) -> ChunkTree | None:
     try:
         return _under(shelf, _manifest(shelf, cohort).leaves, cohort.model, "the model's")
     except FairshareError as error:
-        if error.reason not in {Reason.AUDIT_FAILED, Reason.INTEGRITY, Reason.TOO_LARGE, *UNCHECKABLE}:
+        if error.reason not in _NO_LEAVES:
             raise
         return None

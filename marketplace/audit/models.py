@@ -28,7 +28,8 @@ def check_model(
 ) -> str:
     """The model named by a CID's digest, fetched and committed to anew, is the one behind `commitment`.
 
-    `length`: numbers of a packed model; `answered`: the model as a challenge's answer put it on chain: taken where nobody serves the file.
+    `length`: numbers of a packed model; `answered`: the model as a challenge's answer put it on chain: taken where
+    nobody serves the file.
     """
     cid = from_digest(digest)
     try:

@@ -71,7 +71,8 @@ class Replay:
     """What the events amount to. Amounts in the token's unit.
 
     `state`, `challenge`: as they must stand on chain; `outcome_known`: whether the state's `outcome` is derived;
-    `standing_answer`: hash of the values of an answer that can be refuted, or zeros; `claimable`: by member, and the owner.
+    `standing_answer`: hash of the values of an answer that can be refuted, or zeros; `claimable`: by member, and the
+    owner.
     """
 
     rounds: tuple[RoundReplay, ...]

@@ -27,9 +27,7 @@ def round_checks(run: Run, round_: RoundReplay) -> Iterator[Check]:
         commitment = made.model
         yield run.check(
             f"{name}: challenge",
-            lambda: models.check_answered_model(
-                round_, commitment, run.need_committer(), run.need_length()
-            ),
+            lambda: models.check_answered_model(round_, commitment, run.need_committer(), run.need_length()),
         )
     if run.is_sketched:
         yield from sketch_checks(run, round_)

@@ -110,7 +110,9 @@ class CohortReplay:
     named: dict[int, int] = field(default_factory=dict)  # the chunk that a complaint about a slot names
     chunk_answers: list[UpdateChunkAnswered] = field(default_factory=list)
     unshown: str = ""  # why the calldata of one of those could not be told
-    left_out: int = 0  # inputs whose complaint was answered and that the aggregator could not open all the same
+    left_out: int = (
+        0  # inputs whose complaint was answered and that the aggregator could not open all the same
+    )
     statement: SketchStatement | None = None
     stated: SketchResultPosted | None = None
     settlement: Settlement | None = None

@@ -50,7 +50,9 @@ def challenged(book: Book, event: e.Challenged, time: int) -> None:
         kind=event.kind,
         challenger=event.challenger,
         deadline=event.deadline,
-        accused=p.outcome_index if link is None or _is_of_round(event.kind, question) else link.aggregator_index,
+        accused=p.outcome_index
+        if link is None or _is_of_round(event.kind, question)
+        else link.aggregator_index,
         round=p.outcome_round,
         answered=marks | bit,
         statement=_statement(book, event, link, question),
@@ -88,7 +90,10 @@ def _is_of_round(kind: ChallengeKind, question: e.ChunkQuestioned | e.SketchQues
 
 
 def _statement(
-    book: Book, event: e.Challenged, link: Link | None, question: e.ChunkQuestioned | e.SketchQuestioned | None
+    book: Book,
+    event: e.Challenged,
+    link: Link | None,
+    question: e.ChunkQuestioned | e.SketchQuestioned | None,
 ) -> bytes:
     """What the challenge's answer is held to."""
     if question is not None:

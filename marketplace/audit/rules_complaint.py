@@ -80,7 +80,9 @@ def answered(book: Book, event: e.UpdateAnswered, time: int) -> None:
     point, holder = Point(event.x, event.y), holder_of(book, cohort, event.slot)
     digest = cohort.disputed.get(event.slot)
     opens = holder is not None and is_on_curve(point) and update_digest(event.x, event.y, holder) == digest
-    book.require(not book.is_sketched, Theme.COMPLAINTS, event, "an answer shows one chunk here", cohort.index)
+    book.require(
+        not book.is_sketched, Theme.COMPLAINTS, event, "an answer shows one chunk here", cohort.index
+    )
     if end_complaint(book, event, time, cohort, opens=opens or digest is None):
         cohort.answers.append(event)
 

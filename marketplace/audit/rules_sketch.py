@@ -1,4 +1,4 @@
-"""How a round's events on the sketch path must be: its seed, complaints about chunks and their answers, what a result states."""
+"""How a round's events on the sketch path must be: seed, complaints about chunks, answers, what a result states."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from marketplace.chain import events as e
 from marketplace.chain.types import RoundResult, SketchResult, SketchStatement
 from marketplace.protocol.chunk_tree import Leaf
 from marketplace.protocol.digests import update_digest
-from marketplace.protocol.krum import mask, members
+from marketplace.protocol.krum import mask
 from marketplace.protocol.sketch import sketch_seed
 from zk.curve import SIZE, Point, is_on_curve
 
@@ -95,7 +95,9 @@ def hold_left_out(book: Book, cohort: CohortReplay, event: e.ResultPosted, sketc
     """Only an input whose complaint was answered can be left out."""
     cohort.left_out = sketch.left_out
     fits = not sketch.left_out & ~(cohort.answered & ~cohort.complained)
-    message = f"{sketch.left_out:#x} are left out, but only complaints about {cohort.answered:#x} were answered"
+    message = (
+        f"{sketch.left_out:#x} are left out, but only complaints about {cohort.answered:#x} were answered"
+    )
     book.require(fits, Theme.ARRIVALS, event, message, cohort.index)
 
 
@@ -108,7 +110,7 @@ def roots_of(book: Book, sketch: SketchResult) -> tuple[Point, ...]:
 
 
 def hold_root(book: Book, cohort: CohortReplay, event: e.ResultPosted, sketch: SketchResult) -> None:
-    """The new model's root is the one that was stated; where nothing is merged, it stays. Whether it is true: `merges`."""
+    """The new root is the one stated, and stays where nothing is merged; whether it is true, `merges` sees."""
     stated = Point(int.from_bytes(sketch.root, "big"), book.terms.chunks)
     message = "the model's root is not the one that its transaction said"
     book.require(Point(event.x, event.y) == stated, Theme.MODEL, event, message, cohort.index)
@@ -149,8 +151,16 @@ def stated(book: Book, event: e.SketchResultPosted, time: int) -> None:
     if statement is not None and settled is not None:
         problems = [
             (event.left_out == cohort.left_out, Theme.ARRIVALS, "whom it left out is not what it said"),
-            (Point(event.x, event.y) == settled.moved, Theme.COMMITMENTS, "the sum is not the merged sketches'"),
-            (event.statement == statement.digest(), Theme.COMMITMENTS, "the statement is not that of the result"),
+            (
+                Point(event.x, event.y) == settled.moved,
+                Theme.COMMITMENTS,
+                "the sum is not the merged sketches'",
+            ),
+            (
+                event.statement == statement.digest(),
+                Theme.COMMITMENTS,
+                "the statement is not that of the result",
+            ),
         ]
         for holds, theme, message in problems:
             book.require(holds, theme, event, message, cohort.index)

@@ -19,8 +19,8 @@ from zk.curve import SIZE, Point, from_bytes, moved
 class Settlement:
     """The outcome of a cohort's round by docs/protocol.md. Sequences are by slot, amounts in the token's unit.
 
-    `pot` = `budget` + `carried` + what strikes brought; `along`: the part of it that goes by the reference. `moved`: the
-    model's commitment after it; on the sketch path C_0 moved by the merged sketches, their sum.
+    `pot` = `budget` + `carried` + what strikes brought; `along`: the part of it that goes by the reference. `moved`:
+    the model's commitment after it; on the sketch path C_0 moved by the merged sketches, their sum.
     """
 
     gram: Gram  # with a reference, its last row is the owner's
@@ -63,7 +63,8 @@ def settle(
 
     `present`: slots with an update; `reference`: whether the owner's is there; `stakes`: what is left of each
     trainer's stake, by slot; `carried`: the pot before; `arrived`: what came in of the strikes, None: all of it;
-    `model`: its commitment before, on the sketch path C_0. Raises ValueError, INTEGRITY where the numbers are no Gram matrix or no points.
+    `model`: its commitment before, on the sketch path C_0. Raises ValueError, INTEGRITY where the numbers are no Gram
+    matrix or no points.
     """
     gram = Gram(inputs(terms), tuple(from_felt(felt) for felt in result.gram))
     points = commitments_in(terms, result)

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marketplace.audit.calls import find_call, find_complaint
-from marketplace.chain.types import Arrivals, RoundResult, ShownChunk, SketchEvidence, SketchResult, UpdateChunk
+from marketplace.chain.types import (
+    Arrivals,
+    RoundResult,
+    ShownChunk,
+    SketchEvidence,
+    SketchResult,
+    UpdateChunk,
+)
 from zk.curve import Point
 
 Place = tuple[bytes, int, int]  # transaction, round, cohort
