@@ -18,7 +18,7 @@ from marketplace.api.rounds import round_shown, round_summary
 from marketplace.chain.client import MarketClient
 from marketplace.chain.types import Account, Address, Record, address
 from marketplace.errors import FairshareError, Reason
-from marketplace.node.outcomes import posted_result
+from marketplace.node.outcomes import posted_call
 from marketplace.storage.store import ContentStore
 
 LARGEST_PAGE = 100
@@ -114,9 +114,10 @@ def _add_projects(app: FastAPI, client: MarketClient) -> None:
                 at,
                 project,
                 client.project(project, block=at),
-                client.terms(project, block=at),
+                terms := client.terms(project, block=at),
                 client.aggregators(project, block=at),
                 client.challenge(project, block=at),
+                client.circuit(terms.circuit, block=at),
             )
 
     @app.get("/projects/{project}/trainers", tags=["projects"])
@@ -169,8 +170,7 @@ def _add_rounds(app: FastAPI, reader: Reader) -> None:
             for told in rounds_of(chronicle):
                 if told.number == round:
                     results = {
-                        posted.cohort: posted_result(reader.client, project, posted)
-                        for posted in told.results
+                        posted.cohort: posted_call(reader.client, project, posted) for posted in told.results
                     }
                     return round_shown(chronicle, told, results)
         raise FairshareError(

@@ -1,4 +1,4 @@
-"""What an explanation says on the sketch path besides: what a slot's numbers are made from, and what was asked of them."""
+"""What an explanation says on the sketch path besides: where a slot's numbers come from, and what was asked."""
 
 from __future__ import annotations
 
