@@ -10,7 +10,6 @@ from eth_utils.crypto import keccak
 from marketplace.chain.client import MarketClient
 from marketplace.chain.events import (
     Event,
-    ResultCall,
     ResultPosted,
     RoundUndone,
     TrainerStruck,
@@ -58,18 +57,13 @@ def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
 
 
 def posted_result(client: MarketClient, project: int, event: ResultPosted) -> RoundResult:
-    """The result that the transaction behind `event` posted; INTEGRITY as of `posted_call`."""
-    return posted_call(client, project, event).result
-
-
-def posted_call(client: MarketClient, project: int, event: ResultPosted) -> ResultCall:
     """What the transaction behind `event` posted; INTEGRITY where it posted another result, or through a contract."""
     call = decode_result_call(client.transaction_input(event.transaction_hash))
     if (call.project, call.result.round, call.result.cohort) != (project, event.round, event.cohort):
         raise FairshareError(
             Reason.INTEGRITY, "the transaction behind a result posted another one", "use another endpoint"
         )
-    return call
+    return call.result
 
 
 def results_of(events: Iterable[Event], round_: int) -> list[ResultPosted]:
