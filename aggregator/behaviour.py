@@ -6,10 +6,15 @@ import dataclasses
 from collections.abc import Iterator
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from marketplace.chain.types import RoundResult
 from marketplace.protocol.digests import BATCH
 from marketplace.protocol.field import FIELD_MODULUS
 from marketplace.protocol.gram import Gram
+
+_STRETCH = 16  # a false sketch is longer by its 16th part
 
 
 class Attack(StrEnum):
@@ -20,6 +25,14 @@ class Attack(StrEnum):
     WITHHOLD_MODEL = "withhold-model"  # posts and never serves the model
     FALSE_COMPLAINT = "false-complaint"  # complains about an update that it has opened
     FALSE_GRAM = "false-gram"  # settlement on-demand: posts a Gram matrix that it cannot prove
+    # On the sketch path:
+    WRONG_CHUNK = "wrong-chunk"  # merges a chunk wrongly
+    WRONG_SKETCH = "wrong-sketch"  # proves a sketch that is not its trainer's, and is silent when asked
+    FRIEND_SKETCH = "friend-sketch"  # the same, for a friend that says nothing; and lies when asked
+
+
+SKETCHED = frozenset({Attack.WRONG_CHUNK, Attack.WRONG_SKETCH, Attack.FRIEND_SKETCH})
+FRIEND = 0  # the slot whose sketch is false
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +56,31 @@ class Behaviour:
         return self.attack is not Attack.WITHHOLD_MODEL or open_cohorts > 1
 
     def answers_for_model(self) -> bool:
-        """Whether it answers a challenge of its model."""
+        """Whether it answers a challenge of its model, or of a chunk of it."""
         return self.attack is not Attack.WITHHOLD_MODEL
+
+    def answers_for_sketch(self) -> bool:
+        """Whether it answers a question of a sketch."""
+        return self.attack is not Attack.WRONG_SKETCH
+
+    def sketch(self, true: NDArray[np.int64], slot: int) -> NDArray[np.int64]:
+        """The sketch that it proves for a slot: a little longer than it is, so that it is worth more."""
+        false = self.attack in (Attack.WRONG_SKETCH, Attack.FRIEND_SKETCH) and slot == FRIEND
+        return true + true // _STRETCH if false else true
+
+    def merged(self, true: NDArray[np.int32], chunk_length: int) -> NDArray[np.int32] | None:
+        """The model that it publishes in place of the true one; None: the true one."""
+        if self.attack is not Attack.WRONG_CHUNK:
+            return None
+        false, chunk = true.copy(), true.size // chunk_length // 2
+        false[chunk * chunk_length] += 1
+        return false
+
+    def values(self, true: list[int], due: int) -> list[int]:
+        """The values that it answers with, which have to add up to `due` in the field."""
+        if self.attack is not Attack.FRIEND_SKETCH:
+            return true
+        return [(true[0] + due - sum(true)) % FIELD_MODULUS, *true[1:]]
 
     def victim(self, opened: set[int]) -> frozenset[int]:
         """Slots that it complains about although their updates are open."""

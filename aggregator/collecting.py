@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-
-import numpy as np
+from itertools import islice
 
 from aggregator.arrived import Arrived, Submission
-from aggregator.kept import Kept
-from marketplace.chain.events import AggregatorTimedOut, KeyResealed, UpdateAnswered, fetch
+from aggregator.path import Input, NotCommitted, Path
+from marketplace.chain.events import AggregatorTimedOut, KeyResealed, fetch
 from marketplace.chain.types import Address, Block, Cohort, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.protocol.digests import update_digest
 from marketplace.protocol.krum import members
 from marketplace.storage.cid import from_digest
-from marketplace.updates.envelope import OpenedUpdate, open_update, sealed_update_bytes
 from zk.curve import Point
-
-FETCHES_AT_ONCE = 16
 
 
 @dataclass
@@ -30,9 +27,11 @@ class Case:
     index: int
     cohort: Cohort
     arrived: Arrived
-    updates: dict[int, OpenedUpdate] = field(default_factory=dict)
+    updates: dict[int, Input] = field(default_factory=dict)
     unopenable: dict[int, str] = field(default_factory=dict)  # for good: not what was committed to
     missing: dict[int, str] = field(default_factory=dict)  # nobody serves it yet
+    false_chunks: dict[int, int] = field(default_factory=dict)  # of the unopenable, where one is known
+    left_out: frozenset[int] = frozenset()  # answered for, and not to be had all the same
 
     @property
     def complained(self) -> frozenset[int]:
@@ -42,24 +41,26 @@ class Case:
     @property
     def unknown(self) -> frozenset[int]:
         """Slots that keep the round from its result: submitted, not opened, and not complained about."""
-        return frozenset(self.arrived.submissions) - set(self.updates) - self.complained
+        return frozenset(self.arrived.submissions) - set(self.updates) - self.complained - self.left_out
 
-    def usable(self) -> dict[int, OpenedUpdate]:
-        """The updates that go into the result."""
+    @property
+    def unanswered(self) -> frozenset[int]:
+        """Of these, who has not answered a complaint: nobody is complained about twice."""
+        return self.unknown - set(members(self.cohort.answered))
+
+    def usable(self) -> dict[int, Input]:
+        """The inputs that go into the result."""
         return {slot: opened for slot, opened in self.updates.items() if slot not in self.complained}
 
 
-def collect(
-    node: ProjectDaemon, project: Project, cases: Sequence[Case], block: Block, *, timeout_s: float
-) -> None:
+def collect(node: ProjectDaemon, path: Path, project: Project, cases: Sequence[Case], block: Block) -> None:
     """Try once for every update that is not there yet: in the journal, on chain as an answer, in storage."""
-    kept = Kept(node.journal, node.context.project, project.round)
     resealed = _resealed(node, project, block)
     wanted: list[tuple[Case, Submission]] = []
     for case in cases:
         case.missing.clear()
-        _recall(node, kept, case)
-        _take_answers(node, project, kept, case, block)
+        _recall(node, path, project, case)
+        path.take_answers(node, project, case, block)
         for slot, submission in case.arrived.submissions.items():
             if slot in case.updates or slot in case.unopenable or slot in case.complained:
                 continue
@@ -67,58 +68,31 @@ def collect(
                 case.missing[slot] = "its key is not sealed to this aggregator yet"
             else:
                 wanted.append((case, submission))
-    with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
-        blobs = [pool.submit(_fetch, node, submission.blob, timeout_s) for _, submission in wanted]
-    for (case, submission), blob in zip(wanted, blobs, strict=True):
+    for case, submission, blob in _fetched(node, path, wanted):
+        key = (resealed or {}).get(submission.holder)
         try:
-            sealed = (resealed or {}).get(submission.holder)
-            opened = _open(node, project.round, submission, blob.result(), sealed)
+            opened = path.open(node, project, case.index, submission, blob.result(), key)
         except FairshareError as error:
             if error.reason is Reason.STORAGE_UNREACHABLE:
                 raise
             by_slot = case.unopenable if error.reason is Reason.INTEGRITY else case.missing
             by_slot[submission.slot] = error.message
+            if isinstance(error, NotCommitted) and error.chunk is not None:
+                case.false_chunks[submission.slot] = error.chunk
             continue
-        kept.keep_update(case.index, submission.slot, opened)
         case.updates[submission.slot] = opened
+    for case in cases:
+        case.left_out = path.left_out(project, case, block)
 
 
-def _recall(node: ProjectDaemon, kept: Kept, case: Case) -> None:
+def _recall(node: ProjectDaemon, path: Path, project: Project, case: Case) -> None:
     """What an earlier run of this node has opened."""
     for slot, submission in case.arrived.submissions.items():
         if slot in case.updates:
             continue
-        opened = kept.update(case.index, slot, node.context.length)
-        if opened is not None and is_committed(opened.commitment, submission):
-            case.updates[slot] = opened
-
-
-def _take_answers(node: ProjectDaemon, project: Project, kept: Kept, case: Case, block: Block) -> None:
-    """Updates that a complaint brought on chain."""
-    if not set(members(case.cohort.answered)) - set(case.updates):
-        return
-    events = fetch(
-        node.context.client, [UpdateAnswered], node.context.project, project.round, to_block=block.number
-    )
-    for event in events:
-        submission = case.arrived.submissions.get(event.slot)
-        if event.cohort != case.index or submission is None or event.slot in case.updates:
-            continue
-        opened = answered_update(event, node.context.length)
-        if not is_committed(opened.commitment, submission):
-            raise _not_served("the answer to a complaint")
-        _check(node, opened)
-        kept.keep_update(case.index, event.slot, opened)
-        case.updates[event.slot] = opened
-        case.unopenable.pop(event.slot, None)
-
-
-def answered_update(event: UpdateAnswered, length: int) -> OpenedUpdate:
-    """The update, int16 [length], that an answer shows; INTEGRITY for another length."""
-    if len(event.packed) != 2 * length:
-        raise _not_served("the answer to a complaint")
-    update = np.frombuffer(event.packed, dtype="<i2").astype(np.int16)
-    return OpenedUpdate(update, Point(event.x, event.y))
+        kept = path.recall(node, project.round, case.index, slot)
+        if kept is not None and is_committed(kept[0], submission):
+            case.updates[slot] = kept[1]
 
 
 def is_committed(commitment: Point, submission: Submission) -> bool:
@@ -138,27 +112,30 @@ def _resealed(node: ProjectDaemon, project: Project, block: Block) -> Mapping[Ad
     }
 
 
-def _fetch(node: ProjectDaemon, digest: bytes, timeout_s: float) -> bytes:
-    limit = sealed_update_bytes(node.context.length)
-    return node.context.store.fetch(from_digest(digest), max_bytes=limit, timeout_s=timeout_s)
+def _fetched(
+    node: ProjectDaemon, path: Path, wanted: Sequence[tuple[Case, Submission]]
+) -> Iterator[tuple[Case, Submission, Future[bytes]]]:
+    """Their sealed updates, in order; no more than the path has room for are fetched and not looked at yet."""
+    size = path.sealed_bytes(node)
+    timeout_s = path.fetch_s(node.context.terms, len(wanted), size)
+
+    def fetch_one(digest: bytes) -> bytes:
+        return node.context.store.fetch(from_digest(digest), max_bytes=size, timeout_s=timeout_s)
+
+    left = iter(wanted)
+    with ThreadPoolExecutor(path.at_once) as pool:
+        under_way = deque(
+            (case, submission, pool.submit(fetch_one, submission.blob))
+            for case, submission in islice(left, path.at_once)
+        )
+        while under_way:
+            yield under_way.popleft()
+            for case, submission in islice(left, 1):
+                under_way.append((case, submission, pool.submit(fetch_one, submission.blob)))
 
 
-def _open(
-    node: ProjectDaemon, round_: int, submission: Submission, blob: bytes, sealed: bytes | None
-) -> OpenedUpdate:
-    context = node.context
-    bound_to = context.update_context(round_, submission.holder)
-    opened = open_update(blob, node.key, bound_to, submission.digest, context.length, sealed_key=sealed)
-    _check(node, opened)
-    return opened
-
-
-def _check(node: ProjectDaemon, opened: OpenedUpdate) -> None:
-    if node.context.committer.commit(opened.update) != opened.commitment:
-        raise FairshareError(Reason.INTEGRITY, "the update is not the one committed to")
-
-
-def _not_served(what: str) -> FairshareError:
+def not_served(what: str) -> FairshareError:
+    """INTEGRITY: the endpoint shows what the contract cannot have taken."""
     return FairshareError(
         Reason.INTEGRITY, f"{what} is not as the chain would have accepted it", "use another endpoint"
     )

@@ -7,6 +7,7 @@ from collections.abc import Set
 from aggregator.behaviour import Behaviour
 from aggregator.collecting import Case
 from aggregator.kept import Kept
+from aggregator.path import Path
 from marketplace.chain.types import Block, Project, Terms
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.protocol.krum import mask
@@ -18,12 +19,12 @@ MOST_FETCH_S = 5.0
 
 def fetch_timeout(terms: Terms) -> float:
     """Seconds for one attempt at an update: the next one follows with the next block."""
-    return min(MOST_FETCH_S, max(0.5, FETCH_SHARE * _window(terms)))
+    return min(MOST_FETCH_S, max(0.5, FETCH_SHARE * window(terms)))
 
 
 def may_wait(terms: Terms, project: Project, now: int) -> bool:
     """Whether what nobody serves yet is still waited for."""
-    return now < project.turn_start + PATIENCE * _window(terms)
+    return now < project.turn_start + PATIENCE * window(terms)
 
 
 def may_complain(terms: Terms, project: Project, now: int) -> bool:
@@ -38,7 +39,7 @@ def affordable(unknown: Set[int], open_complaints: int, locked: int, deposit: in
 
 
 def settle_complaint(
-    node: ProjectDaemon, behaviour: Behaviour, project: Project, case: Case, block: Block
+    node: ProjectDaemon, path: Path, behaviour: Behaviour, project: Project, case: Case, block: Block
 ) -> bool:
     """Complain where it is time to; whether it is settled, in this turn, what is absent and what is not.
 
@@ -51,7 +52,7 @@ def settle_complaint(
     if case.missing and may_wait(terms, project, block.timestamp):
         node.log.info("waiting for updates", round=project.round, cohort=case.index, missing=case.missing)
         return False
-    wanted = case.unknown | behaviour.victim(set(case.usable()))
+    wanted = case.unanswered | behaviour.victim(set(case.usable()))
     if not wanted:
         return True
     slots = affordable(wanted, len(case.complained), _to_spend(node, block), terms.complaint_deposit)
@@ -66,9 +67,7 @@ def settle_complaint(
         unopenable=case.unopenable,
         missing=case.missing,
     )
-    call = node.context.client.market.functions.complain(
-        number, project.round, case.index, mask(slots), case.arrived.arrivals.to_abi()
-    )
+    call = path.complaint(node, project, case, slots)
     if node.attempt(f"complain:{number}:{project.round}:{case.index}:{index}", call, project.round):
         kept.keep_complained(case.index, index, mask(slots))
     return False
@@ -82,6 +81,6 @@ def _to_spend(node: ProjectDaemon, block: Block) -> int:
     return max(0, locked + free - terms.aggregator_bond // 2)
 
 
-def _window(terms: Terms) -> int:
-    """Complaints are possible while both last."""
+def window(terms: Terms) -> int:
+    """Seconds in which complaints are possible: while both windows last."""
     return min(terms.answer_window, terms.result_window)

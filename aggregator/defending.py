@@ -5,49 +5,41 @@ from __future__ import annotations
 from aggregator.behaviour import Behaviour
 from aggregator.kept import Kept, no_longer_kept
 from aggregator.merging import commitments_of, gram_of
+from aggregator.path import Input, Path
 from aggregator.proving import proof_of
 from marketplace.chain.events import Challenged, fetch
 from marketplace.chain.types import Block, Challenge, ChallengeKind, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.outcomes import statement
-from marketplace.node.showing import answer_of, intent_of, stand_in
 from marketplace.protocol.field import to_felt
-from marketplace.updates.envelope import OpenedUpdate
-
-MODEL_S = 10.0  # for one attempt at the model
 
 
-def defend(node: ProjectDaemon, behaviour: Behaviour, project: Project, index: int, block: Block) -> bool:
+def defend(
+    node: ProjectDaemon, path: Path, behaviour: Behaviour, project: Project, index: int, block: Block
+) -> bool:
     """Answer an open challenge of a result of ours (`index`: our place), or stand in; whether one is open at all."""
     challenge = node.context.client.challenge(node.context.project, block=block.number)
     if challenge.kind is ChallengeKind.NONE:
         return False
     if challenge.accused == index and block.timestamp < challenge.deadline:
-        if challenge.kind is ChallengeKind.MODEL:
-            if behaviour.answers_for_model():
-                _show_model(node, project, block)
+        if challenge.kind is ChallengeKind.PROOF:
+            _show_proof(node, path, project, challenge, block)
         else:
-            _show_proof(node, project, challenge, block)
+            path.answer(node, project, challenge, block)
     elif challenge.accused != index and behaviour.answers_for_model():
-        stand_in(node.context, node.sender, node.log, project, block, index)
+        path.stand_in(node, project, index, block)
     return True
 
 
-def _show_model(node: ProjectDaemon, project: Project, block: Block) -> None:
-    round_ = project.outcome_round
-    node.log.warning("model challenged: showing it", round=round_)
-    call = answer_of(node.context, project, block, MODEL_S)
-    if node.attempt(intent_of(node.context, project), call, round_):
-        node.log.info("answered", round=round_)
-
-
-def _show_proof(node: ProjectDaemon, project: Project, challenge: Challenge, block: Block) -> None:
+def _show_proof(
+    node: ProjectDaemon, path: Path, project: Project, challenge: Challenge, block: Block
+) -> None:
     number, round_ = node.context.project, project.outcome_round
     cohort = _challenged_cohort(node, round_, block)
     node.log.warning("proof demanded", round=round_, cohort=cohort)
     try:
-        updates = posted_updates(node, round_, cohort)
+        updates = posted_inputs(node, path, round_, cohort)
     except FairshareError as error:
         if error.reason is not Reason.NOT_FOUND:
             raise
@@ -58,20 +50,17 @@ def _show_proof(node: ProjectDaemon, project: Project, challenge: Challenge, blo
     if statement(commitments, felts) != challenge.statement:
         node.log.error("cannot answer: another result was posted than the updates give", round=round_)
         return
-    proof = proof_of(node, round_, cohort, updates)
+    proof = proof_of(node, round_, cohort, updates, path.limit)
     call = node.context.client.market.functions.answerProof(number, felts, proof)
     if node.attempt(f"answer-proof:{number}:{round_}:{cohort}", call, round_):
         node.log.info("answered", round=round_, cohort=cohort)
 
 
-def posted_updates(node: ProjectDaemon, round_: int, cohort: int) -> dict[int, OpenedUpdate]:
-    """The updates in the result that this node posted; NOT_FOUND where its journal does not have them."""
-    kept = Kept(node.journal, node.context.project, round_)
-    slots = kept.posted_slots(cohort)
+def posted_inputs(node: ProjectDaemon, path: Path, round_: int, cohort: int) -> dict[int, Input]:
+    """The inputs of the result that this node posted; NOT_FOUND where its journal does not have them."""
+    slots = Kept(node.journal, node.context.project, round_).posted_slots(cohort)
     updates = {
-        slot: opened
-        for slot in slots or ()
-        if (opened := kept.update(cohort, slot, node.context.length)) is not None
+        slot: kept[1] for slot in slots or () if (kept := path.recall(node, round_, cohort, slot)) is not None
     }
     if slots is None or set(updates) != slots:
         raise no_longer_kept(round_)

@@ -10,6 +10,8 @@ from aggregator.defending import defend
 from aggregator.intake import Desk
 from aggregator.joining import join
 from aggregator.kept import forget_before
+from aggregator.path import Path
+from aggregator.paths import path_of
 from aggregator.previewing import Ahead
 from aggregator.proof_queue import ProofQueue
 from aggregator.turn import Turn
@@ -17,7 +19,6 @@ from marketplace.chain.types import Block, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.membership import move_on
-from marketplace.node.models import fetch_current
 from marketplace.storage.contact import encode_contact
 from zk.curve import Point
 
@@ -45,9 +46,13 @@ class Duty(ProjectDaemon):
     url: str | None = None  # where `desk` takes submissions
     desk: Desk | None = None
     proofs: ProofQueue = field(default_factory=ProofQueue)  # a node's projects share one
+    _path: Path = field(init=False)
     _ahead: Ahead | None = field(default=None, init=False)
     _turn: Turn | None = field(default=None, init=False)
     _held: Point | None = field(default=None, init=False)  # commitment of the model that our storage has
+
+    def __post_init__(self) -> None:
+        self._path = path_of(self.context, self._behaviour)
 
     def _place(self) -> int | None:
         membership = self.context.client.membership(self.context.project, self.sender.address)
@@ -68,7 +73,7 @@ class Duty(ProjectDaemon):
         if index is None:
             self._join()
             return
-        challenged = defend(self, self._behaviour, project, index, block)
+        challenged = defend(self, self._path, self._behaviour, project, index, block)
         self._hold_model(project, block)
         if self.desk is not None and self.context.terms.batch_window:
             run_desk(self, self.desk, project, index, block)
@@ -79,7 +84,7 @@ class Duty(ProjectDaemon):
     def _closing(self, project: Project, block: Block) -> None:
         index = self._place()
         if index is not None:
-            defend(self, self._behaviour, project, index, block)
+            defend(self, self._path, self._behaviour, project, index, block)
         self._hold_model(project, block)
         self._move_on(project, block, index)
 
@@ -105,7 +110,7 @@ class Duty(ProjectDaemon):
         if self._turn is None or self._turn.round != project.round:
             if self._ahead is None:
                 self._ahead = Ahead(self.proofs, None if self.desk is None else self.desk.announce)
-            self._turn = Turn(project.round, self._behaviour, self._ahead)
+            self._turn = Turn(project.round, self._path, self._behaviour, self._ahead)
         return self._turn.act(self, project, block)
 
     def _hold_model(self, project: Project, block: Block) -> None:
@@ -122,7 +127,7 @@ class Duty(ProjectDaemon):
 
     def _has_model(self, project: Project, block: Block, timeout_s: float) -> bool:
         try:
-            fetch_current(self.context, project, block.number, timeout_s)
+            self._path.hold(self, project, block, timeout_s)
         except FairshareError as error:
             if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
                 raise

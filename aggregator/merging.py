@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.behaviour import Behaviour
+from aggregator.path import Input, Made
 from marketplace.chain.types import Arrivals, RoundResult
 from marketplace.protocol.field import to_felt
 from marketplace.protocol.fixed_point import apply_updates
 from marketplace.protocol.gram import Gram, gram
 from marketplace.protocol.krum import Judgement, Rules, judge, mask
 from marketplace.updates.codec import pack_model
-from marketplace.updates.envelope import OpenedUpdate
 from zk import curve
 from zk.curve import Point
 
@@ -26,7 +26,6 @@ HONEST = Behaviour()
 class Merge:
     """A judged cohort's round before its proof: everything that follows from the opened updates."""
 
-    updates: Mapping[int, OpenedUpdate]  # by slot; K: the reference
     gram: Gram
     judgement: Judgement
     model: NDArray[np.int32]
@@ -35,15 +34,11 @@ class Merge:
         """The new global model as it is published."""
         return pack_model(self.model)
 
-    def felts(self) -> tuple[int, ...]:
-        """The Gram matrix as the contract takes it."""
-        return tuple(to_felt(entry) for entry in self.gram.triangle)
-
 
 def merge(
     rules: Rules,
     model: NDArray[np.int32],
-    updates: Mapping[int, OpenedUpdate],
+    updates: Mapping[int, Input],
     positions: Sequence[int],
     behaviour: Behaviour = HONEST,
 ) -> Merge:
@@ -51,20 +46,26 @@ def merge(
 
     `updates`: those that count, by slot, the owner's reference in slot K; `positions`: of arrival, by slot.
     """
-    matrix = gram_of(rules, updates)
-    trainers = [slot for slot in sorted(updates) if slot < rules.slots]
-    matrix = behaviour.gram(matrix, set(trainers))
-    judgement = judge(rules, matrix, trainers, positions, reference_present=rules.slots in updates)
+    matrix, judgement = judged(rules, updates, positions, behaviour)
     merged = apply_updates(model, [updates[slot].update for slot in judgement.merged])
-    return Merge(dict(updates), matrix, judgement, merged)
+    return Merge(matrix, judgement, merged)
 
 
-def gram_of(rules: Rules, updates: Mapping[int, OpenedUpdate]) -> Gram:
+def judged(
+    rules: Rules, updates: Mapping[int, Input], positions: Sequence[int], behaviour: Behaviour = HONEST
+) -> tuple[Gram, Judgement]:
+    """The Gram matrix that is posted, and what the rules make of it. Arguments as of `merge`."""
+    trainers = [slot for slot in sorted(updates) if slot < rules.slots]
+    matrix = behaviour.gram(gram_of(rules, updates), set(trainers))
+    return matrix, judge(rules, matrix, trainers, positions, reference_present=rules.slots in updates)
+
+
+def gram_of(rules: Rules, updates: Mapping[int, Input]) -> Gram:
     """The Gram matrix of a circuit's inputs: K, and with the reference rule the reference."""
     return gram([updates[slot].update if slot in updates else None for slot in range(inputs_of(rules))])
 
 
-def commitments_of(rules: Rules, updates: Mapping[int, OpenedUpdate], zero: Point) -> bytes:
+def commitments_of(rules: Rules, updates: Mapping[int, Input], zero: Point) -> bytes:
     """64 bytes for each of the circuit's inputs, C_0 (`zero`) for absent ones: what a proof begins with."""
     points = (updates[slot].commitment if slot in updates else zero for slot in range(inputs_of(rules)))
     return b"".join(curve.to_bytes(point) for point in points)
@@ -76,10 +77,10 @@ def inputs_of(rules: Rules) -> int:
 
 
 def round_result(
-    round_: int, cohort: int, merged: Merge, arrivals: Arrivals, model_digest: bytes, proof: bytes
+    round_: int, cohort: int, made: Made | Merge, arrivals: Arrivals, model_digest: bytes, proof: bytes
 ) -> RoundResult:
-    """What `postResult` takes."""
-    judgement = merged.judgement
+    """What the result says; on the sketch path `model_digest` is the manifest's."""
+    judgement = made.judgement
     return RoundResult(
         round=round_,
         cohort=cohort,
@@ -88,7 +89,7 @@ def round_result(
         median_norm_slot=judgement.median_norm_slot,
         model=model_digest,
         neighbours=tuple(mask(near) for near in judgement.neighbours),
-        gram=merged.felts(),
+        gram=tuple(to_felt(entry) for entry in made.gram.triangle),
         arrivals=arrivals,
         proof=proof,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aggregator.behaviour import Behaviour
 from aggregator.collecting import Case
 from aggregator.merging import merge
+from aggregator.path import Path
 from aggregator.proof_queue import ProofQueue
 from aggregator.proving import begin_proof, finish_proof
 from marketplace.chain.types import Block, Project, Settlement
@@ -29,6 +30,7 @@ class Ahead:
     def begin(
         self,
         node: ProjectDaemon,
+        path: Path,
         behaviour: Behaviour,
         project: Project,
         cases: Sequence[Case],
@@ -41,9 +43,9 @@ class Ahead:
             return  # results are posted at once
         merged = [case for case in cases if _has_quorum(node, case)]
         for case in merged:
-            begin_proof(self.queue, node, project.round, case.index, case.usable())
+            begin_proof(self.queue, node, project.round, case.index, case.usable(), path.limit)
         turn = project.round, project.aggregator_index
-        if self.announce is None or not whole or not merged or turn in self._announced:
+        if self.announce is None or not path.announces or not whole or not merged or turn in self._announced:
             return
         if behaviour.serves_model(1) and project.round < project.last_round:
             self.announce(preview_of(node, behaviour, project, merged, block))

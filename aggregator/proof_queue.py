@@ -12,7 +12,7 @@ from typing import Protocol
 from marketplace.node.estimate import estimate_proof
 from zk import prover
 from zk.files import CircuitFiles
-from zk.prover import Proof, Update
+from zk.prover import UPDATE_LIMIT, Proof, Update
 
 _SHARE_OF_MEMORY = 0.7  # the rest is for everything else on the machine
 
@@ -22,7 +22,9 @@ class Prover(Protocol):
 
     at_once: int  # proofs that it makes at the same time
 
-    def prove(self, files: CircuitFiles, updates: Sequence[Update | None]) -> Proof:
+    def prove(
+        self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT
+    ) -> Proof:
         """As `zk.prover.prove`."""
 
 
@@ -36,10 +38,12 @@ class LocalProver:
         self._taken: list[int] = []
         self._changed = threading.Condition()
 
-    def prove(self, files: CircuitFiles, updates: Sequence[Update | None]) -> Proof:
+    def prove(
+        self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT
+    ) -> Proof:
         """As `zk.prover.prove`, when there is room for it."""
         with self._room(estimate_proof(files.shape).memory_bytes) as running:
-            return prover.prove(files, updates, threads=max(1, self.at_once // running))
+            return prover.prove(files, updates, limit=limit, threads=max(1, self.at_once // running))
 
     @contextmanager
     def _room(self, memory: int) -> Iterator[int]:

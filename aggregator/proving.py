@@ -6,20 +6,24 @@ from collections.abc import Mapping
 
 from aggregator.kept import Kept
 from aggregator.merging import gram_of, inputs_of
+from aggregator.path import Input
 from aggregator.proof_queue import LocalProver, ProofQueue, Prover
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
-from marketplace.updates.envelope import OpenedUpdate
 
 
 def proof_of(
     node: ProjectDaemon,
     round_: int,
     cohort: int,
-    updates: Mapping[int, OpenedUpdate],
+    updates: Mapping[int, Input],
+    limit: int,
     prover: Prover | None = None,
 ) -> bytes:
-    """The proof of the Gram matrix of these updates, by slot; takes the time of a proof where it is not kept."""
+    """The proof of the Gram matrix of these updates, by slot; takes the time of a proof where it is not kept.
+
+    `limit`: see `zk.prover.prove`.
+    """
     kept = Kept(node.journal, node.context.project, round_)
     found = kept.proof(cohort, set(updates))
     if found is not None:
@@ -27,7 +31,7 @@ def proof_of(
     node.log.info("proving", round=round_, cohort=cohort, slots=sorted(updates))
     inputs = range(inputs_of(node.context.rules))
     rows = [updates[slot].update if slot in updates else None for slot in inputs]
-    proof = (prover or LocalProver()).prove(node.context.circuit, rows)
+    proof = (prover or LocalProver()).prove(node.context.circuit, rows, limit)
     if proof.gram != gram_of(node.context.rules, updates).triangle:
         raise FairshareError(Reason.INTERNAL, "the circuit's Gram matrix is not the one computed here")
     kept.keep_proof(cohort, set(updates), proof.proof)
@@ -43,22 +47,27 @@ def proof_of(
 
 
 def begin_proof(
-    queue: ProofQueue, node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, OpenedUpdate]
+    queue: ProofQueue,
+    node: ProjectDaemon,
+    round_: int,
+    cohort: int,
+    updates: Mapping[int, Input],
+    limit: int,
 ) -> None:
     """Start what `proof_of` does, beside all else; the proof is in the journal as soon as it is made."""
     given = dict(updates)
     name = _name(node, round_, cohort, given)
-    queue.begin(name, lambda: proof_of(node, round_, cohort, given, queue.prover))
+    queue.begin(name, lambda: proof_of(node, round_, cohort, given, limit, queue.prover))
 
 
 def finish_proof(
-    queue: ProofQueue, node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, OpenedUpdate]
+    queue: ProofQueue, node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, Input]
 ) -> None:
     """Wait for a proof that was begun: `proof_of` then has it at once. Raises what kept it from being made."""
     queue.finish(_name(node, round_, cohort, updates))
 
 
 def _name(
-    node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, OpenedUpdate]
+    node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, Input]
 ) -> tuple[int, int, int, frozenset[int]]:
     return node.context.project, round_, cohort, frozenset(updates)

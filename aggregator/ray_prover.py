@@ -23,7 +23,7 @@ from marketplace.node.estimate import estimate_proof
 from zk import files as circuit_files
 from zk import keys, prover
 from zk.files import CircuitFiles
-from zk.prover import Proof, Update
+from zk.prover import UPDATE_LIMIT, Proof, Update
 
 LOCAL = "local"  # an address: a cluster of this machine alone
 _MOST_AT_ONCE = 64
@@ -72,7 +72,9 @@ class RayProver:
     ) -> None:
         self._ray.shutdown()
 
-    def prove(self, files: CircuitFiles, updates: Sequence[Update | None]) -> Proof:
+    def prove(
+        self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT
+    ) -> Proof:
         """As `zk.prover.prove`; INTERNAL where the cluster fails, or what it made is no proof."""
         hashes, references = self._ship(files)
         remote: Any = self._ray.remote(_prove).options(
@@ -80,7 +82,8 @@ class RayProver:
         )
         given: Callable[..., Any] = remote.remote
         try:
-            made: Proof = self._ray.get(given(hashes, list(references), list(updates), *references.values()))
+            wanted = given(hashes, list(references), list(updates), limit, *references.values())
+            made: Proof = self._ray.get(wanted)
         except self._ray.exceptions.RayError as error:
             raise FairshareError(Reason.INTERNAL, f"the cluster made no proof: {error}") from error
         if not prover.verify(files, made.proof, made.gram):
@@ -102,10 +105,15 @@ class RayProver:
 
 
 def _prove(
-    hashes: Mapping[str, str], names: Sequence[str], updates: Sequence[Update | None], *contents: bytes
+    hashes: Mapping[str, str],
+    names: Sequence[str],
+    updates: Sequence[Update | None],
+    limit: int,
+    *contents: bytes,
 ) -> Proof:
     """Runs on a machine of the cluster."""
-    return prover.prove(unpacked(hashes, dict(zip(names, contents, strict=True))), updates, threads=_CORES)
+    files = unpacked(hashes, dict(zip(names, contents, strict=True)))
+    return prover.prove(files, updates, limit=limit, threads=_CORES)
 
 
 def unpacked(hashes: Mapping[str, str], contents: Mapping[str, bytes]) -> CircuitFiles:

@@ -8,9 +8,10 @@ from aggregator.arrived import arrived
 from aggregator.batching import list_of
 from aggregator.behaviour import Behaviour
 from aggregator.collecting import Case, collect
-from aggregator.complaining import fetch_timeout, may_complain, may_wait, settle_complaint
+from aggregator.complaining import may_complain, may_wait, settle_complaint
 from aggregator.concluding import conclude, is_ready
 from aggregator.kept import Kept
+from aggregator.path import Path
 from aggregator.previewing import Ahead
 from marketplace.chain.types import Block, Project
 from marketplace.node.daemon import ProjectDaemon
@@ -22,6 +23,7 @@ class Turn:
     """What is known of one round, by cohort. What must survive this process is in the journal."""
 
     round: int
+    path: Path
     behaviour: Behaviour
     ahead: Ahead
     _cases: dict[int, Case] = field(default_factory=dict)
@@ -33,13 +35,13 @@ class Turn:
 
         `project`, as read at `block`, is in round `self.round`, its window is closed, and the turn is ours.
         """
-        if not self.behaviour.concludes or self._given_up:
+        if not self.behaviour.concludes or self._given_up or not self.path.may_begin(project):
             return False
         self._look(node, project, block)
         cases = list(self._cases.values())
-        collect(node, project, cases, block, timeout_s=fetch_timeout(node.context.terms))
+        collect(node, self.path, project, cases, block)
         # Proofs take long: first everything is complained about that has to be, while that is possible.
-        settled = [settle_complaint(node, self.behaviour, project, case, block) for case in cases]
+        settled = [settle_complaint(node, self.path, self.behaviour, project, case, block) for case in cases]
         if not all(settled) or self._listless:
             return False
         ready = self._next(node, project, block)
@@ -47,7 +49,7 @@ class Turn:
             return False
         self._begin(node, project, block)
         self.ahead.finish(node, project, ready)
-        done = conclude(node, self.behaviour, project, ready, block)
+        done = conclude(node, self.path, self.behaviour, project, ready, block)
         self._given_up = self.behaviour.lies
         return done
 
@@ -55,7 +57,7 @@ class Turn:
         """Results are posted one after another, but their proofs are made at the same time."""
         ready = [case for case in self._cases.values() if is_ready(project, case, block)]
         whole = len(ready) == len(self._cases)
-        self.ahead.begin(node, self.behaviour, project, ready, whole=whole, block=block)
+        self.ahead.begin(node, self.path, self.behaviour, project, ready, whole=whole, block=block)
 
     def _look(self, node: ProjectDaemon, project: Project, block: Block) -> None:
         """Reads the cohorts that are not concluded and may be: anyone skips those without a quorum."""
@@ -89,11 +91,11 @@ class Turn:
         begun = Kept(node.journal, node.context.project, project.round).posting(project.aggregator_index)
         first = [case for case in ready if case.index == begun]
         for case in self._cases.values():
-            if case.unknown and not may_complain(node.context.terms, project, block.timestamp):
+            if case.unanswered and not may_complain(node.context.terms, project, block.timestamp):
                 node.log.error(
                     "updates are unknown, and it is too late to complain about them",
                     round=project.round,
                     cohort=case.index,
-                    slots=sorted(case.unknown),
+                    slots=sorted(case.unanswered),
                 )
         return next(iter(first or ready), None)

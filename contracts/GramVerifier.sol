@@ -21,6 +21,7 @@ contract GramVerifier is IGramVerifier {
     uint256 private constant MAX_SLOTS = 16;
     uint256 private constant MAX_LOGROWS = 28;
     uint256 private constant POINT_BYTES = 64;
+    uint256 private constant KEPT_ROWS = 6; // at a column's end: ezkl puts ones there
 
     mapping(bytes32 digest => Entry) private _entries;
 
@@ -104,9 +105,64 @@ contract GramVerifier is IGramVerifier {
         Circuit memory known = _known(circuit);
         if (width != 2 && width != 4) revert InvalidWidth(width);
         _requireLength(packed.length, known.length * width);
+        return _open(circuit, known, commitment, width, packed, proof);
+    }
+
+    /// @inheritdoc IGramVerifier
+    function openChunk(
+        bytes32 circuit,
+        G1 calldata commitment,
+        uint256 width,
+        bytes calldata packed,
+        G1 calldata proof
+    ) external view override returns (uint256 normSquared) {
+        Circuit memory known = _known(circuit);
+        if (width != 2 && width != 4) revert InvalidWidth(width);
+        uint256 most = 1 << known.logrows;
+        most = most > KEPT_ROWS ? (most - KEPT_ROWS) * width : 0;
+        if (packed.length == 0 || packed.length % width != 0 || packed.length > most) {
+            revert WrongInputLength(packed.length, most);
+        }
+        return _open(circuit, known, commitment, width, packed, proof);
+    }
+
+    /// @inheritdoc IGramVerifier
+    function openAt(
+        bytes32 circuit,
+        G1 calldata commitment,
+        uint256 z,
+        uint256 y,
+        G1 calldata proof
+    ) external view override {
+        _requireOpening(_known(circuit), commitment, z, y, proof);
+    }
+
+    /// @inheritdoc IGramVerifier
+    function zeroOf(bytes32 circuit) external view override returns (G1 memory) {
+        return _known(circuit).zero;
+    }
+
+    function _open(
+        bytes32 circuit,
+        Circuit memory known,
+        G1 calldata commitment,
+        uint256 width,
+        bytes calldata packed,
+        G1 calldata proof
+    ) private view returns (uint256 normSquared) {
         uint256 z = KzgOpening.challenge(circuit, commitment, packed);
         uint256 y;
         (y, normSquared) = KzgOpening.evaluate(packed, width, known.logrows, z);
+        _requireOpening(known, commitment, z, y, proof);
+    }
+
+    function _requireOpening(
+        Circuit memory known,
+        G1 calldata commitment,
+        uint256 z,
+        uint256 y,
+        G1 calldata proof
+    ) private view {
         G1 memory difference = BN254.add(commitment, BN254.negate(known.zero));
         if (!KzgOpening.holds(difference, z, y, proof, known.tau)) revert OpeningRejected();
     }

@@ -3,6 +3,15 @@ pragma solidity 0.8.30;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {
+    ChunkFacts,
+    ShownChunk,
+    SketchEvidence,
+    SketchFacts,
+    SketchQuestion,
+    SketchResult,
+    UpdateChunk
+} from "./interfaces/ISketch.sol";
+import {
     Account,
     Arrivals,
     Challenge,
@@ -26,6 +35,9 @@ import {Complaints} from "./logic/Complaints.sol";
 import {Membership} from "./logic/Membership.sol";
 import {Results} from "./logic/Results.sol";
 import {Settling} from "./logic/Settling.sol";
+import {SketchChallenges} from "./logic/SketchChallenges.sol";
+import {SketchComplaints} from "./logic/SketchComplaints.sol";
+import {SketchRounds} from "./logic/SketchRounds.sol";
 import {Submissions} from "./logic/Submissions.sol";
 import {ReputationRegistry} from "./ReputationRegistry.sol";
 import {StakeVault} from "./StakeVault.sol";
@@ -205,6 +217,40 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ITrainingMarket
+    function drawSketch(uint256 project, uint256 round) external override nonReentrant {
+        SketchRounds.drawSketch(_state, project, round);
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function complainChunks(
+        uint256 project,
+        uint256 round,
+        uint256 cohort,
+        uint256 slots,
+        uint32[] calldata chunks,
+        Arrivals calldata arrivals
+    ) external override nonReentrant {
+        SketchComplaints.complainChunks(_state, _parts(), project, [round, cohort, slots], chunks, arrivals);
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function answerChunk(
+        uint256 project,
+        uint256 round,
+        uint256 cohort,
+        uint256 slot,
+        UpdateChunk calldata given
+    ) external override nonReentrant {
+        SketchComplaints.answerChunk(_state, _parts(), project, [round, cohort, slot], given);
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function postSketchResult(uint256, RoundResult calldata, SketchResult calldata) external override nonReentrant {
+        // Passed on as it came, as all that follows of nested structs.
+        SketchRounds.postSketchResult(_state, _parts(), msg.data[4:]);
+    }
+
+    /// @inheritdoc ITrainingMarket
     function skip(uint256 project, uint256 round, uint256 cohort) external override nonReentrant {
         Results.skip(_state, _parts(), project, round, cohort);
     }
@@ -238,6 +284,47 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
         bytes calldata proof
     ) external override nonReentrant {
         Challenges.answerProof(_state, _parts(), project, gram, proof);
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function challengeSketch(
+        uint256,
+        ChallengeKind,
+        SketchQuestion calldata,
+        Outcome[] calldata
+    ) external override nonReentrant {
+        SketchChallenges.challengeSketch(_state, _parts(), msg.data[4:]);
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function showChunk(uint256, ChunkFacts calldata, ShownChunk calldata) external override nonReentrant {
+        SketchChallenges.showChunk(_state, _parts(), msg.data[4:]);
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function answerSketch(
+        uint256 project,
+        SketchFacts calldata facts,
+        uint256[] calldata values,
+        G1 calldata proof
+    ) external override nonReentrant {
+        SketchChallenges.answerSketch(_state, _parts(), project, facts, values, proof);
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function refuteSketch(
+        uint256,
+        SketchFacts calldata,
+        uint256,
+        uint256[] calldata,
+        SketchEvidence calldata
+    ) external override nonReentrant {
+        SketchChallenges.refuteSketch(_state, _parts(), msg.data[4:]);
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function closeSketch(uint256 project) external override nonReentrant {
+        SketchChallenges.closeSketch(_state, _parts(), project);
     }
 
     /// @inheritdoc ITrainingMarket
@@ -331,6 +418,21 @@ contract TrainingMarket is ITrainingMarket, ReentrancyGuardTransient {
         uint256 slot
     ) external view override returns (bytes32 digest) {
         return _state.complaints[project][Complaints.place(round, cohort, slot)];
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function complainedChunkOf(
+        uint256 project,
+        uint256 round,
+        uint256 cohort,
+        uint256 slot
+    ) external view override returns (uint256 chunk) {
+        return SketchComplaints.chunkOf(_state, project, [round, cohort, slot]);
+    }
+
+    /// @inheritdoc ITrainingMarket
+    function standingAnswerOf(uint256 project) external view override returns (bytes32 values) {
+        return _state.sketchAnswers[project];
     }
 
     /// @inheritdoc ITrainingMarket

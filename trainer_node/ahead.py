@@ -16,7 +16,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.previews import Market, Preview, asking, fetch_preview
 from marketplace.node.seats import seat_in_round
-from trainer_node.prepared import CONTENT_KEY, RECORD, SEALED, UPDATE, Prepared
+from trainer_node.prepared import NAMES, Prepared
 
 DRAFT = "ahead:"  # journal: before the names of what was made for the next round
 MODEL = "ahead-model"  # journal: the commitment of the model that it was made from
@@ -116,7 +116,7 @@ class Ahead:
 def forget(node: ProjectDaemon, round_: int) -> None:
     """The draft of a round, used or not."""
     with node.journal.atomic():
-        for name in (*(DRAFT + name for name in (RECORD, UPDATE, SEALED, CONTENT_KEY)), MODEL):
+        for name in (*(DRAFT + name for name in NAMES), MODEL):
             node.journal.delete(node.context.project, round_, name)
 
 

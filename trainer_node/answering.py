@@ -1,11 +1,11 @@
-"""Complaints about our update, answered on chain with the update itself."""
+"""Complaints about our update, answered on chain with the update itself, or with a chunk of it."""
 
 from __future__ import annotations
 
 from marketplace.chain.types import Block, Cohort, Project
 from marketplace.node.daemon import ProjectDaemon
-from marketplace.node.openings import opening_of
 from marketplace.node.seats import Seat
+from marketplace.node.vectors import answer_of
 from trainer_node.prepared import Prepared
 
 
@@ -18,9 +18,7 @@ def answer_complaint(
         return
     number, round_ = node.context.project, project.round
     node.log.warning("complained about: answering with the update", round=round_, slot=seat.slot)
-    opening = opening_of(node.context, prepared.own.update)
-    call = node.context.client.market.functions.answer(
-        number, round_, seat.cohort, seat.slot, prepared.own.commitment, opening.to_abi()
-    )
+    own = prepared.own.committed
+    call = answer_of(node.context, round_, seat.cohort, seat.slot, own, block.number)
     if node.attempt(f"answer:{number}:{round_}:{seat.cohort}:{seat.slot}", call, round_):
         node.log.info("answered", round=round_, slot=seat.slot)

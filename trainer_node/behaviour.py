@@ -10,9 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.learning.data import Dataset
+from marketplace.node.vectors import Committed, with_leaves
+from marketplace.protocol.chunk_tree import ChunkTree, Leaf
 from marketplace.protocol.fixed_point import UPDATE_LIMIT
+from zk import curve
+from zk.curve import Point
 
 Update = NDArray[np.int16]
+
+_GENERATOR = Point(1, 2)
 
 
 class Attack(StrEnum):
@@ -26,6 +32,13 @@ class Attack(StrEnum):
     COPY = "copy"  # resubmits another's digest and sealed update
     ABSENT = "absent"  # joins and never submits
     WITHHOLD = "withhold"  # submits, and never hands the update over
+    # On the sketch path:
+    FALSE_LEAF = "false-leaf"  # commits to a leaf that is not of its chunk
+    ONE_CHUNK = "one-chunk"  # never hands the update over but for the chunk that a complaint names
+    ACCOMPLICE = "accomplice"  # contests nothing that an aggregator says of its update
+
+
+SKETCHED = frozenset({Attack.FALSE_LEAF, Attack.ONE_CHUNK, Attack.ACCOMPLICE})
 
 
 @dataclass(frozen=True)
@@ -45,9 +58,29 @@ class Behaviour:
         return self.attack is Attack.COPY
 
     @property
-    def withholds(self) -> bool:
-        """Whether it keeps its sealed updates to itself."""
-        return self.attack is Attack.WITHHOLD
+    def serves(self) -> bool:
+        """Whether it hands its sealed updates over."""
+        return self.attack not in (Attack.WITHHOLD, Attack.ONE_CHUNK)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers complaints."""
+        return self.attack is not Attack.WITHHOLD
+
+    @property
+    def contests(self) -> bool:
+        """Whether it looks at what results say of its update."""
+        return self.attack is not Attack.ACCOMPLICE
+
+    def committed(self, true: Committed) -> Committed:
+        """What it commits to in place of the true leaves."""
+        if self.attack is not Attack.FALSE_LEAF:
+            return true
+        chunk = len(true.leaves) // 2
+        leaf = true.leaves[chunk]
+        point = curve.add(Point(leaf.x, leaf.y), _GENERATOR)
+        false = Leaf(point.x, point.y, leaf.hash)
+        return with_leaves(true.update, ChunkTree((*true.leaves[:chunk], false, *true.leaves[chunk + 1 :])))
 
     def dataset(self, dataset: Dataset, classes: int) -> Dataset:
         """The data it trains on."""

@@ -6,9 +6,13 @@ Results are provisional until the challenge deadline; one challenge is enough fo
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
+from web3.contract.contract import ContractFunction
 
 from marketplace.chain.events import ResultPosted, fetch
 from marketplace.chain.types import Block, Challenge, ChallengeKind, Project, Settlement
@@ -16,6 +20,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.challenging import (
     MODEL_SEEN,
     STAGGERED,
+    challenge_call,
     challengeable,
     is_answered,
     raise_challenge,
@@ -23,9 +28,10 @@ from marketplace.node.challenging import (
 )
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.outcomes import posted_result
+from marketplace.node.project import ProjectContext
 from marketplace.node.seats import seat_in_round
 from marketplace.protocol.field import to_felt
-from marketplace.protocol.gram import Gram
+from marketplace.protocol.gram import Gram, gram
 from trainer_node.prepared import Prepared
 
 RESULT_SEEN = "result-seen"
@@ -45,6 +51,16 @@ class Doubt:
         return int.from_bytes(drawn, "big") < self.rate * _COIN
 
 
+class Statement(Protocol):
+    """What a result on demand states about us, and the demand for its proof."""
+
+    def false_norm(self, event: ResultPosted, slot: int, prepared: Prepared) -> str | None:
+        """What is wrong with the result's G_ii of our update; None where nothing is. INTEGRITY for no result."""
+
+    def demand(self, round_: int, cohort: int) -> ContractFunction:
+        """The call that demands the proof."""
+
+
 def watch_results(node: ProjectDaemon, project: Project, number: int, doubt: Doubt, block: Block) -> None:
     """Look at the round that has just closed, and challenge it where something is wrong. `number`: ours."""
     if not challengeable(project, block.timestamp) or _seen(node, project):
@@ -54,7 +70,18 @@ def watch_results(node: ProjectDaemon, project: Project, number: int, doubt: Dou
         return
     watch_model(node, project, challenge, min(number, STAGGERED), block)
     if node.context.terms.settlement is Settlement.ON_DEMAND:
-        _watch_own_result(node, project, challenge, number, doubt, block)
+        _watch_own_result(node, project, challenge, number, doubt, block, ExactStatement(node))
+
+
+def watch_proof(
+    node: ProjectDaemon, project: Project, number: int, doubt: Doubt, block: Block, statement: Statement
+) -> None:
+    """The part of it that settlement on demand has."""
+    if not challengeable(project, block.timestamp) or _is_seen(node, project, RESULT_SEEN):
+        return
+    challenge = node.context.client.challenge(node.context.project, block=block.number)
+    if challenge.kind is ChallengeKind.NONE:
+        _watch_own_result(node, project, challenge, number, doubt, block, statement)
 
 
 def _seen(node: ProjectDaemon, project: Project) -> bool:
@@ -62,40 +89,78 @@ def _seen(node: ProjectDaemon, project: Project) -> bool:
     wanted = [MODEL_SEEN]
     if node.context.terms.settlement is Settlement.ON_DEMAND:
         wanted.append(RESULT_SEEN)
-    return all(node.journal.get(node.context.project, project.outcome_round, name, False) for name in wanted)
+    return all(_is_seen(node, project, name) for name in wanted)
+
+
+def _is_seen(node: ProjectDaemon, project: Project, name: str) -> bool:
+    return bool(node.journal.get(node.context.project, project.outcome_round, name, False))
 
 
 def _watch_own_result(
-    node: ProjectDaemon, project: Project, challenge: Challenge, number: int, doubt: Doubt, block: Block
+    node: ProjectDaemon,
+    project: Project,
+    challenge: Challenge,
+    number: int,
+    doubt: Doubt,
+    block: Block,
+    statement: Statement,
 ) -> None:
     round_, project_number = project.outcome_round, node.context.project
-    if node.journal.get(project_number, round_, RESULT_SEEN, False):
+    if _is_seen(node, project, RESULT_SEEN):
         return
     seat = seat_in_round(project, node.context.terms.slots, round_, number)
     events = fetch(node.context.client, [ResultPosted], project_number, round_, to_block=block.number)
     ours = next((event for event in events if seat is not None and event.cohort == seat.cohort), None)
     if seat is not None and ours is not None and not is_answered(challenge, round_, 2 << seat.cohort):
-        problem = _false_norm(node, ours, seat.slot, Prepared.recall(node.journal, project_number, round_))
+        prepared = Prepared.recall(node.journal, project_number, round_)
+        problem = _false_norm(statement, ours, seat.slot, prepared)
         if problem is None and doubt.strikes(round_):
             problem = "drawn by lot"
         if problem is not None:
             node.log.warning("proof demanded", round=round_, cohort=seat.cohort, problem=problem)
-            if not raise_challenge(node, round_, ChallengeKind.PROOF, seat.cohort):
+            call = statement.demand(round_, seat.cohort)
+            if not raise_challenge(node, round_, f"proof:{seat.cohort}", call):
                 return  # another's challenge came first: look again after it
     node.journal.put(project_number, round_, RESULT_SEEN, True)
 
 
-def _false_norm(node: ProjectDaemon, event: ResultPosted, slot: int, prepared: Prepared | None) -> str | None:
-    """What is wrong with the result's G_ii of our update; None where nothing is."""
+def _false_norm(
+    statement: Statement, event: ResultPosted, slot: int, prepared: Prepared | None
+) -> str | None:
     if not event.present >> slot & 1 or prepared is None or prepared.own is None:
         return None
     try:
-        result = posted_result(node.context.client, node.context.project, event)
-        stated = Gram(node.context.circuit.shape.slots, result.gram)[slot, slot]
+        return statement.false_norm(event, slot, prepared)
     except FairshareError as error:
         if error.reason is not Reason.INTEGRITY:
             raise
         return error.message
-    update = prepared.own.update.astype(np.int64)
-    true = int(update @ update)
-    return None if stated == to_felt(true) else f"it says {stated} where our update's square is {true}"
+
+
+class ExactStatement:
+    """See `Statement`."""
+
+    def __init__(self, node: ProjectDaemon) -> None:
+        self._node = node
+
+    def false_norm(self, event: ResultPosted, slot: int, prepared: Prepared) -> str | None:
+        context = self._node.context
+        if prepared.own is None:
+            return None
+        result = posted_result(context.client, context.project, event)
+        return false_square(context, result.gram, slot, prepared.own.update)
+
+    def demand(self, round_: int, cohort: int) -> ContractFunction:
+        return challenge_call(self._node, ChallengeKind.PROOF, cohort)
+
+
+def false_square(
+    context: ProjectContext, stated: Sequence[int], slot: int, vector: NDArray[np.integer[Any]]
+) -> str | None:
+    """What is wrong with a posted G_ii, of field elements, where our input is `vector`; None where nothing is."""
+    try:
+        square = Gram(context.circuit.shape.slots, tuple(stated))[slot, slot]
+    except ValueError as error:
+        return str(error)
+    true = gram([vector])[0, 0]
+    return None if square == to_felt(true) else f"it says {square} where our update's square is {true}"

@@ -16,9 +16,10 @@ from marketplace.node.windows import require_meetable
 from trainer_node.ahead import Ahead
 from trainer_node.answering import answer_complaint
 from trainer_node.batching import needs_transaction
-from trainer_node.challenging import Doubt, watch_results
+from trainer_node.challenging import Doubt
 from trainer_node.handing_over import reseal_key, serve
-from trainer_node.prepared import Prepared
+from trainer_node.path import Path, path_of
+from trainer_node.prepared import Prepared, forget_before
 from trainer_node.submitting import Worker, prepared_for, submit, train_ahead
 
 JOINS = "joins"  # journal: how often this node has left, so that each joining is an effect of its own
@@ -33,6 +34,10 @@ class TrainerDaemon(ProjectDaemon):
     worker: Worker
     doubt: Doubt
     ahead: Ahead = field(default_factory=Ahead, init=False)
+    _path: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._path = path_of(self.context, self.worker.behaviour)
 
     def _open(self, project: Project, block: Block) -> None:
         if self._membership(block).trainer_number is None:
@@ -46,21 +51,23 @@ class TrainerDaemon(ProjectDaemon):
 
     def _active(self, project: Project, block: Block) -> None:
         number = self._member(block)
-        if not self.worker.behaviour.withholds:
+        forget_before(self.journal, self.context.project, min(project.outcome_round, project.round - 1))
+        if self.worker.behaviour.serves:
             serve(self, project, block)
         seat = seat_in_round(project, self.context.terms.slots, project.round, number)
         if seat is not None and block.timestamp >= project.submit_deadline:
             self._stand_by(project, seat, block)
-        watch_results(self, project, number, self.doubt, block)
+        self._path.watch(self, project, number, self.doubt, block)
         self._move_on(project, block, number)
-        train_ahead(self, self.worker, self.ahead, project, number, block)
+        if self._path.trains_ahead:
+            train_ahead(self, self.worker, self.ahead, project, number, block)
         if seat is not None and block.timestamp < project.submit_deadline and self.worker.behaviour.submits:
             self._submit(project, seat, block)
 
     def _closing(self, project: Project, block: Block) -> None:
         self.ahead.stop()
         number = self._member(block)
-        watch_results(self, project, number, self.doubt, block)
+        self._path.watch(self, project, number, self.doubt, block)
         self._move_on(project, block, number)
 
     def _place(self) -> int | None:
@@ -105,7 +112,7 @@ class TrainerDaemon(ProjectDaemon):
         cohort = self._cohort(project, seat, block)
         if prepared is None or not (cohort.submitted | cohort.batched) >> seat.slot & 1:
             return
-        if not self.worker.behaviour.withholds:
+        if self.worker.behaviour.answers:
             answer_complaint(self, project, cohort, seat, prepared, block)
         self.peers.connect_to(project.aggregator_index)
         reseal_key(self, project, prepared)

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.node.journal import Journal
+from marketplace.node.vectors import Committed
+from marketplace.protocol.chunk_tree import Leaf
 from marketplace.storage.cid import cid_of
 from marketplace.updates.codec import pack_update, unpack_update
+from marketplace.updates.leaves import pack_leaves, unpack_leaves
 from zk.curve import Point
 
-RECORD, UPDATE, SEALED, CONTENT_KEY, SERVED = (
-    "update",
-    "packed-update",
-    "sealed-update",
-    "content-key",
-    "served",
-)
+RECORD, UPDATE, SEALED, CONTENT_KEY = "update", "packed-update", "sealed-update", "content-key"
+LEAVES, SERVED = "leaves", "served"
+NAMES = (RECORD, UPDATE, SEALED, CONTENT_KEY, LEAVES)  # of all that is kept of a submission
+FORGOTTEN = "forgotten"  # of the project: submissions of rounds below this one are no longer kept
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ class Own:
     commitment: Point
     blob: bytes  # sealed
     content_key: bytes
+    leaves: tuple[Leaf, ...] = ()  # on the sketch path
+
+    @property
+    def committed(self) -> Committed:
+        """The update with what is committed to."""
+        return Committed(self.update, self.commitment, self.leaves)
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class Prepared:
                 journal.put_blob(project, self.round, draft + UPDATE, pack_update(self.own.update))
                 journal.put_blob(project, self.round, draft + SEALED, self.own.blob)
                 journal.put_blob(project, self.round, draft + CONTENT_KEY, self.own.content_key)
+                if self.own.leaves:
+                    journal.put_blob(project, self.round, draft + LEAVES, pack_leaves(self.own.leaves))
                 record |= {
                     "length": self.own.update.size,
                     "x": str(self.own.commitment.x),
@@ -78,7 +86,19 @@ class Prepared:
         own = None
         if packed is not None and blob is not None and key is not None:
             commitment = Point(int(record["x"]), int(record["y"]))
-            own = Own(unpack_update(packed, record["length"]), commitment, blob, key)
+            update = unpack_update(packed, record["length"])
+            kept = journal.get_blob(project, round_, draft + LEAVES)
+            leaves = () if kept is None else unpack_leaves(kept, commitment.y)
+            own = Own(update, commitment, blob, key, leaves)
         return Prepared(
             round_, bytes.fromhex(record["digest"]), record["cid"], record["aggregator_index"], own
         )
+
+
+def forget_before(journal: Journal, project: int, round_: int) -> None:
+    """Forget the submissions of rounds before `round_`: nobody can ask for them any more, and large ones add up."""
+    for old in range(int(journal.get(project, 0, FORGOTTEN, 1)), round_):
+        with journal.atomic():
+            for name in NAMES:
+                journal.delete(project, old, name)
+            journal.put(project, 0, FORGOTTEN, old + 1)

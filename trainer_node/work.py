@@ -11,9 +11,9 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.learning.train import local_delta
 from marketplace.node.project import ProjectContext
+from marketplace.node.vectors import commit
 from marketplace.protocol.digests import update_digest
 from marketplace.protocol.fixed_point import clip, padded, quantise
-from marketplace.updates.codec import pack_update
 from marketplace.updates.envelope import seal
 from trainer_node.behaviour import Behaviour
 from trainer_node.prepared import Own, Prepared
@@ -50,14 +50,14 @@ def prepare(
             "train on more data, or ask the owner for more arithmetic.scale_bits",
         )
     update = behaviour.update(honest, context.terms.max_norm_squared, round_seed)
-    update = padded(update, context.length)
-    commitment = context.committer.commit(update)
-    sealed = seal(pack_update(update), commitment, aggregator_key, context.update_context(round_, trainer))
+    made = behaviour.committed(commit(context, padded(update, context.length)))
+    bound_to = context.update_context(round_, trainer)
+    sealed = seal(made.packed(), made.commitment, aggregator_key, bound_to)
     return Prepared.of(
         round_,
-        update_digest(*commitment, trainer),
+        update_digest(*made.commitment, trainer),
         aggregator_index,
-        Own(update, commitment, sealed.blob, sealed.content_key),
+        Own(made.update, made.commitment, sealed.blob, sealed.content_key, made.leaves),
     )
 
 

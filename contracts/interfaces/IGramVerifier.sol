@@ -101,4 +101,22 @@ interface IGramVerifier {
         bytes calldata packed,
         G1 calldata proof
     ) external view returns (uint256 normSquared);
+
+    /// @notice `open` for a chunk of a vector: reverts unless `packed` is the chunk behind `commitment`.
+    /// @param packed `width` bytes an integer; at least one, and no more than 2^logrows - 6, the rows that are free.
+    /// @return normSquared The sum of the integers' squares.
+    function openChunk(
+        bytes32 circuit,
+        G1 calldata commitment,
+        uint256 width,
+        bytes calldata packed,
+        G1 calldata proof
+    ) external view returns (uint256 normSquared);
+
+    /// @notice Reverts unless the polynomial behind `commitment` has value `y` at `z`.
+    /// @param z Whoever calls chooses it after the commitment is fixed, or the opening shows nothing.
+    function openAt(bytes32 circuit, G1 calldata commitment, uint256 z, uint256 y, G1 calldata proof) external view;
+
+    /// @notice C_0 of a registered circuit.
+    function zeroOf(bytes32 circuit) external view returns (G1 memory);
 }

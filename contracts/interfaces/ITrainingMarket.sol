@@ -3,6 +3,15 @@ pragma solidity 0.8.30;
 
 import {G1} from "../libraries/BN254.sol";
 import {Permit} from "../libraries/Payments.sol";
+import {
+    ChunkFacts,
+    ShownChunk,
+    SketchEvidence,
+    SketchFacts,
+    SketchQuestion,
+    SketchResult,
+    UpdateChunk
+} from "./ISketch.sol";
 
 enum Status {
     None,
@@ -56,11 +65,13 @@ struct Terms {
     uint96 revealBond; // with Reference: lost unless the validation set is revealed
     uint32 joinWindow;
     uint32 answerWindow; // for complaints, and for answers to them
+    uint32 chunks; // J: the sketch path; 0: the exact path
+    uint32 chunkLength; // n, numbers of a chunk
     bytes32 spec; // sha2-256 digest of the spec's CIDv0
     bytes32 circuit; // digest in the GramVerifier
     bytes32 validation; // with Reference: keccak256(digest of the validation set's CIDv0, salt)
     bytes32 aggregators; // Merkle root of the addresses that may aggregate; 0: anyone
-    G1 initialModel; // M_0
+    G1 initialModel; // M_0; on the sketch path (root, chunks)
 }
 
 /// @notice A project's state. Times are block timestamps in seconds.
@@ -84,6 +95,7 @@ struct Project {
     uint40 challengeDeadline; // of the previous round's results
     uint16 referenceRound; // the round that `referenceDigest` is for
     uint32 drawnFrom; // trainers at the start; their numbers are below it
+    bool sketched; // the terms have chunks
     uint16 outcomeRound; // the round that `outcome` is of
     uint8 outcomeIndex; // the aggregator of its last link
     uint96 escrow; // of the reward, not yet earned
@@ -91,8 +103,10 @@ struct Project {
     uint32 trainerCount; // those who have not left
     uint40 joinDeadline;
     uint96 bonus; // of a forfeited reveal bond, for each trainer that has not left
-    G1 model; // commitment of the current global model
+    uint16 seedRound; // the round that `sketchSeed` is for
+    G1 model; // commitment of the current global model; on the sketch path (root, chunks)
     bytes32 seed; // before the draw: the number of the block whose hash it will be
+    bytes32 sketchSeed;
     bytes32 referenceDigest; // digest of the owner's reference update
     bytes32 outcome; // chain of hashes of a round's outcomes, so that it can be undone
     uint96 ownerCredit; // what the owner may claim
@@ -158,7 +172,7 @@ struct Outcome {
     uint96 pot; // before
     uint96 slashed; // of the struck
     G1 model; // before
-    bytes32 statement; // keccak256(commitments, gram)
+    bytes32 statement; // OnDemand: keccak256(commitments, gram); on the sketch path of its SketchStatement
     uint32[] numbers; // of the trainers paid
     uint96[] amounts;
 }
@@ -166,7 +180,9 @@ struct Outcome {
 enum ChallengeKind {
     None,
     Model, // "I cannot fetch the model, or it is not what M commits to"
-    Proof // "prove this result"
+    Proof, // "prove this result"
+    Chunk, // sketch path: "show this chunk of the new model"
+    Sketch // "that is not the commitment of the sketch"
 }
 
 /// @notice An open challenge of the previous round.
@@ -177,7 +193,7 @@ struct Challenge {
     uint8 accused; // index of the aggregator
     uint16 round; // that `answered` is about
     uint16 answered; // in that round: bit 0 Model, bit 1 + c Proof of cohort c
-    bytes32 statement; // that the proof must show
+    bytes32 statement; // that the proof must show; keccak256 of the facts for Chunk and Sketch
 }
 
 /// @notice A vector and the KZG opening that ties it to a commitment.
@@ -265,6 +281,28 @@ interface ITrainingMarket {
         uint256 y,
         bytes packed
     );
+    /// @notice Sketch path: the round's sketches are drawn by `seed`.
+    event SketchDrawn(uint256 indexed project, uint256 indexed round, bytes32 seed);
+    /// @notice Sketch path: which chunk of each slot's update an answer must show, by ascending slots.
+    event ChunksComplained(
+        uint256 indexed project,
+        uint256 indexed round,
+        uint256 indexed cohort,
+        uint256 slots,
+        uint32[] chunks
+    );
+    /// @notice A complaint was answered: that chunk of the update with this root is `packed`, its point (x, y).
+    event UpdateChunkAnswered(
+        uint256 indexed project,
+        uint256 indexed round,
+        uint256 indexed cohort,
+        uint256 slot,
+        uint256 chunk,
+        bytes32 root,
+        uint256 x,
+        uint256 y,
+        bytes packed
+    );
     /// @notice A complaint was not answered: the slot's submission counts as never made.
     event UpdateWithheld(
         uint256 indexed project,
@@ -292,6 +330,17 @@ interface ITrainingMarket {
         uint256 y,
         uint96[] amounts
     );
+    /// @notice Sketch path, with ResultPosted: mask of inputs left out without blame, the sum (x, y) of the merged
+    /// sketches, and keccak256 of the SketchStatement.
+    event SketchResultPosted(
+        uint256 indexed project,
+        uint256 indexed round,
+        uint256 indexed cohort,
+        uint256 leftOut,
+        uint256 x,
+        uint256 y,
+        bytes32 statement
+    );
     /// @notice A trainer was struck; `slashed` of its stake went to the round's pot.
     event TrainerStruck(uint256 indexed project, uint256 indexed round, address indexed trainer, uint256 slashed);
     /// @notice The aggregator let its deadline pass; its bond went to the pot. `resultDeadline` is the next one's, 0
@@ -318,6 +367,24 @@ interface ITrainingMarket {
     );
     /// @notice The challenge was answered; the model's bytes, if it was about the model.
     event ChallengeAnswered(uint256 indexed project, uint256 indexed round, ChallengeKind kind, bytes packed);
+    /// @notice With Challenged: what a challenge of a chunk is about.
+    event ChunkQuestioned(uint256 indexed project, uint256 indexed round, uint256 indexed cohort, ChunkFacts facts);
+    /// @notice With Challenged: what a challenge of a sketch is about.
+    event SketchQuestioned(uint256 indexed project, uint256 indexed round, SketchFacts facts);
+    /// @notice With ChallengeAnswered: the chunk of the new model, its point (x, y).
+    event ChunkShown(
+        uint256 indexed project,
+        uint256 indexed round,
+        uint256 indexed cohort,
+        uint256 chunk,
+        uint256 x,
+        uint256 y,
+        bytes packed
+    );
+    /// @notice A challenge of a sketch has an answer, which may be refuted until `deadline`: the chunks' values at z.
+    event SketchAnswered(uint256 indexed project, uint256 indexed round, uint256 deadline, uint256[] values);
+    /// @notice That answer counts as not given: the chunk's value is `value`.
+    event SketchRefuted(uint256 indexed project, uint256 indexed round, uint256 chunk, uint256 given, uint256 value);
     /// @notice The challenge was not answered: the round is undone, its aggregator lost its bond.
     event RoundUndone(
         uint256 indexed project,
@@ -396,6 +463,28 @@ interface ITrainingMarket {
     error CannotChallenge(uint256 project);
     /// @notice A challenge is open.
     error ChallengeOpen(uint256 project);
+    /// @notice The call is for projects on the other path: exact or sketch.
+    error WrongPath(uint256 project);
+    /// @notice The round's sketches are drawn already.
+    error AlreadyDrawn(uint256 project, uint256 round);
+    /// @notice The round's sketches are not drawn yet.
+    error NotDrawn(uint256 project, uint256 round);
+    /// @notice The vector has no such chunk.
+    error WrongChunk(uint256 chunk, uint256 chunks);
+    /// @notice The leaf is not under this root, at its chunk's place.
+    error NotUnderRoot(bytes32 computed, bytes32 root);
+    /// @notice Inputs can be left out only after a complaint about them was answered.
+    error InvalidLeftOut(uint256 inputs);
+    /// @notice Nothing was merged, so the model is the one before.
+    error ModelMoved(bytes32 root, bytes32 before);
+    /// @notice Statements, facts or values are not those that were stated, asked or answered.
+    error WrongFacts(bytes32 given, bytes32 expected);
+    /// @notice Only the aggregator that is challenged answers for a sketch: it loses its bond for a false answer.
+    error NotAccused(address caller, address accused);
+    /// @notice The challenge has an answer, which nobody has refuted.
+    error AnswerStands(uint256 project);
+    /// @notice The value is the chunk's.
+    error NotRefuted(uint256 chunk, uint256 value);
     /// @notice The outcomes are not those of the challenged round.
     error WrongOutcomes(bytes32 chain, bytes32 expected);
     /// @notice Enough updates for a result: the round cannot be skipped.
@@ -506,6 +595,33 @@ interface ITrainingMarket {
         Opening calldata opening
     ) external;
 
+    /// @notice Sketch path: draws the seed of the round's sketches. Anyone, once a round, after the submit deadline.
+    function drawSketch(uint256 project, uint256 round) external;
+
+    /// @notice `complain` on the sketch path.
+    /// @param chunks The chunk that an answer must show, for each of `slots`, ascending.
+    function complainChunks(
+        uint256 project,
+        uint256 round,
+        uint256 cohort,
+        uint256 slots,
+        uint32[] calldata chunks,
+        Arrivals calldata arrivals
+    ) external;
+
+    /// @notice `answer` on the sketch path, with the chunk that the complaint names.
+    function answerChunk(
+        uint256 project,
+        uint256 round,
+        uint256 cohort,
+        uint256 slot,
+        UpdateChunk calldata given
+    ) external;
+
+    /// @notice `postResult` on the sketch path; the proof is about the sketches. Nothing is merged: the root stays.
+    /// @dev An aggregator that leaves an update out, whose complaint was answered, gets no fee.
+    function postSketchResult(uint256 project, RoundResult calldata result, SketchResult calldata sketch) external;
+
     /// @notice Settles a cohort's round: earnings, fee, strikes, model; with its last cohort the round closes.
     function postResult(uint256 project, RoundResult calldata result) external;
 
@@ -524,6 +640,42 @@ interface ITrainingMarket {
 
     /// @notice Answers a challenge of a result with its proof.
     function answerProof(uint256 project, uint256[] calldata gram, bytes calldata proof) external;
+
+    /// @notice `challenge` on the sketch path: kinds Proof (OnDemand projects), Chunk and Sketch; each question once a
+    /// round.
+    function challengeSketch(
+        uint256 project,
+        ChallengeKind kind,
+        SketchQuestion calldata question,
+        Outcome[] calldata outcomes
+    ) external;
+
+    /// @notice Answers a challenge of a chunk with the chunk, whoever has it.
+    function showChunk(uint256 project, ChunkFacts calldata facts, ShownChunk calldata shown) external;
+
+    /// @notice Answers a challenge of a sketch: the accused aggregator, in the answer window. May be refuted for one
+    /// more answer window.
+    /// @param values The polynomials of the chunks' sketches at z, by chunk, field elements.
+    /// @param proof The KZG quotient's commitment: S opens at z to the sum of the values.
+    function answerSketch(
+        uint256 project,
+        SketchFacts calldata facts,
+        uint256[] calldata values,
+        G1 calldata proof
+    ) external;
+
+    /// @notice Shows that a value of the standing answer is false, with the chunk: the answer counts as not given, and
+    /// the round can be undone at once.
+    function refuteSketch(
+        uint256 project,
+        SketchFacts calldata facts,
+        uint256 chunk,
+        uint256[] calldata values,
+        SketchEvidence calldata evidence
+    ) external;
+
+    /// @notice Ends a challenge of a sketch whose answer was not refuted in time.
+    function closeSketch(uint256 project) external;
 
     /// @notice Undoes the previous round, whose challenge was not answered in time; it is done again.
     function undo(uint256 project, Outcome[] calldata outcomes) external;
@@ -578,6 +730,17 @@ interface ITrainingMarket {
         uint256 cohort,
         uint256 slot
     ) external view returns (bytes32 digest);
+
+    /// @notice Sketch path: the chunk that a complaint about this slot names; 0 as well where there is none.
+    function complainedChunkOf(
+        uint256 project,
+        uint256 round,
+        uint256 cohort,
+        uint256 slot
+    ) external view returns (uint256 chunk);
+
+    /// @notice keccak256 of the values of the answer that stands to a challenge of a sketch; 0: none does.
+    function standingAnswerOf(uint256 project) external view returns (bytes32 values);
 
     /// @notice The EIP-712 hash that a trainer signs for a batch.
     function signedHash(uint256 project, uint256 round, bytes32 digest) external view returns (bytes32);

@@ -36,17 +36,16 @@ library KzgOpening {
         uint256 logrows,
         uint256 z
     ) internal view returns (uint256 value, uint256 normSquared) {
-        uint256 step = ROOT_OF_UNITY_INVERSE;
-        for (uint256 k = logrows; k < TWO_ADICITY; ++k) step = mulmod(step, step, R);
         uint256 numerator;
         uint256 denominator;
-        (numerator, denominator, normSquared) = _sum(packed, 8 * width, step, z - 1, R);
-        uint256 power = z;
-        for (uint256 k = 0; k < logrows; ++k) power = mulmod(power, power, R);
-        // z = 0 and roots of unity, which no keccak will ever give, have no answer here, rather than a wrong one.
-        uint256 inverse = BN254.invert(mulmod(denominator, 1 << logrows, R));
-        assert(inverse != 0);
-        value = mulmod(mulmod(numerator, inverse, R), addmod(power, R - 1, R), R);
+        (numerator, denominator, normSquared) = _sum(packed, 8 * width, _step(logrows), z - 1, R);
+        value = _value(numerator, denominator, logrows, z);
+    }
+
+    /// @notice p(z) of integers that are not packed: no more than 2^logrows, each between -R and R.
+    function evaluateList(int256[] memory numbers, uint256 logrows, uint256 z) internal view returns (uint256) {
+        (uint256 numerator, uint256 denominator) = _sumList(numbers, _step(logrows), z - 1, R);
+        return _value(numerator, denominator, logrows, z);
     }
 
     /// @notice Whether the polynomial behind `difference` = C - C_0 has value y at z.
@@ -60,6 +59,45 @@ library KzgOpening {
     ) internal view returns (bool) {
         G1 memory left = BN254.add(difference, BN254.mul(G1(1, 2), y == 0 ? 0 : R - y));
         return BN254.pairsToOne(BN254.add(left, BN254.mul(proof, z)), BN254.negate(proof), tau);
+    }
+
+    /// @dev 1 / omega of the domain.
+    function _step(uint256 logrows) private pure returns (uint256 step) {
+        step = ROOT_OF_UNITY_INVERSE;
+        for (uint256 k = logrows; k < TWO_ADICITY; ++k) step = mulmod(step, step, R);
+    }
+
+    /// @dev (z^n - 1) / n times the sum.
+    function _value(uint256 numerator, uint256 denominator, uint256 logrows, uint256 z) private view returns (uint256) {
+        uint256 power = z;
+        for (uint256 k = 0; k < logrows; ++k) power = mulmod(power, power, R);
+        // z = 0 and roots of unity, which no keccak will ever give, have no answer here, rather than a wrong one.
+        uint256 inverse = BN254.invert(mulmod(denominator, 1 << logrows, R));
+        assert(inverse != 0);
+        return mulmod(mulmod(numerator, inverse, R), addmod(power, R - 1, R), R);
+    }
+
+    /// @dev `_sum` of a list.
+    function _sumList(
+        int256[] memory numbers,
+        uint256 step,
+        uint256 factor,
+        uint256 order
+    ) private pure returns (uint256 numerator, uint256 denominator) {
+        denominator = 1;
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let end := add(add(numbers, 0x20), shl(5, mload(numbers)))
+            for {
+                let at := add(numbers, 0x20)
+            } lt(at, end) {
+                at := add(at, 0x20)
+            } {
+                numerator := add(mulmod(numerator, factor, order), mulmod(add(mload(at), order), denominator, order))
+                denominator := mulmod(denominator, factor, order)
+                factor := sub(mulmod(add(factor, 1), step, order), 1)
+            }
+        }
     }
 
     /// @dev sum_j v_j / factor_j as numerator / denominator, where factor_j = z * step^j - 1; `factor` is the first.

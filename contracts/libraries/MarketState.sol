@@ -16,6 +16,12 @@ struct MarketState {
     /// @dev Key: keccak-free, round * 2^16 + cohort * 2^8 + slot (K: the reference).
     mapping(uint256 project => mapping(uint256 place => bytes32 digest)) complaints;
     mapping(uint256 project => Challenge) challenges;
+    /// @dev Sketch path. 16 bits a slot; key: `complaints`' for slot 0.
+    mapping(uint256 project => mapping(uint256 place => uint256 chunks)) complainedChunks;
+    /// @dev Sketch path: questions, by keccak256 of project, kind and hash of the facts, which name the round.
+    mapping(bytes32 question => bool) asked;
+    /// @dev Sketch path: hash of the values of the answer that stands.
+    mapping(uint256 project => bytes32 values) sketchAnswers;
     /// @dev What the market owes of each ERC-20 in all: where a token shrinks by itself, everyone bears it alike.
     mapping(address token => uint256) held;
 }

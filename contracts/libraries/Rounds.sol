@@ -174,6 +174,11 @@ library Rounds {
         if (p.round != round) revert ITrainingMarket.WrongRound(round, p.round);
     }
 
+    /// @notice Reverts unless the project is on that path.
+    function requirePath(Project storage p, uint256 project, bool sketched) internal view {
+        if (p.sketched != sketched) revert ITrainingMarket.WrongPath(project);
+    }
+
     /// @notice Reverts while the previous round is challenged, or can be.
     function requireUnchallenged(MarketState storage s, uint256 project) internal view {
         if (s.projects[project].challenged) revert ITrainingMarket.ChallengeOpen(project);

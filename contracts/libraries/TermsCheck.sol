@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {Circuit, IGramVerifier} from "../interfaces/IGramVerifier.sol";
 import {ITrainingMarket, ScoreRule, Terms} from "../interfaces/ITrainingMarket.sol";
-import {BN254} from "./BN254.sol";
+import {BN254, G1} from "./BN254.sol";
 
 /// @title What terms a project may have
 library TermsCheck {
@@ -12,6 +12,10 @@ library TermsCheck {
     uint256 private constant MAX_COHORTS = 15; // a bit each in `Challenge.answered`, which has 16
     uint256 private constant MAX_TRAINERS = 1 << 24;
     uint256 private constant MAX_ROUNDS = 65_000; // uint16 has room for those done again, two an aggregator
+    uint256 private constant MAX_CHUNKS = 4096; // an answer to a challenge of a sketch has a word for each
+    uint256 private constant MAX_CHUNK_LENGTH = 16_384; // that a block has the gas for
+    uint256 private constant MIN_WIDTH = 256; // a hash has as many signs
+    uint256 private constant KEPT_ROWS = 6; // of the circuit (GramVerifier.openChunk)
     uint256 private constant BASIS_POINTS = 10_000;
 
     /// @notice Reverts with `InvalidTerms` naming the first term that is out of range.
@@ -30,10 +34,27 @@ library TermsCheck {
         _require(terms.cohorts != 0 && terms.cohorts <= MAX_COHORTS, "cohorts", terms.cohorts);
         _require(terms.trainers >= terms.slots && terms.trainers <= MAX_TRAINERS, "trainers", terms.trainers);
         _require(terms.rounds != 0 && terms.rounds <= MAX_ROUNDS, "rounds", terms.rounds);
-        _require(BN254.isOnCurve(terms.initialModel), "initialModel", terms.initialModel.x);
         Circuit memory circuit = gramVerifier.circuitOf(terms.circuit);
         _require(circuit.verifier != address(0), "circuit", uint256(terms.circuit));
         _require(circuit.slots == _inputs(terms), "circuit slots", circuit.slots);
+        if (terms.chunks == 0) {
+            _require(terms.chunkLength == 0, "chunkLength", terms.chunkLength);
+            _require(BN254.isOnCurve(terms.initialModel), "initialModel", terms.initialModel.x);
+        } else {
+            _checkChunks(terms, circuit);
+        }
+    }
+
+    /// @dev The initial model is a root there, and whoever joins recomputes it.
+    function _checkChunks(Terms calldata terms, Circuit memory circuit) private pure {
+        (uint256 width, uint256 length) = (circuit.length, terms.chunkLength);
+        _require(width >= MIN_WIDTH && width & (width - 1) == 0, "circuit length", width);
+        bool whole = length != 0 && length % width == 0;
+        bool fits = length <= MAX_CHUNK_LENGTH && length + KEPT_ROWS <= 1 << circuit.logrows;
+        _require(whole && fits, "chunkLength", length);
+        _require(terms.chunks <= MAX_CHUNKS, "chunks", terms.chunks);
+        G1 calldata model = terms.initialModel;
+        _require(model.x != 0 && model.y == terms.chunks, "initialModel", model.x);
     }
 
     /// @dev A round's submit deadline must not come before the last round's challenge deadline: then at most one round

@@ -36,29 +36,53 @@ library Challenges {
         uint256 cohort,
         Outcome[] calldata outcomes
     ) external {
-        Project storage p = _inWindow(s, project);
+        Project storage p = inWindow(s, project);
+        Rounds.requirePath(p, project, false);
         Terms storage t = s.terms[project];
-        Challenge storage open = s.challenges[project];
-        if (open.round != p.outcomeRound) {
-            open.round = p.outcomeRound;
-            open.answered = 0;
-        }
-        uint256 mark = _mark(kind, cohort);
+        Challenge storage open = ofRound(s, p, project);
+        uint256 mark = markOf(kind, cohort);
         if (kind == ChallengeKind.None || cohort >= p.cohorts || open.answered & mark != 0) {
             revert ITrainingMarket.CannotChallenge(project);
         }
         open.accused = p.outcomeIndex;
         if (kind == ChallengeKind.Proof) {
             if (t.settlement != Settlement.OnDemand) revert ITrainingMarket.CannotChallenge(project);
-            Outcome calldata outcome = _outcomeOf(p, project, cohort, outcomes);
+            Outcome calldata outcome = outcomes[outcomeOf(p, project, cohort, outcomes)];
             open.statement = outcome.statement;
             open.accused = outcome.aggregatorIndex;
         }
+        open.answered |= uint16(mark);
+        begin(s, parts, project, kind, cohort);
+    }
+
+    /// @notice The record of a round's challenges, cleared of an earlier round's.
+    function ofRound(
+        MarketState storage s,
+        Project storage p,
+        uint256 project
+    ) internal returns (Challenge storage open) {
+        open = s.challenges[project];
+        if (open.round != p.outcomeRound) {
+            open.round = p.outcomeRound;
+            open.answered = 0;
+        }
+    }
+
+    /// @notice Opens a challenge: the caller has said who is accused, and of what.
+    function begin(
+        MarketState storage s,
+        Parts calldata parts,
+        uint256 project,
+        ChallengeKind kind,
+        uint256 cohort
+    ) internal {
+        Project storage p = s.projects[project];
+        Terms storage t = s.terms[project];
+        Challenge storage open = s.challenges[project];
         open.kind = kind;
         p.challenged = true;
         open.challenger = msg.sender;
         open.deadline = uint40(block.timestamp + t.answerWindow);
-        open.answered |= uint16(mark);
         if (p.status == Status.Active && p.submitDeadline < open.deadline) Rounds.setWindow(p, t, open.deadline);
         emit ITrainingMarket.Challenged(project, p.outcomeRound, msg.sender, kind, cohort, open.deadline);
         IStakeVault(parts.vault).lock(t.token, msg.sender, t.complaintDeposit);
@@ -72,7 +96,7 @@ library Challenges {
         Opening calldata opening
     ) external {
         Project storage p = s.projects[project];
-        _requireOpen(s, project, ChallengeKind.Model);
+        requireOpen(s, project, ChallengeKind.Model);
         IGramVerifier(parts.gramVerifier).open(
             s.terms[project].circuit,
             p.model,
@@ -81,7 +105,7 @@ library Challenges {
             opening.proof
         );
         emit ITrainingMarket.ChallengeAnswered(project, p.outcomeRound, ChallengeKind.Model, opening.packed);
-        _close(s, parts, project);
+        close(s, parts, project);
     }
 
     /// @notice ITrainingMarket.answerProof.
@@ -93,7 +117,7 @@ library Challenges {
         bytes calldata proof
     ) external {
         Project storage p = s.projects[project];
-        Challenge storage open = _requireOpen(s, project, ChallengeKind.Proof);
+        Challenge storage open = requireOpen(s, project, ChallengeKind.Proof);
         bytes32 circuit = s.terms[project].circuit;
         IGramVerifier verifier = IGramVerifier(parts.gramVerifier);
         uint256 slots = verifier.circuitOf(circuit).slots;
@@ -102,7 +126,7 @@ library Challenges {
         // Which slots are absent was checked with the result; here all may hold anything.
         verifier.verify(circuit, (1 << slots) - 1, 0, p.model, gram, proof);
         emit ITrainingMarket.ChallengeAnswered(project, p.outcomeRound, ChallengeKind.Proof, "");
-        _close(s, parts, project);
+        close(s, parts, project);
     }
 
     /// @notice ITrainingMarket.undo.
@@ -114,7 +138,10 @@ library Challenges {
         Challenge storage open = s.challenges[project];
         if (open.kind == ChallengeKind.None) revert ITrainingMarket.NothingToAnswer(0);
         Rounds.requireFrom(open.deadline);
-        _requireOutcomes(p, outcomes);
+        if (open.kind == ChallengeKind.Sketch && s.sketchAnswers[project] != 0) {
+            revert ITrainingMarket.AnswerStands(project);
+        }
+        requireOutcomes(p, outcomes);
         _revert(s, p, project, outcomes);
         address accused = s.aggregators[project][open.accused].holder;
         uint256 taken = _punish(s, parts, project, accused, open.challenger);
@@ -136,8 +163,9 @@ library Challenges {
         }
     }
 
+    /// @notice Ends a challenge that was answered.
     /// @dev The challenger's deposit goes to the accused; the time that the challenge took is given back to others.
-    function _close(MarketState storage s, Parts memory parts, uint256 project) private {
+    function close(MarketState storage s, Parts memory parts, uint256 project) internal {
         Project storage p = s.projects[project];
         Terms storage t = s.terms[project];
         Challenge storage open = s.challenges[project];
@@ -187,26 +215,29 @@ library Challenges {
         p.model = outcomes[0].model;
     }
 
-    function _requireOutcomes(Project storage p, Outcome[] calldata outcomes) private view {
+    /// @notice Reverts unless these are the outcomes of the round that can be undone, in their order.
+    function requireOutcomes(Project storage p, Outcome[] calldata outcomes) internal view {
         bytes32 chain = 0;
         for (uint256 i = 0; i < outcomes.length; ++i) chain = Results.link(chain, outcomes[i]);
         if (chain != p.outcome || chain == 0) revert ITrainingMarket.WrongOutcomes(chain, p.outcome);
     }
 
-    function _outcomeOf(
+    /// @notice Which of the round's outcomes is this cohort's; reverts where they are not the round's.
+    function outcomeOf(
         Project storage p,
         uint256 project,
         uint256 cohort,
         Outcome[] calldata outcomes
-    ) private view returns (Outcome calldata) {
-        _requireOutcomes(p, outcomes);
+    ) internal view returns (uint256 index) {
+        requireOutcomes(p, outcomes);
         for (uint256 i = 0; i < outcomes.length; ++i) {
-            if (outcomes[i].cohort == cohort) return outcomes[i];
+            if (outcomes[i].cohort == cohort) return i;
         }
         revert ITrainingMarket.CannotChallenge(project); // that cohort was skipped
     }
 
-    function _inWindow(MarketState storage s, uint256 project) private view returns (Project storage p) {
+    /// @notice The project, whose previous round must be open to challenges.
+    function inWindow(MarketState storage s, uint256 project) internal view returns (Project storage p) {
         p = s.projects[project];
         bool closed = p.status == Status.Active || p.status == Status.Closing;
         // Of a round that is not over, part of the results is still to come.
@@ -217,17 +248,19 @@ library Challenges {
         Rounds.requireUnchallenged(s, project);
     }
 
-    function _requireOpen(
+    /// @notice The open challenge, which must be of this kind, its deadline not over.
+    function requireOpen(
         MarketState storage s,
         uint256 project,
         ChallengeKind kind
-    ) private view returns (Challenge storage open) {
+    ) internal view returns (Challenge storage open) {
         open = s.challenges[project];
         if (open.kind != kind) revert ITrainingMarket.NothingToAnswer(uint256(kind));
         Rounds.requireBefore(open.deadline);
     }
 
-    function _mark(ChallengeKind kind, uint256 cohort) private pure returns (uint256) {
+    /// @notice The bit of `Challenge.answered` for a kind of which there is one a round, or one a cohort.
+    function markOf(ChallengeKind kind, uint256 cohort) internal pure returns (uint256) {
         return kind == ChallengeKind.Model ? 1 : 2 << cohort;
     }
 }

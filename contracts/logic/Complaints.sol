@@ -28,6 +28,20 @@ library Complaints {
         uint256 slots,
         Arrivals calldata arrivals
     ) external {
+        Rounds.requirePath(s.projects[project], project, false);
+        open(s, parts, project, round, cohort, slots, arrivals);
+    }
+
+    /// @notice Opens a complaint, on either path.
+    function open(
+        MarketState storage s,
+        Parts calldata parts,
+        uint256 project,
+        uint256 round,
+        uint256 cohort,
+        uint256 slots,
+        Arrivals calldata arrivals
+    ) internal {
         Project storage p = Rounds.inRound(s, project, round);
         Terms storage t = s.terms[project];
         Rounds.requireUnchallenged(s, project);
@@ -35,10 +49,10 @@ library Complaints {
         Rounds.requireFrom(p.submitDeadline);
         Rounds.requireBefore(uint256(p.turnStart) + t.answerWindow);
         Cohort storage c = Rounds.cohort(s, project, cohort);
-        uint256 known = uint256(c.complained | c.answered);
+        uint256 before = uint256(c.complained | c.answered);
         Arrival.Received memory received = Arrival.read(s, project, cohort, arrivals);
-        uint256 open = received.slots | (p.referenceRound == round ? 1 << t.slots : 0);
-        if (slots == 0 || !slots.isWithin(open) || slots & known != 0) revert ITrainingMarket.InvalidComplaint(slots);
+        uint256 known = received.slots | (p.referenceRound == round ? 1 << t.slots : 0);
+        if (slots == 0 || !slots.isWithin(known) || slots & before != 0) revert ITrainingMarket.InvalidComplaint(slots);
         c.complained |= uint16(slots);
         p.answerDeadline = uint40(block.timestamp + t.answerWindow);
         // Set from the last complaint of a turn, of which the time is bounded: nobody can stall by complaining.
@@ -53,12 +67,12 @@ library Complaints {
     function _secure(MarketState storage s, Parts calldata parts, uint256 project) private {
         Project storage p = s.projects[project];
         Terms storage t = s.terms[project];
-        uint256 open = 0;
+        uint256 pending = 0;
         for (uint256 i = 0; i < p.cohorts; ++i) {
             Cohort storage c = s.cohorts[project][i];
-            if (c.round == p.round && !c.concluded) open += uint256(c.complained).count();
+            if (c.round == p.round && !c.concluded) pending += uint256(c.complained).count();
         }
-        uint256 needed = uint256(t.complaintDeposit) * open + t.aggregatorBond / 2;
+        uint256 needed = uint256(t.complaintDeposit) * pending + t.aggregatorBond / 2;
         Member storage m = s.members[project][msg.sender];
         if (m.locked >= needed) return;
         uint256 missing = needed - m.locked;
@@ -91,14 +105,9 @@ library Complaints {
         G1 calldata commitment,
         Opening calldata opening
     ) external {
-        Project storage p = Rounds.inRound(s, project, at[0]);
-        Rounds.requireBefore(p.answerDeadline);
-        Cohort storage c = Rounds.cohort(s, project, at[1]);
-        if (!uint256(c.complained).has(at[2])) revert ITrainingMarket.NothingToAnswer(at[2]);
-        address holder = _holder(s, p, project, at);
+        Rounds.requirePath(s.projects[project], project, false);
+        address holder = requireAbout(s, project, at, commitment);
         if (!BN254.isOnCurve(commitment)) revert ITrainingMarket.NotOnCurve(commitment.x, commitment.y);
-        if (Arrival.digestOf(commitment.x, commitment.y, holder) != s.complaints[project][place(at[0], at[1], at[2])])
-            revert ITrainingMarket.DigestMismatch(at[2]);
         uint256 norm = IGramVerifier(parts.gramVerifier).open(
             s.terms[project].circuit,
             commitment,
@@ -107,10 +116,42 @@ library Complaints {
             opening.proof
         );
         if (norm > s.terms[project].maxNormSquared) revert ITrainingMarket.OpeningRejected();
+        emit ITrainingMarket.UpdateAnswered(project, at[0], at[1], at[2], commitment.x, commitment.y, opening.packed);
+        close(s, parts, project, at, holder);
+    }
+
+    /// @notice Reverts unless a complaint about this slot is open, and its digest is of `commitment`.
+    /// @return holder Whose update it is.
+    function requireAbout(
+        MarketState storage s,
+        uint256 project,
+        uint256[3] memory at,
+        G1 memory commitment
+    ) internal returns (address holder) {
+        Project storage p = Rounds.inRound(s, project, at[0]);
+        Rounds.requireBefore(p.answerDeadline);
+        if (!uint256(Rounds.cohort(s, project, at[1]).complained).has(at[2])) {
+            revert ITrainingMarket.NothingToAnswer(at[2]);
+        }
+        holder = _holder(s, p, project, at);
+        bytes32 digest = s.complaints[project][place(at[0], at[1], at[2])];
+        if (Arrival.digestOf(commitment.x, commitment.y, holder) != digest) {
+            revert ITrainingMarket.DigestMismatch(at[2]);
+        }
+    }
+
+    /// @notice A complaint is answered: the aggregator pays the holder.
+    function close(
+        MarketState storage s,
+        Parts calldata parts,
+        uint256 project,
+        uint256[3] memory at,
+        address holder
+    ) internal {
+        Cohort storage c = s.cohorts[project][at[1]];
         c.complained &= ~uint16(1 << at[2]);
         c.answered |= uint16(1 << at[2]);
-        emit ITrainingMarket.UpdateAnswered(project, at[0], at[1], at[2], commitment.x, commitment.y, opening.packed);
-        _pay(s, parts, project, s.aggregators[project][p.aggregatorIndex].holder, holder);
+        _pay(s, parts, project, s.aggregators[project][s.projects[project].aggregatorIndex].holder, holder);
     }
 
     /// @notice What silence costs: each slot complained about and not answered pays the current aggregator.

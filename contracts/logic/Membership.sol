@@ -35,6 +35,7 @@ library Membership {
         p.joinDeadline = uint40(block.timestamp + terms.joinWindow);
         p.escrow = terms.reward;
         p.model = terms.initialModel;
+        if (terms.chunks != 0) p.sketched = true;
         emit ITrainingMarket.ProjectCreated(project, msg.sender, terms.circuit, terms.spec, terms.token, terms.reward);
         uint256 amount = uint256(terms.reward) + terms.revealBond;
         Payments.permit(terms.token, amount, permit);

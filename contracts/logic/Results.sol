@@ -53,6 +53,7 @@ library Results {
         RoundResult calldata result = _decoded(encoded);
         Project storage p = Rounds.inRound(s, project, result.round);
         Terms storage t = s.terms[project];
+        Rounds.requirePath(p, project, false);
         Rounds.requireUnchallenged(s, project);
         Rounds.requireFrom(p.submitDeadline); // never before the challenge deadline of the previous round
         Rounds.requireTurn(s, project);
@@ -65,14 +66,14 @@ library Results {
         work.project = project;
         work.slots = received.holders.length;
         work.present = received.slots & ~complained;
-        _requireQuorum(t, work);
+        requireQuorum(t, work);
         work.referencePresent = p.referenceRound == p.round && !complained.has(work.slots);
         _accept(s, parts, work, received, result);
         if (complained != 0) Complaints.withheld(s, parts, project, result.cohort, uint16(complained));
         work.outcome.slashed = uint96(_strike(s, parts, p, t, work, received));
-        _pay(s, p, t, work, received.numbers, result.merged != 0);
-        _remember(p, work.outcome);
-        _announce(work, result);
+        pay(s, p, t, work, received.numbers, result.merged != 0);
+        remember(p, work.outcome);
+        announce(work, result);
         Rounds.conclude(s, project, c);
     }
 
@@ -159,7 +160,8 @@ library Results {
         }
     }
 
-    function _requireQuorum(Terms storage t, Work memory work) private view {
+    /// @notice Reverts where too few updates are present.
+    function requireQuorum(Terms storage t, Work memory work) internal view {
         (uint256 present, uint256 quorum) = (work.present.count(), Rounds.quorum(t));
         if (present < quorum) revert ITrainingMarket.QuorumMissed(present, quorum);
     }
@@ -177,8 +179,8 @@ library Results {
         bytes calldata proof = result.proof;
         uint256[] calldata gram = result.gram;
         _requireCommitments(p, work, received, proof);
-        work.verdict = _judge(t, work, received.positions, gram, result);
-        _open(p, work.outcome, result);
+        work.verdict = verdictOf(t, work, received.positions, gram, result);
+        begin(p, work.outcome, result);
         _move(parts, p, t, work, result.merged, gram, proof);
     }
 
@@ -206,13 +208,14 @@ library Results {
         }
     }
 
-    function _judge(
+    /// @notice What the rules make of a result.
+    function verdictOf(
         Terms storage t,
         Work memory work,
         uint256[] memory positions,
         uint256[] calldata gram,
         RoundResult calldata result
-    ) private view returns (Krum.Verdict memory) {
+    ) internal view returns (Krum.Verdict memory) {
         ScoreRule rule = t.scoreRule;
         bool byOwner = rule == ScoreRule.Reference;
         Krum.Rules memory rules = Krum.Rules({
@@ -250,7 +253,8 @@ library Results {
 
     // Effects
 
-    function _open(Project storage p, Outcome memory outcome, RoundResult calldata result) private view {
+    /// @notice The outcome, as far as it is the state before it.
+    function begin(Project storage p, Outcome memory outcome, RoundResult calldata result) internal view {
         outcome.round = p.round;
         outcome.cohort = result.cohort;
         outcome.aggregatorIndex = p.aggregatorIndex;
@@ -282,7 +286,12 @@ library Results {
 
     /// @notice What a proof on demand must show: these commitments have this Gram matrix.
     function statementOf(bytes calldata commitments, uint256[] calldata gram) internal pure returns (bytes32) {
-        return keccak256(abi.encode(keccak256(commitments), keccak256(abi.encodePacked(gram))));
+        return statementOf(keccak256(commitments), keccak256(abi.encodePacked(gram)));
+    }
+
+    /// @notice The same, of the hashes of both.
+    function statementOf(bytes32 commitments, bytes32 gram) internal pure returns (bytes32) {
+        return keccak256(abi.encode(commitments, gram));
     }
 
     /// @dev Takes stake of the struck; nothing here can fail for one of them.
@@ -308,23 +317,23 @@ library Results {
         }
     }
 
-    /// @dev Shares the cohort's budget, the pot and the stakes just slashed; what is left over stays in escrow. Where
-    /// nothing is merged, nobody has earned anything, the aggregator included.
-    function _pay(
+    /// @notice Shares the cohort's budget, the pot and the stakes just slashed; what is left over stays in escrow.
+    /// @param earned Whether the aggregator has its fee: where nothing is merged, nobody has earned anything.
+    function pay(
         MarketState storage s,
         Project storage p,
         Terms storage t,
         Work memory work,
         uint256[] memory numbers,
-        bool merged
-    ) private {
+        bool earned
+    ) internal {
         Outcome memory outcome = work.outcome;
         uint256 fee = t.aggregatorFee;
         uint256 pot = uint256(t.reward) / t.rounds / p.cohorts - fee + outcome.pot + outcome.slashed;
         uint256 given;
         (work.amounts, given) = Shares.amounts(pot, work.verdict, t.referenceShare);
         (outcome.numbers, outcome.amounts) = _credit(s.trainers[work.project], numbers, work.amounts);
-        if (merged) {
+        if (earned) {
             outcome.fee = uint96(fee);
             s.aggregators[work.project][outcome.aggregatorIndex].earned += uint96(fee);
         }
@@ -364,7 +373,8 @@ library Results {
         }
     }
 
-    function _remember(Project storage p, Outcome memory outcome) private {
+    /// @notice Appends a round's outcome to the chain of them.
+    function remember(Project storage p, Outcome memory outcome) internal {
         bytes32 before = p.outcomeRound == p.round ? p.outcome : bytes32(0);
         p.outcome = link(before, outcome);
         p.outcomeRound = p.round;
@@ -376,7 +386,8 @@ library Results {
         return keccak256(abi.encode(chain, keccak256(abi.encode(outcome))));
     }
 
-    function _announce(Work memory work, RoundResult calldata result) private {
+    /// @notice Emits ResultPosted.
+    function announce(Work memory work, RoundResult calldata result) internal {
         emit ITrainingMarket.ResultPosted(
             work.project,
             result.round,

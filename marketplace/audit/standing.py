@@ -42,6 +42,9 @@ class Standing:
     escrow: int = 0
     pot: int = 0
     drawn_from: int = 0
+    sketched: bool = False
+    seed_round: int = 0
+    sketch_seed: bytes = _NOTHING
     seed: bytes = _NOTHING
     reference_digest: bytes = _NOTHING
     owner_credit: int = 0
@@ -52,7 +55,8 @@ class Standing:
     @classmethod
     def before(cls, owner: Address, terms: Terms) -> Self:
         """Before the project is created."""
-        return cls(owner=owner, model=terms.initial_model, last_round=terms.rounds)
+        sketched = terms.chunks != 0
+        return cls(owner=owner, model=terms.initial_model, last_round=terms.rounds, sketched=sketched)
 
     def credit(self, amount: int) -> None:
         """The owner may claim this much more."""

@@ -167,6 +167,18 @@ class MarketClient(ChainClient):
         digest = bytes(self._call(self.market.functions.complaintOf(project, round, cohort, slot), block))
         return digest if any(digest) else None
 
+    def complained_chunk(
+        self, project: int, round: int, cohort: int, slot: int, *, block: BlockIdentifier = "latest"
+    ) -> int:
+        """Sketch path: the chunk that a complaint about this slot names; 0 as well where there is none."""
+        view = self.market.functions.complainedChunkOf(project, round, cohort, slot)
+        return int(self._call(view, block))
+
+    def standing_answer(self, project: int, *, block: BlockIdentifier = "latest") -> bytes | None:
+        """Sketch path: hash of the values of the answer that stands to a challenge of a sketch, if one does."""
+        values = bytes(self._call(self.market.functions.standingAnswerOf(project), block))
+        return values if any(values) else None
+
     def signed_hash(
         self, project: int, round: int, digest: bytes, *, block: BlockIdentifier = "latest"
     ) -> bytes:

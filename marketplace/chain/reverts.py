@@ -51,6 +51,14 @@ _MEANINGS: Mapping[str, tuple[Reason, str]] = {
     "WrongArrivals": (Reason.INTEGRITY, "read the round's submissions and batch anew"),
     "WrongOutcomes": (Reason.INTEGRITY, "read the round's results anew"),
     "OpeningRejected": (Reason.INTEGRITY, "open exactly the vector that was committed to"),
+    "WrongPath": (Reason.REFUSED, "use the calls of the project's own path, exact or sketch"),
+    "NotDrawn": (Reason.REFUSED, "draw the round's sketches first"),
+    "AlreadyDrawn": (Reason.REFUSED, "there is nothing to do"),
+    "NotUnderRoot": (Reason.INTEGRITY, "use exactly the chunks that were committed to"),
+    "WrongFacts": (Reason.INTEGRITY, "read the round's results and challenges anew"),
+    "AnswerStands": (Reason.REFUSED, "refute it, or close the challenge once its time is over"),
+    "NotRefuted": (Reason.REFUSED, "the value is right: there is nothing to refute"),
+    "ModelMoved": (Reason.INTEGRITY, "keep the model where nothing is merged"),
 }
 
 

@@ -13,6 +13,15 @@ from typing import NewType
 from web3 import Web3
 
 from marketplace.chain.abi_struct import AbiStruct as AbiStruct
+from marketplace.chain.sketch_types import ChunkFacts as ChunkFacts
+from marketplace.chain.sketch_types import LeafPath as LeafPath
+from marketplace.chain.sketch_types import ShownChunk as ShownChunk
+from marketplace.chain.sketch_types import SketchEvidence as SketchEvidence
+from marketplace.chain.sketch_types import SketchFacts as SketchFacts
+from marketplace.chain.sketch_types import SketchQuestion as SketchQuestion
+from marketplace.chain.sketch_types import SketchResult as SketchResult
+from marketplace.chain.sketch_types import SketchStatement as SketchStatement
+from marketplace.chain.sketch_types import UpdateChunk as UpdateChunk
 from marketplace.protocol.krum import ScoreRule as ScoreRule
 from zk.curve import G2, Point
 
@@ -51,6 +60,8 @@ class ChallengeKind(IntEnum):
     NONE = 0
     MODEL = 1  # the model cannot be fetched, or it is not what M commits to
     PROOF = 2  # prove this result
+    CHUNK = 3  # sketch path: show this chunk of the new model
+    SKETCH = 4  # sketch path: that is not the commitment of the sketch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,11 +95,13 @@ class Terms(AbiStruct):
     reveal_bond: int  # with reference: lost unless the validation set is revealed
     join_window: int
     answer_window: int
+    chunks: int  # J: the sketch path; 0: the exact path
+    chunk_length: int  # n, numbers of a chunk
     spec: bytes  # sha2-256 digest of the spec's CIDv0
     circuit: bytes
     validation: bytes  # with reference: keccak256(digest of the validation set's CIDv0, salt)
     aggregators: bytes  # Merkle root of the addresses that may aggregate; 0: anyone
-    initial_model: Point
+    initial_model: Point  # on the sketch path (root, chunks)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +126,7 @@ class Project(AbiStruct):
     challenge_deadline: int  # of the previous round's results
     reference_round: int  # the round that `reference_digest` is for
     drawn_from: int  # trainers at the start; their numbers are below it
+    sketched: bool  # the terms have chunks
     outcome_round: int  # the round that `outcome` is of
     outcome_index: int  # the aggregator of its last link
     escrow: int  # of the reward, not yet earned
@@ -120,8 +134,10 @@ class Project(AbiStruct):
     trainer_count: int  # those who have not left
     join_deadline: int
     bonus: int  # of a forfeited reveal bond, for each trainer that has not left
-    model: Point
+    seed_round: int  # the round that `sketch_seed` is for
+    model: Point  # on the sketch path (root, chunks)
     seed: bytes  # before the draw: the number of the block whose hash it will be
+    sketch_seed: bytes
     reference_digest: bytes  # of the owner's reference update
     outcome: bytes  # chain of hashes of a round's outcomes, so that it can be undone
     owner_credit: int
@@ -209,7 +225,7 @@ class Outcome(AbiStruct):
     pot: int  # before
     slashed: int  # of the struck
     model: Point  # before
-    statement: bytes  # keccak256(commitments, gram)
+    statement: bytes  # on demand: keccak256(commitments, gram); on the sketch path of the SketchStatement
     numbers: tuple[int, ...]  # of the trainers paid
     amounts: tuple[int, ...]
 
@@ -224,7 +240,7 @@ class Challenge(AbiStruct):
     accused: int  # index of the aggregator
     round: int  # that `answered` is about
     answered: int  # in that round: bit 0 model, bit 1 + c proof of cohort c
-    statement: bytes  # that the proof must show
+    statement: bytes  # that the proof must show; of the facts for CHUNK and SKETCH
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,6 +29,8 @@ AFTER_TRAINERS = STAGGERED + 1  # the owner's turn
 FETCH_S = 10.0  # for one attempt at the model, at most
 MODEL_SEEN = "model-seen"
 
+_NUMBER_BYTES, _BYTES_A_SECOND = 4, 2_000_000
+
 
 class Watcher(Protocol):
     """A node that can challenge."""
@@ -71,12 +73,13 @@ def watch_model(node: Watcher, project: Project, challenge: Challenge, turn: int
         return
     if not is_answered(challenge, round_, 1):
         problem = _model_problem(node, project, block)
-        if problem is not None and _is_patient(node, project, turn, block, problem):
+        if problem is not None and is_patient(node, project, turn, block, problem):
             node.log.info("model awaited", round=round_, problem=problem.message)
             return
         if problem is not None:
             node.log.error("model challenged", round=round_, problem=problem.message)
-            raise_challenge(node, round_, ChallengeKind.MODEL, 0)
+            call = challenge_call(node, ChallengeKind.MODEL, 0)
+            raise_challenge(node, round_, "model:0", call)
             return
     node.journal.put(node.context.project, round_, MODEL_SEEN, True)
 
@@ -84,10 +87,9 @@ def watch_model(node: Watcher, project: Project, challenge: Challenge, turn: int
 def _model_problem(node: Watcher, project: Project, block: Block) -> FairshareError | None:
     """Why the closed round's model cannot be had; None where it can, or where the round made none."""
     node.peers.connect_to(project.outcome_index)
-    left = project.challenge_deadline - block.timestamp
     try:
         if current_model(node.context, project, block.number).round == project.outcome_round:
-            fetch_current(node.context, project, block.number, min(FETCH_S, max(1.0, left / 4)))
+            fetch_current(node.context, project, block.number, fetch_s(node.context, project, block))
     except FairshareError as error:
         if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
             raise
@@ -95,17 +97,26 @@ def _model_problem(node: Watcher, project: Project, block: Block) -> FairshareEr
     return None
 
 
-def _is_patient(node: Watcher, project: Project, turn: int, block: Block, problem: FairshareError) -> bool:
+def fetch_s(context: ProjectContext, project: Project, block: Block) -> float:
+    """Seconds for one attempt at a file of the closed round: a large one has longer, another try follows either way."""
+    left = project.challenge_deadline - block.timestamp
+    return min(max(FETCH_S, _NUMBER_BYTES * context.length / _BYTES_A_SECOND), max(1.0, left / 4))
+
+
+def is_patient(node: Watcher, project: Project, turn: int, block: Block, problem: FairshareError) -> bool:
     """Whether a model that nobody serves may still come; what is false is challenged at once."""
     window = node.context.terms.challenge_window
     waited = window - (project.challenge_deadline - block.timestamp)
     return problem.reason is Reason.UNAVAILABLE and waited < (PATIENCE + STAGGER * turn) * window
 
 
-def raise_challenge(node: Watcher, round_: int, kind: ChallengeKind, cohort: int) -> bool:
-    """Challenge with our free stake, topped up where it is too little; False where that could not be done."""
-    context, project = node.context, node.context.project
-    intent = f"challenge:{project}:{round_}:{kind.name.lower()}:{cohort}"
+def raise_challenge(node: Watcher, round_: int, name: str, call: ContractFunction) -> bool:
+    """Challenge with our free stake, topped up where it is too little; False where that could not be done.
+
+    `name`: of what is asked, among the round's challenges.
+    """
+    context = node.context
+    intent = f"challenge:{context.project}:{round_}:{name}"
     try:
         ensure_free_stake(
             context.client,
@@ -115,7 +126,7 @@ def raise_challenge(node: Watcher, round_: int, kind: ChallengeKind, cohort: int
             "challenge",
             intent,
         )
-        return attempt(node.sender, node.log, intent, _call(node, kind, cohort), round_)
+        return attempt(node.sender, node.log, intent, call, round_)
     except FairshareError as error:
         if error.reason is not Reason.NO_FUNDS:
             raise
@@ -123,7 +134,8 @@ def raise_challenge(node: Watcher, round_: int, kind: ChallengeKind, cohort: int
         return False
 
 
-def _call(node: Watcher, kind: ChallengeKind, cohort: int) -> ContractFunction:
+def challenge_call(node: Watcher, kind: ChallengeKind, cohort: int) -> ContractFunction:
+    """The call that challenges on the exact path."""
     client, project = node.context.client, node.context.project
     handed = outcomes(client, project) if kind is ChallengeKind.PROOF else ()
     return client.market.functions.challenge(

@@ -6,7 +6,7 @@ from web3.contract.contract import ContractFunction
 
 from marketplace.chain.events import AggregatorJoined, Event, TrainerJoined, fetch
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import Block, Project, Status
+from marketplace.chain.types import Block, ChallengeKind, Project, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.logging import Logger
 from marketplace.node.outcomes import outcomes
@@ -72,6 +72,8 @@ def standing_of(context: ProjectContext, project: Project, block: Block) -> Stan
     if project.status not in (Status.ACTIVE, Status.CLOSING):
         return Standing(block, context.terms, project)
     closed = project.status is Status.ACTIVE and block.timestamp >= project.submit_deadline
+    challenge = client.challenge(number, block=block.number)
+    asked = challenge.kind is ChallengeKind.SKETCH
     return Standing(
         block,
         context.terms,
@@ -80,7 +82,8 @@ def standing_of(context: ProjectContext, project: Project, block: Block) -> Stan
             client.cohort(number, index, block=block.number)
             for index in range(project.cohorts if closed else 0)
         ),
-        client.challenge(number, block=block.number),
+        challenge,
+        asked and client.standing_answer(number, block=block.number) is not None,
     )
 
 
@@ -122,6 +125,10 @@ def _call(context: ProjectContext, project: Project, due: Due) -> ContractFuncti
             return market.timeout(number, project.round)
         case Move.UNDO:
             return market.undo(number, [outcome.to_abi() for outcome in outcomes(context.client, number)])
+        case Move.DRAW_SKETCH:
+            return market.drawSketch(number, project.round)
+        case Move.CLOSE_SKETCH:
+            return market.closeSketch(number)
         case Move.SETTLE:
             return market.settle(number)
 

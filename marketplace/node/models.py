@@ -70,6 +70,19 @@ def fetch_reference(
     return context.fetch_model(reference.cid, reference.commitment, timeout_s)
 
 
+def cids_of(
+    context: ProjectContext, reference: ModelReference, timeout_s: float = FETCH_S
+) -> tuple[str, ...]:
+    """Everything that a published model consists of: on the sketch path with its manifest and all leaves.
+
+    Raises UNAVAILABLE, INTEGRITY.
+    """
+    if not context.is_sketched or reference.round == 0:
+        return (reference.cid,)
+    manifest = fetch_manifest(context, reference.cid, timeout_s)
+    return (reference.cid, manifest.model, manifest.leaves, *manifest.updates.values())
+
+
 def fetch_current(
     context: ProjectContext, project: Project, block: int, timeout_s: float = FETCH_S
 ) -> NDArray[np.int32]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from marketplace.chain.types import Opening
 from marketplace.node.project import ProjectContext
-from zk.opening import open_at
+from zk.opening import open_at, open_chunk
 
 
 def opening_of(context: ProjectContext, vector: NDArray[np.integer[Any]]) -> Opening:
@@ -18,4 +18,10 @@ def opening_of(context: ProjectContext, vector: NDArray[np.integer[Any]]) -> Ope
     Raises BAD_INPUT for another dtype or shape.
     """
     made = open_at(context.circuit, vector, circuit=context.terms.circuit)
+    return Opening(made.packed, made.proof)
+
+
+def chunk_opening_of(context: ProjectContext, chunk: NDArray[np.integer[Any]]) -> Opening:
+    """The opening of a chunk's point, int16 [n] of an update or int32 [n] of a model (docs/sketch.md)."""
+    made = open_chunk(context.circuit, chunk, circuit=context.terms.circuit)
     return Opening(made.packed, made.proof)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -10,15 +11,17 @@ from eth_utils.crypto import keccak
 from marketplace.chain.client import MarketClient
 from marketplace.chain.events import (
     Event,
+    ResultCall,
     ResultPosted,
     RoundUndone,
     TrainerStruck,
     decode_result_call,
     fetch,
 )
-from marketplace.chain.types import Outcome, RoundResult, Settlement
+from marketplace.chain.types import Outcome, RoundResult, Settlement, SketchResult, SketchStatement, Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.seats import cohort_numbers
+from marketplace.protocol.krum import mask, members
 from zk import curve
 from zk.curve import Point
 
@@ -30,8 +33,8 @@ _NOT_STATED = bytes(_WORD)  # a proved result has nothing left to prove
 def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
     """Outcomes of the project's latest round with results, as the chain holds their hash; () where there is none.
 
-    Raises INTEGRITY where the endpoint's events are not those of the hash, or a result on demand was posted through
-    another contract.
+    Raises INTEGRITY where the endpoint's events are not those of the hash, or a result that has something left to show
+    (on demand, or on the sketch path) was posted through another contract.
     """
     at = client.latest_block().number
     state, terms = client.project(project, block=at), client.terms(project)
@@ -41,9 +44,7 @@ def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
     models, slashed = models_before(events, terms.initial_model), slashed_by(events)
     found = []
     for event in results_of(events, state.outcome_round):
-        statement = _NOT_STATED
-        if terms.settlement is Settlement.ON_DEMAND:
-            statement = statement_of(posted_result(client, project, event))
+        statement = _stated(client, project, terms, event)
         numbers = cohort_numbers(state, terms.slots, event.round, event.cohort)
         index = client.membership(project, event.aggregator, block=at).aggregator_index
         found.append(outcome_of(event, index or 0, slashed[event], models[event], statement, numbers))
@@ -58,12 +59,67 @@ def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
 
 def posted_result(client: MarketClient, project: int, event: ResultPosted) -> RoundResult:
     """What the transaction behind `event` posted; INTEGRITY where it posted another result, or through a contract."""
+    return _call_of(client, project, event).result
+
+
+@dataclass(frozen=True)
+class PostedSketch:
+    """What a result on the sketch path said."""
+
+    event: ResultPosted
+    result: RoundResult
+    sketch: SketchResult
+
+
+def posted_sketch(client: MarketClient, project: int, event: ResultPosted) -> PostedSketch:
+    """As `posted_result`, on the sketch path."""
+    call = _call_of(client, project, event)
+    if call.sketch is None:
+        raise FairshareError(
+            Reason.INTEGRITY, "a result on the sketch path has no roots", "use another endpoint"
+        )
+    return PostedSketch(event, call.result, call.sketch)
+
+
+def sketch_statement(posted: PostedSketch, zero: Point) -> SketchStatement:
+    """What the result states: preimage of its outcome's statement. `zero`: C_0."""
+    result, roots = posted.result, posted.sketch.roots
+    commitments = result.proof[: curve.SIZE * len(roots)]
+    points = [
+        curve.from_bytes(commitments[at : at + curve.SIZE]) for at in range(0, len(commitments), curve.SIZE)
+    ]
+    if len(points) != len(roots) or result.merged >> len(roots):
+        raise FairshareError(
+            Reason.INTEGRITY, "a result has fewer commitments than roots", "use another endpoint"
+        )
+    return SketchStatement(
+        commitments=commitments,
+        gram=_gram_hash(result.gram),
+        roots=roots,
+        present=mask(slot for slot, root in enumerate(roots) if any(root)),
+        merged=result.merged,
+        sum=curve.moved(zero, [points[slot] for slot in members(result.merged)], zero),
+        root=posted.sketch.root,
+    )
+
+
+def _stated(client: MarketClient, project: int, terms: Terms, event: ResultPosted) -> bytes:
+    """`Outcome.statement` of a result."""
+    if terms.chunks:
+        zero = client.circuit(terms.circuit).zero
+        return sketch_statement(posted_sketch(client, project, event), zero).digest()
+    if terms.settlement is Settlement.ON_DEMAND:
+        return statement_of(posted_result(client, project, event))
+    return _NOT_STATED
+
+
+def _call_of(client: MarketClient, project: int, event: ResultPosted) -> ResultCall:
     call = decode_result_call(client.transaction_input(event.transaction_hash))
     if (call.project, call.result.round, call.result.cohort) != (project, event.round, event.cohort):
         raise FairshareError(
             Reason.INTEGRITY, "the transaction behind a result posted another one", "use another endpoint"
         )
-    return call.result
+    return call
 
 
 def results_of(events: Iterable[Event], round_: int) -> list[ResultPosted]:
@@ -136,8 +192,11 @@ def statement(commitments: bytes, gram: Sequence[int]) -> bytes:
     """Of 64 bytes a slot and the upper triangle: the hash that the contract holds an aggregator to."""
     if len(commitments) % curve.SIZE:
         raise ValueError("commitments have 64 bytes each")
-    entries = b"".join(entry.to_bytes(_WORD, "big") for entry in gram)
-    return bytes(keccak(encode(["bytes32", "bytes32"], [keccak(commitments), keccak(entries)])))
+    return bytes(keccak(encode(["bytes32", "bytes32"], [keccak(commitments), _gram_hash(gram)])))
+
+
+def _gram_hash(gram: Sequence[int]) -> bytes:
+    return bytes(keccak(b"".join(entry.to_bytes(_WORD, "big") for entry in gram)))
 
 
 def _taken(number: int | None) -> int:

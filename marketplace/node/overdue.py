@@ -19,6 +19,8 @@ class Move(StrEnum):
     SKIP = "skip"
     TIMEOUT = "timeout"
     UNDO = "undo"
+    DRAW_SKETCH = "draw-sketch"
+    CLOSE_SKETCH = "close-sketch"
     SETTLE = "settle"
 
 
@@ -40,6 +42,7 @@ class Standing:
     project: Project
     cohorts: Sequence[Cohort] = ()  # of the round under way
     challenge: Challenge | None = None
+    answer_stands: bool = False  # to a challenge of a sketch
     seeded_at: int | None = None  # time of the block whose hash is the seed, once there is one
     filled_at: int | None = None  # time of the latest joining; None: just now
 
@@ -74,7 +77,8 @@ def _of_running(standing: Standing) -> Iterator[Due]:
     project, challenge, now = standing.project, standing.challenge, standing.block.timestamp
     if challenge is not None and challenge.kind is not ChallengeKind.NONE:
         if now >= challenge.deadline:
-            yield Due(Move.UNDO, challenge.deadline)
+            move = Move.CLOSE_SKETCH if standing.answer_stands else Move.UNDO
+            yield Due(move, challenge.deadline)
         return  # nothing else moves while a challenge is open
     if project.status is Status.CLOSING:
         if now >= project.challenge_deadline:
@@ -100,6 +104,8 @@ def _of_round(standing: Standing) -> Iterator[Due]:
             since = max(since, project.answer_deadline)
         if now >= since:
             yield Due(Move.SKIP, since, index)
+    if awaited and standing.terms.chunks and project.seed_round != project.round:
+        yield Due(Move.DRAW_SKETCH, project.submit_deadline)
     if awaited and now >= project.result_deadline:
         yield Due(Move.TIMEOUT, project.result_deadline)
 

@@ -14,6 +14,7 @@ from marketplace.node.openings import opening_of
 from marketplace.node.project import ProjectContext
 
 FETCH_S = 5.0  # for a stand-in's attempt at a model that it should hold
+PUBLIC = (ChallengeKind.MODEL, ChallengeKind.CHUNK)  # answered with what everybody may have
 _PARTS, _LAST_TURN = 16, 4  # of an answer window
 
 
@@ -24,7 +25,7 @@ def stands_in(challenge: Challenge, answer_window: int, turn: int, now: int) -> 
     only. The turns keep them from answering all at once.
     """
     left = answer_window * (_PARTS // 2 - min(turn, _LAST_TURN)) // _PARTS
-    return challenge.kind is ChallengeKind.MODEL and challenge.deadline - left <= now < challenge.deadline
+    return challenge.kind in PUBLIC and challenge.deadline - left <= now < challenge.deadline
 
 
 def stand_in(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from marketplace.chain.events import Event
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
-from marketplace.node.challenging import AFTER_TRAINERS, guard_model
 from marketplace.node.clock import ChainClock
 from marketplace.node.journal import Journal
 from marketplace.node.logging import Logger
@@ -19,8 +18,8 @@ from marketplace.node.membership import RACES, collect_dues, move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.node.session import Session
-from marketplace.node.showing import stand_in
 from marketplace.owner.checked import ValidationSet, load_validation
+from marketplace.owner.path import Path, path_of
 from marketplace.owner.post import VALIDATION
 from marketplace.owner.reference_duty import ReferenceDuty
 from marketplace.owner.watch import OVER, RoundModel, Watch
@@ -47,6 +46,10 @@ class OwnerNode:
     log: Logger
     reference: ReferenceDuty | None
     secret: Secret | None
+    _path: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._path = path_of(self.context)
 
     @property
     def context(self) -> ProjectContext:
@@ -65,8 +68,8 @@ class OwnerNode:
             return True
         project, block = seen
         context = self.watch.context
-        guard_model(self, project, AFTER_TRAINERS, block)  # before what cannot go on without the model
-        stand_in(context, self.sender, self.log, project, block, project.aggregator_count)
+        self._path.guard(self, project, block)  # before what cannot go on without the model
+        self._path.stand_in(self, project, block)
         if project.status is Status.ACTIVE and self.reference is not None:
             self._refer(self.reference, project, block)  # early: fetching a model may take a while
         wanted = context.terms.reveal_bond and not project.revealed
@@ -121,7 +124,7 @@ def require_owner(project: Project, number: int, account: str) -> None:
         )
 
 
-def secret_of(context: ProjectContext, journal: Journal, file: Path | None) -> Secret | None:
+def secret_of(context: ProjectContext, journal: Journal, file: pathlib.Path | None) -> Secret | None:
     """What the journal of the posting node knows of the validation set; `file` in place of where it was then.
 
     None where the project has no reference. Raises NOT_FOUND for another node's journal, BAD_DATA, INTEGRITY where
@@ -137,7 +140,7 @@ def secret_of(context: ProjectContext, journal: Journal, file: Path | None) -> S
             "use the state directory that the project was posted from",
         )
     salt = bytes.fromhex(kept["salt"])
-    validation = load_validation(file or Path(kept["file"]), context.task)
+    validation = load_validation(file or pathlib.Path(kept["file"]), context.task)
     if commitment(validation.digest, salt) != context.spec.validation.commitment:
         raise FairshareError(
             Reason.INTEGRITY,

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from web3.contract.contract import ContractFunction
 
 from marketplace.chain.sender import TransactionSender
@@ -19,17 +17,18 @@ from marketplace.node.journal import Journal
 from marketplace.node.logging import Logger
 from marketplace.node.membership import RACES
 from marketplace.node.models import fetch_current
-from marketplace.node.openings import opening_of
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
+from marketplace.node.sketch.own import OwnInput
+from marketplace.node.vectors import Committed, answer_of, commit, packed_bytes, unpack
 from marketplace.owner.reference import reference_update
 from marketplace.protocol.digests import update_digest
 from marketplace.storage.cid import cid_of, digest_of
-from marketplace.updates.codec import pack_update, packed_update_bytes, unpack_update
 from marketplace.updates.envelope import commitment_of, reseal, seal
 
 UPDATE, SEALED, CONTENT_KEY = "reference", "reference-sealed", "reference-key"
 SEALED_TO, SERVED = "reference-sealed-to", "reference-served"
+FORGOTTEN = "references-forgotten"  # of the project: those of rounds below this one are no longer kept
 MODEL_S = 15.0  # for one attempt at fetching the global model
 # A round goes on without a reference: the fallback rule pays.
 _NO_REFERENCE = frozenset({Reason.INTEGRITY, Reason.BAD_DATA})
@@ -48,6 +47,7 @@ class ReferenceDuty:
 
     def act(self, project: Project, block: Block) -> None:
         """In a round under way. Raises what reads and transactions raise."""
+        self._forget(project)
         self._serve(project, block)
         if block.timestamp < project.submit_deadline:
             if project.reference_round != project.round and not project.revealed:
@@ -68,7 +68,7 @@ class ReferenceDuty:
                     raise
                 self.log.error("no reference", round=round_, problem=error.message, hint=error.hint)
                 return
-        digest = update_digest(*commitment_of(blob), self.sender.address)
+        digest = update_digest(*commitment_of(blob, self.context.chunks), self.sender.address)
         call = self.context.client.market.functions.submitReference(
             number, round_, digest, digest_of(cid_of(blob))
         )
@@ -82,10 +82,11 @@ class ReferenceDuty:
         model = fetch_current(context, project, block.number, MODEL_S)
         self.log.info("making the reference", round=round_, samples=len(self.validation))
         update = reference_update(context.spec, context.task, model, self.validation, round_)
-        packed, commitment = pack_update(update), context.committer.commit(update)
+        made = commit(context, update)
+        packed = made.packed()
         recipient = self.peers.aggregator(index).encryption_key
         bound_to = context.update_context(round_, self.sender.address)
-        sealed = seal(packed, commitment, recipient, bound_to)
+        sealed = seal(packed, made.commitment, recipient, bound_to)
         with self.journal.atomic():
             self.journal.put_blob(context.project, round_, UPDATE, packed)
             self.journal.put_blob(context.project, round_, SEALED, sealed.blob)
@@ -124,22 +125,35 @@ class ReferenceDuty:
             cohort = client.cohort(number, index, block=block.number)
             if cohort.round != round_ or not cohort.complained >> slot & 1:
                 continue
-            update = self._update(round_)
-            if update is None or block.timestamp >= project.answer_deadline:
+            own = self._committed(round_)
+            if own is None or block.timestamp >= project.answer_deadline:
                 continue
-            commitment = self.context.committer.commit(update)
-            opening = opening_of(self.context, update)
-            call = client.market.functions.answer(
-                number, round_, index, slot, tuple(commitment), opening.to_abi()
-            )
+            call = answer_of(self.context, round_, index, slot, own, block.number)
             if self._send(f"reference-answer:{number}:{round_}:{index}", call, round_):
                 self.log.info("answered", round=round_, cohort=index)
 
-    def _update(self, round_: int) -> NDArray[np.int16] | None:
-        packed = self._blob(round_, UPDATE)
-        if packed is None or len(packed) != packed_update_bytes(self.context.length):
+    def own_input(self, round_: int) -> OwnInput | None:
+        """The reference of a round, an input of every cohort's proof."""
+        own = self._committed(round_)
+        return None if own is None else OwnInput(own, self.context.terms.slots, None)
+
+    def _committed(self, round_: int) -> Committed | None:
+        packed, sealed = self._blob(round_, UPDATE), self._blob(round_, SEALED)
+        if packed is None or sealed is None or len(packed) != packed_bytes(self.context):
             return None
-        return unpack_update(packed, self.context.length)
+        update, leaves = unpack(self.context, packed)
+        return Committed(update, commitment_of(sealed, self.context.chunks), leaves)
+
+    def _forget(self, project: Project) -> None:
+        """References of rounds that nobody can ask about any more: large ones add up."""
+        number, journal = self.context.project, self.journal
+        for old in range(
+            int(journal.get(number, 0, FORGOTTEN, 1)), min(project.outcome_round, project.round - 1)
+        ):
+            with journal.atomic():
+                for name in (UPDATE, SEALED, CONTENT_KEY):
+                    journal.delete(number, old, name)
+                journal.put(number, 0, FORGOTTEN, old + 1)
 
     def _blob(self, round_: int, name: str) -> bytes | None:
         return self.journal.get_blob(self.context.project, round_, name)

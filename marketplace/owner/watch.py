@@ -29,6 +29,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.learning.evaluate import accuracy
 from marketplace.node.clock import ChainClock
+from marketplace.node.models import ModelReference, cids_of, fetch_reference
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.storage.cid import from_digest
@@ -115,8 +116,10 @@ class Watch:
         cid = from_digest(result.model)
         try:
             self.peers.connect_to(self._index_of(result))
-            model = self.context.fetch_model(cid, Point(result.x, result.y), _MODEL_S)
-            self.context.store.pin(cid)
+            reference = ModelReference(result.round, cid, Point(result.x, result.y))
+            model = fetch_reference(self.context, reference, _MODEL_S)
+            for named in cids_of(self.context, reference, _MODEL_S):
+                self.context.store.pin(named)
         except FairshareError as error:
             if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY, Reason.NOT_FOUND):
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -48,11 +49,14 @@ def padded(vector: NDArray[_Number], length: int) -> NDArray[_Number]:
     return np.pad(vector, (0, length - vector.size))
 
 
-def apply_updates(model: NDArray[np.int32], merged: list[NDArray[np.int16]]) -> NDArray[np.int32]:
-    """W_t = W_{t-1} + sum of the merged updates; raises ValueError where an entry leaves int32."""
+def apply_updates(model: NDArray[np.int32], merged: Iterable[NDArray[np.integer]]) -> NDArray[np.int32]:
+    """W_t = W_{t-1} + sum of the merged updates; raises ValueError where an entry leaves int32.
+
+    The updates are taken one after another, so that they need not be in memory together.
+    """
     total = model.astype(np.int64)
     for update in merged:
         total += update
-    if np.abs(total).max(initial=0) > MODEL_LIMIT:
+    if max(int(total.max(initial=0)), -int(total.min(initial=0))) > MODEL_LIMIT:
         raise ValueError("the merged model leaves the int32 range")
     return total.astype(np.int32)

@@ -44,7 +44,12 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 
 def sealed_update_bytes(length: int) -> int:
     """Size in bytes of the sealed update of `length` values: a fetch needs no more."""
-    return HEAD_BYTES + packed_update_bytes(length) + TAG_BYTES
+    return sealed_bytes(packed_update_bytes(length))
+
+
+def sealed_bytes(packed: int) -> int:
+    """Size in bytes of what is sealed around `packed` bytes."""
+    return HEAD_BYTES + packed + TAG_BYTES
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,25 @@ def open_update(
     Raises INTEGRITY for every blob that is not exactly the sealed update of that context, digest and length. Whether
     the update is the committed one is for the caller to check: that needs the circuit's key.
     """
-    wanted = sealed_update_bytes(length)
+    size = packed_update_bytes(length)
+    packed, commitment = open_sealed(blob, key, context, digest, size, sealed_key, chunks)
+    return OpenedUpdate(unpack_update(packed, length), commitment)
+
+
+def open_sealed(
+    blob: bytes,
+    key: EncryptionKey,
+    context: UpdateContext,
+    digest: bytes,
+    size: int,
+    sealed_key: bytes | None = None,
+    chunks: int = 0,
+) -> tuple[bytes, Point]:
+    """The `size` bytes in a sealed blob, and its commitment: on the sketch path an update with its leaves.
+
+    Arguments and errors as of `open_update`; the bytes are not looked at.
+    """
+    wanted = sealed_bytes(size)
     if len(blob) != wanted:
         raise FairshareError(
             Reason.INTEGRITY, f"the sealed update has {len(blob)} bytes where {wanted} are due"
@@ -190,4 +213,4 @@ def open_update(
             Reason.INTEGRITY,
             "the sealed update is damaged, or belongs to another trainer, round or commitment",
         ) from None
-    return OpenedUpdate(unpack_update(packed, length), commitment)
+    return packed, commitment

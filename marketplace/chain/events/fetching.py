@@ -17,13 +17,17 @@ from marketplace.chain.contracts import abi_entry, codec
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.events.base import Event
 from marketplace.chain.names import snake_case
-from marketplace.chain.types import Address, ChallengeKind, Status, address
+from marketplace.chain.types import Address, ChallengeKind, ChunkFacts, SketchFacts, Status, address
 from marketplace.errors import FairshareError, Reason
 
 _FIRST_SPAN = 10_000  # blocks asked for at once; halved when the endpoint refuses, doubled while it agrees
 _ENUMS: Mapping[str, type[Status | ChallengeKind]] = {
     "enum Status": Status,
     "enum ChallengeKind": ChallengeKind,
+}
+_STRUCTS: Mapping[str, type[ChunkFacts | SketchFacts]] = {
+    "struct ChunkFacts": ChunkFacts,
+    "struct SketchFacts": SketchFacts,
 }
 
 E = TypeVar("E", bound=Event)
@@ -144,6 +148,9 @@ def _typed(parameter: Mapping[str, Any], value: Any) -> Any:
     enum = _ENUMS.get(parameter.get("internalType", ""))
     if enum is not None:
         return enum(value)
+    struct = _STRUCTS.get(parameter.get("internalType", ""))
+    if struct is not None:
+        return struct.from_abi(value)
     return tuple(value) if parameter["type"].endswith("[]") else value
 
 

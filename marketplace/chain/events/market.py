@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from marketplace.chain.events.base import Event
+from marketplace.chain.events.sketch import SKETCH_EVENTS
 from marketplace.chain.types import Address, ChallengeKind, Status
 
 
@@ -273,4 +274,5 @@ MARKET_EVENTS: tuple[type[Event], ...] = (
     ProjectEnded,
     Released,
     Claimed,
+    *SKETCH_EVENTS,
 )

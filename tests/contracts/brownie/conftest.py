@@ -29,6 +29,9 @@ LIBRARIES = (
     "Complaints",
     "Results",
     "Challenges",
+    "SketchRounds",
+    "SketchComplaints",
+    "SketchChallenges",
 )  # those linked first
 ACCEPTING_VERIFIER = """// SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;

@@ -49,6 +49,8 @@ def terms(circuit: bytes, **changes: Any) -> Terms:
         batch_window=WINDOW_S // 2,
         submit_window=WINDOW_S,
         answer_window=ANSWER_S,
+        chunks=0,
+        chunk_length=0,
         result_window=WINDOW_S,
         challenge_window=CHALLENGE_S,
         trainers=SLOTS,

@@ -23,7 +23,7 @@ from trainer_node.ahead import DRAFT
 from trainer_node.prepared import Prepared
 from zk.curve import Point
 from zk.files import CircuitFiles
-from zk.prover import Proof, Update
+from zk.prover import UPDATE_LIMIT, Proof, Update
 
 WAIT_S = 30
 
@@ -35,11 +35,13 @@ class Meanwhile(LocalProver):
         super().__init__(cores=1)
         self.happens: Callable[[], None] | None = happens
 
-    def prove(self, files: CircuitFiles, updates: Sequence[Update | None]) -> Proof:
+    def prove(
+        self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT
+    ) -> Proof:
         happens, self.happens = self.happens, None
         if happens is not None:
             happens()
-        return super().prove(files, updates)
+        return super().prove(files, updates, limit)
 
 
 @pytest.fixture
@@ -162,9 +164,11 @@ class Together(LocalProver):
         super().__init__(cores=2)
         self.meeting = threading.Barrier(2, timeout=WAIT_S)
 
-    def prove(self, files: CircuitFiles, updates: Sequence[Update | None]) -> Proof:
+    def prove(
+        self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT
+    ) -> Proof:
         self.meeting.wait()
-        return super().prove(files, updates)
+        return super().prove(files, updates, limit)
 
 
 def test_cohorts_are_proved_together_and_posted_in_order(ground: Ground) -> None:

@@ -153,6 +153,8 @@ def terms(circuit: bytes) -> Terms:
         batch_window=300,
         submit_window=600,
         answer_window=600,
+        chunks=0,
+        chunk_length=0,
         result_window=600,
         challenge_window=600,
         trainers=5,

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from marketplace.protocol.chunk_tree import ChunkTree, Leaf
-from marketplace.updates.leaves import pack_leaves
-from marketplace.updates.manifest import Manifest
 from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.manifests import fetch_by_manifest, fetch_manifest, fetch_tree
 from marketplace.node.models import ModelReference, fetch_reference
 from marketplace.node.project import ProjectContext
+from marketplace.protocol.chunk_tree import ChunkTree, Leaf
 from marketplace.updates.codec import pack_model
+from marketplace.updates.leaves import pack_leaves
+from marketplace.updates.manifest import Manifest
 from tests.support.local_store import LocalStore
 from tests.support.sketched import (
     CHUNK_LENGTH,
@@ -172,6 +172,7 @@ def test_false_points_under_the_root_are_for_the_members_to_find(published: Publ
         b'{"leaves":1,"model":2,"updates":[],"version":1}',
         b"x" * 10**6,
     ],
+    ids=["nothing", "no fields", "deep", "no text", "empty names", "no names", "long"],
 )
 def test_rubbish_is_no_manifest(published: Published, data: bytes) -> None:
     assert published.refusal(published.store.add(data)).reason is Reason.INTEGRITY

@@ -110,7 +110,7 @@ class Owner:
             text = text.replace(line, f"{key} = {value}")
         (folder / "project.toml").write_text(text)
         for shift, stem in enumerate(("evaluation", "validation")):
-            rows = np.eye(4, dtype=np.float32)[:3] + shift
+            rows = np.eye(int(changes.get("features", 4)), dtype=np.float32)[:3] + shift
             np.savez(folder / f"{stem}.npz", X=rows, y=np.arange(3, dtype=np.int64))
         return f"{name}/project.toml"
 
@@ -166,6 +166,32 @@ def test_the_owners_node_gets_its_money_back_where_nobody_joins(owner: Owner) ->
     assert owner.client.project(int(str(posted["project"]))).status is Status.CANCELLED
     gained = tokens.balance(owner.client.web3, NATIVE_COIN, owner.address) - before
     assert REWARD + REVEAL - 10**17 < gained <= REWARD + REVEAL
+
+
+def test_a_large_model_is_posted_by_the_root_of_its_chunks(owner: Owner) -> None:
+    file = owner.project("large", features="300", path='"sketch"\nwidth = 256\nchunk_length = 512')
+    status, preview = owner.run("project", "post", file, "--dry-run")
+    assert status == 0, preview
+    assert (preview["path"], preview["parameters"], preview["length"]) == ("sketch", 903, 256)
+    assert (preview["chunks"], preview["chunk_length"]) == (2, 512)
+    assert str(preview["large_model"]).startswith("1,024 numbers")
+
+    status, posted = owner.run("project", "post", file)
+    assert status == 0, posted
+    project = int(str(posted["project"]))
+    terms = owner.client.terms(project)
+    assert (terms.chunks, terms.chunk_length, terms.initial_model.y) == (2, 512, 2)
+    assert owner.client.project(project).model == terms.initial_model
+    _, shown = owner.run("project", "show", str(project))
+    assert (shown["path"], shown["chunks"], shown["chunk_length"]) == ("sketch", 2, 512)
+    assert owner.run("project", "post", file)[1]["already"] is True
+
+    # whoever looks at it takes the circuit, the spec and the model from storage, and holds them against the chain
+    status, fetched = owner.run("project", "model", str(project), "-o", "large.npz")
+    assert status == 0, fetched
+    assert fetched["commitment"] == [str(part) for part in terms.initial_model]
+    with np.load(owner.directory / "large.npz", allow_pickle=False) as found:
+        assert found["weights"].shape == (903,)
 
 
 @pytest.mark.deep

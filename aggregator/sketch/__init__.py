@@ -1,0 +1,1 @@
+"""The sketch path in an aggregator's hands (docs/sketch.md)."""
