@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from marketplace.api import models as m
 from marketplace.api.chronicle import RoundTold
 from marketplace.api.parts import hexed, hexed_or_none, transaction_of
 from marketplace.chain import events as e
-from marketplace.chain.types import ChallengeKind
+from marketplace.chain.types import ChallengeKind, RoundResult, SketchResult
 from marketplace.protocol.sketch_check import SUM
+
+
+class Said(NamedTuple):
+    """What the calldata of a result said; `sketch` on the sketch path."""
+
+    result: RoundResult
+    sketch: SketchResult | None = None
 
 
 def challenge_shown(told: RoundTold, challenged: e.Challenged) -> m.ChallengeShown:
@@ -33,11 +41,11 @@ def challenge_shown(told: RoundTold, challenged: e.Challenged) -> m.ChallengeSho
 
 
 def root_shown(
-    answer: e.UpdateAnswered | e.UpdateChunkAnswered | None, call: e.ResultCall | None, slot: int
+    answer: e.UpdateAnswered | e.UpdateChunkAnswered | None, said: Said | None, slot: int
 ) -> str | None:
     """On the sketch path: the root of a slot's chunks, as a result or an answer has it."""
-    if call is not None and call.sketch is not None and slot < len(call.sketch.roots):
-        return hexed_or_none(call.sketch.roots[slot])
+    if said is not None and said.sketch is not None and slot < len(said.sketch.roots):
+        return hexed_or_none(said.sketch.roots[slot])
     return hexed(answer.root) if isinstance(answer, e.UpdateChunkAnswered) else None
 
 

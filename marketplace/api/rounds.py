@@ -14,7 +14,7 @@ from marketplace.api.chronicle import (
     outcome_of_round,
     shares_of,
 )
-from marketplace.api.disputes import challenge_shown, root_shown
+from marketplace.api.disputes import Said, challenge_shown, root_shown
 from marketplace.api.parts import hexed, point_of, transaction_of
 from marketplace.chain import events as e
 from marketplace.chain.types import Address, RoundResult, ScoreRule
@@ -51,7 +51,7 @@ def round_summary(chronicle: Chronicle, told: RoundTold) -> m.RoundSummary:
     )
 
 
-def round_shown(chronicle: Chronicle, told: RoundTold, results: Mapping[int, e.ResultCall]) -> m.RoundShown:
+def round_shown(chronicle: Chronicle, told: RoundTold, results: Mapping[int, Said]) -> m.RoundShown:
     """A round in full; `results`: by cohort, what the calldata of its result said."""
     terms = chronicle.terms
     return m.RoundShown(
@@ -80,11 +80,9 @@ def round_shown(chronicle: Chronicle, told: RoundTold, results: Mapping[int, e.R
     )
 
 
-def _cohort(
-    chronicle: Chronicle, told: RoundTold, cohort: CohortTold, call: e.ResultCall | None
-) -> m.CohortShown:
+def _cohort(chronicle: Chronicle, told: RoundTold, cohort: CohortTold, said: Said | None) -> m.CohortShown:
     posted, gram, stated = cohort.posted, None, cohort.stated
-    result = call.result if call is not None else None
+    result = said.result if said is not None else None
     if result is not None:
         inputs = chronicle.terms.slots + (chronicle.terms.score_rule is ScoreRule.REFERENCE)
         gram = Gram(inputs, tuple(from_felt(entry) for entry in result.gram))
@@ -94,7 +92,7 @@ def _cohort(
         cohort=cohort.index,
         outcome=outcome_of(chronicle.terms, cohort),
         slots=[
-            _slot(chronicle, cohort, slot, None if number is None else trainers[number], call, gram)
+            _slot(chronicle, cohort, slot, None if number is None else trainers[number], said, gram)
             for slot, number in enumerate(numbers)
         ],
         batch=_batch(cohort.batch),
@@ -114,10 +112,10 @@ def _slot(
     cohort: CohortTold,
     slot: int,
     trainer: Address | None,
-    call: e.ResultCall | None,
+    said: Said | None,
     gram: Gram | None,
 ) -> m.SlotShown:
-    result = call.result if call is not None else None
+    result = said.result if said is not None else None
     posted, submitted = cohort.posted, cohort.submitted.get(slot)
     answer, batched = cohort.answers.get(slot), cohort.batch is not None and cohort.batch.slots >> slot & 1
     present = bool(posted and posted.present >> slot & 1)
@@ -140,7 +138,7 @@ def _slot(
         withheld=slot in cohort.withheld,
         chunk=cohort.named.get(slot),
         left_out=bool(cohort.stated and cohort.stated.left_out >> slot & 1),
-        root=root_shown(answer, call if present else None, slot),
+        root=root_shown(answer, said if present else None, slot),
         commitment=_commitment(answer, result if present else None, slot),
         present=present,
         merged=bool(posted and posted.merged >> slot & 1),
