@@ -12,9 +12,9 @@ from marketplace.api import models as m
 from marketplace.api import problems, views
 from marketplace.api.audits import Audits
 from marketplace.api.chronicle import Chronicle, RoundTold, rounds_of
+from marketplace.api.disputes import Said
 from marketplace.api.money import accounts_of, payouts
 from marketplace.api.reader import Reader, readable
-from marketplace.api.disputes import Said
 from marketplace.api.rounds import round_shown, round_summary
 from marketplace.chain.client import MarketClient
 from marketplace.chain.types import Account, Address, Record, address

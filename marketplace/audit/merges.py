@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from marketplace.audit.report import UNCHECKABLE, failed, unchecked
 from marketplace.audit.rounds import CohortReplay
 from marketplace.audit.shelf import Shelf
 from marketplace.chain.events import ResultPosted
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.sketch.sums import sketch_of_move
 from marketplace.protocol.chunk_tree import ChunkTree
 from marketplace.protocol.krum import members
 from marketplace.protocol.sketch import Sketcher
@@ -102,8 +101,8 @@ def check_sum(
     zero = shelf.committer.zero
     after = shelf.model(_manifest(shelf, results[-1]).model)
     start = shelf.model(initial if before is None else _manifest(shelf, before).model)
-    difference = after.astype(np.int64) - start
-    if shelf.committer.sketch_commitment(sketcher.sketch(difference)) != moved(zero, points, zero):
+    sketch = sketch_of_move(sketcher, start, after)
+    if shelf.committer.sketch_commitment(sketch) != moved(zero, points, zero):
         raise failed("the merged sketches do not add up to the sketch of what the model moved by")
     return f"{len(points)} merged sketches add up to the sketch of what the model moved by"
 
