@@ -63,7 +63,7 @@ def _check_values(run: Run, dispute: Dispute, facts: SketchFacts, answer: Sketch
     total = sum(answer.values) % FIELD_MODULUS
     if not opens_to(facts.commitment, circuit.zero, z, total, opening, circuit.tau):
         raise failed("the sketch's commitment does not open to the sum of the values that were answered")
-    what = "the merged sketches" if facts.slot == SUM else f"slot {facts.slot}'s sketch"
+    what = "the sum of the merged sketches" if facts.slot == SUM else f"slot {facts.slot}'s sketch"
     if dispute.refuted is None:
         state = "stands" if dispute.closed is not None else "can still be refuted"
         return f"{what} opens to the sum of the values, and the answer {state}"
