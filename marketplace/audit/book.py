@@ -91,8 +91,11 @@ class Book:
         return None if self.links is None else chain_of(self.links) if self.links else bytes(32)
 
     def wrong(self, theme: Theme, message: str, cohort: int | None = None) -> None:
-        """Notes a violation in the newest round."""
-        number = self.rounds[-1].number if self.rounds else 0
+        """Notes a violation, in the newest round."""
+        self.wrong_in(self.rounds[-1].number if self.rounds else 0, theme, message, cohort)
+
+    def wrong_in(self, number: int, theme: Theme, message: str, cohort: int | None = None) -> None:
+        """Notes a violation in a round that there is, or 0."""
         self.violations.append(Violation(theme, number, cohort, message))
 
     def require(

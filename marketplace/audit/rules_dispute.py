@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from eth_abi.exceptions import EncodingError
 from eth_utils.crypto import keccak
 
-from marketplace.audit.book import Book
+from marketplace.audit.book import Book, name_of
 from marketplace.audit.chunk_paths import is_under
 from marketplace.audit.rounds import CohortReplay, Dispute, RoundReplay, Theme
 from marketplace.chain import events as e
@@ -25,6 +26,8 @@ from marketplace.protocol.field import FIELD_MODULUS
 from marketplace.protocol.krum import members
 from marketplace.protocol.sketch_check import NOTHING, SUM
 from zk.curve import SIZE, Point, from_bytes, is_on_curve, moved
+
+_Doubt = e.ChunkQuestioned | e.SketchQuestioned | e.ChunkShown | e.SketchAnswered | e.SketchRefuted
 
 MODEL_WIDTH = 4  # bytes of a number
 _WORD = 32
@@ -51,8 +54,7 @@ def chunk_questioned(book: Book, event: e.ChunkQuestioned, time: int) -> None:
             merged=tuple(statement.roots[slot] for slot in members(statement.merged)),
         )
         problems.append((facts == due, "its roots are not those that the result stated"))
-    for holds, message in problems:
-        book.require(holds, Theme.DISPUTES, event, message)
+    _require(book, event, problems)
 
 
 def sketch_questioned(book: Book, event: e.SketchQuestioned, time: int) -> None:
@@ -62,10 +64,9 @@ def sketch_questioned(book: Book, event: e.SketchQuestioned, time: int) -> None:
     if links:
         due = _sum_facts(book, event) if facts.slot == SUM else _input_facts(book, event)
         if isinstance(due, str):
-            book.require(False, Theme.DISPUTES, event, due)
+            _require(book, event, [(False, due)])
         elif due is not None:
-            message = "it is not about what the results stated"
-            book.require(facts == due, Theme.DISPUTES, event, message)
+            _require(book, event, [(facts == due, "it is not about what the results stated")])
 
 
 def _input_facts(book: Book, event: e.SketchQuestioned) -> SketchFacts | str | None:
@@ -116,8 +117,7 @@ def _questioned(book: Book, event: e.ChunkQuestioned | e.SketchQuestioned, kind:
         (event.round == p.outcome_round, "it is about another round"),
         (fresh, "it was asked already"),
     ]
-    for holds, message in problems:
-        book.require(holds, Theme.DISPUTES, event, message)
+    _require(book, event, problems)
     book.question = event
     book.due = ((e.Challenged,), event.transaction_hash)
 
@@ -127,7 +127,7 @@ def chunk_shown(book: Book, event: e.ChunkShown, time: int) -> None:
     dispute = open_dispute(book, event.round)
     question = dispute.question if dispute is not None else None
     if dispute is None or not isinstance(question, e.ChunkQuestioned):
-        book.require(False, Theme.DISPUTES, event, "no chunk was asked about")
+        _require(book, event, [(False, "no chunk was asked about")])
         return
     facts = question.facts
     dispute.shown = event
@@ -145,8 +145,7 @@ def chunk_shown(book: Book, event: e.ChunkShown, time: int) -> None:
         problems.append((shown.packed == event.packed, "its bytes are not those of its transaction"))
         wrong = _wrong_chunk(book, facts, shown, Point(event.x, event.y))
         problems.append((not wrong, wrong))
-    for holds, message in problems:
-        book.require(holds, Theme.DISPUTES, event, message)
+    _require(book, event, problems)
 
 
 def _wrong_chunk(book: Book, facts: ChunkFacts, shown: ShownChunk, point: Point) -> str:
@@ -181,8 +180,7 @@ def sketch_answered(book: Book, event: e.SketchAnswered, time: int) -> None:
         (len(values) == book.terms.chunks, f"it has {len(values)} values, not {book.terms.chunks}"),
         (all(0 <= value < FIELD_MODULUS for value in values), "a value is no field element"),
     ]
-    for holds, message in problems:
-        book.require(holds, Theme.DISPUTES, event, message)
+    _require(book, event, problems)
     if dispute is not None:
         dispute.answer = event
         opening = book.history.sketch.opening(event.transaction_hash)
@@ -217,8 +215,7 @@ def refuted(book: Book, event: e.SketchRefuted, time: int) -> None:
         elif isinstance(question, e.SketchQuestioned):
             wrong = _wrong_evidence(book, question.facts, event.chunk, evidence)
             problems.append((not wrong, wrong))
-    for holds, message in problems:
-        book.require(holds, Theme.DISPUTES, event, message)
+    _require(book, event, problems)
     book.standing_answer = b""
     book.challenge = dataclasses.replace(book.challenge, deadline=time)
 
@@ -231,6 +228,18 @@ def _wrong_evidence(book: Book, facts: SketchFacts, chunk: int, evidence: Sketch
         if keccak(packed) != leaf.hash or not _is_leaf(book, root, chunk, leaf):
             return "the chunk that refutes it is not under its root"
     return ""
+
+
+def _require(book: Book, event: _Doubt, problems: Sequence[tuple[bool, str]]) -> None:
+    """Notes violations in the round that is doubted, or where there is none in the newest."""
+    for holds, message in problems:
+        if holds:
+            continue
+        text = f"{name_of(event)}: {message}"
+        if _round(book, event.round) is None:
+            book.wrong(Theme.DISPUTES, text)
+        else:
+            book.wrong_in(event.round, Theme.DISPUTES, text)
 
 
 def open_dispute(book: Book, number: int) -> Dispute | None:

@@ -78,6 +78,8 @@ def _settle(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> dict[str
         return None
     cohort.result = read
     if sketch is not None:
+        drawn = book.standing.seed_round == event.round
+        book.require(drawn, Theme.SEED, event, "the round's seed was not drawn before it")
         hold_left_out(book, cohort, event, sketch)
     for name, said, found in (("merged", read.merged, event.merged), ("model", read.model, event.model)):
         message = f"{name} is not what its transaction said"

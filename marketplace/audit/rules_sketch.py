@@ -54,6 +54,7 @@ def chunks_complained(book: Book, event: e.ChunksComplained, time: int) -> None:
     chunks = book.terms.chunks
     problems = [
         (follows, "it is not about the complaint just made"),
+        (not set(slots) & set(cohort.named), "their chunks were named already"),
         (len(event.chunks) == len(slots), f"it names {len(event.chunks)} chunks for {len(slots)} slots"),
         (all(chunk < chunks for chunk in event.chunks), f"an update has {chunks} chunks"),
     ]
@@ -123,7 +124,7 @@ def statement_of(
     book: Book, cohort: CohortReplay, result: RoundResult, sketch: SketchResult, present: int
 ) -> SketchStatement | None:
     """What the result states, from its calldata and what was derived; `present`: of inputs. None: it was not judged."""
-    if cohort.settlement is None:
+    if cohort.settlement is None or len(sketch.roots) != book.inputs:
         return None
     return SketchStatement(
         commitments=result.proof[: SIZE * book.inputs],

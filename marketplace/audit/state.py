@@ -41,23 +41,22 @@ def check_state(client: MarketClient, history: History, replayed: Replay) -> str
 
 
 def _compare_sketched(client: MarketClient, history: History, replayed: Replay) -> None:
-    """The answer that can be refuted, and the chunks that the current round's complaints name."""
+    """The answer that can be refuted, and the chunks that complaints name."""
     at, functions, project = history.block.number, client.market.functions, history.project
     held = client.call_many("read the standing answer", [functions.standingAnswerOf(project)], block=at)
     if held != [replayed.standing_answer]:
         raise failed("the answer that the contract lets stand is not the one that the events give")
-    round_ = replayed.rounds[-1] if replayed.rounds else None
     named = {
-        (cohort.index, slot): chunk
-        for cohort in (round_.cohorts if round_ is not None else ())
+        (round_.number, cohort.index, slot): chunk
+        for round_ in replayed.rounds
+        for cohort in round_.cohorts
         for slot, chunk in cohort.named.items()
     }
-    if round_ is None or not named:
-        return
-    views = [functions.complainedChunkOf(project, round_.number, *place) for place in named]
+    views = [functions.complainedChunkOf(project, *place) for place in named]
     for place, chunk in zip(named, client.call_many("read complaints", views, block=at), strict=True):
         if chunk != named[place]:
-            raise failed(f"the complaint about slot {place[1]} names chunk {chunk}, not {named[place]}")
+            where = "round {}, cohort {}, slot {}".format(*place)
+            raise failed(f"{where}: the complaint names chunk {chunk}, but the events give {named[place]}")
 
 
 def cohort_of(round: int, cohort: CohortReplay) -> Cohort:

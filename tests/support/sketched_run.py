@@ -5,8 +5,8 @@ Circuit of 6 sketches of 256 numbers; vectors of three chunks of 512. `Lie` is w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -33,7 +33,7 @@ from marketplace.node.project import rules_of
 from marketplace.node.seats import cohort_trainers
 from marketplace.node.signatures import signed_by
 from marketplace.node.sketch.answers import leaf_path
-from marketplace.protocol.chunk_tree import ChunkTree
+from marketplace.protocol.chunk_tree import ChunkTree, Leaf
 from marketplace.protocol.field import FIELD_MODULUS, to_felt
 from marketplace.protocol.fixed_point import apply_updates
 from marketplace.protocol.gram import gram
@@ -63,11 +63,16 @@ Vector = NDArray[np.signedinteger[Any]]
 
 @dataclass(frozen=True)
 class Lie:
-    """What a result says that is not true. `sketches`: other ones by slot; `model`: another one than was merged."""
+    """What a result says that is not true.
 
-    sketches: Mapping[int, NDArray[np.int64]] | None = None
+    `sketches`: others by slot, int64 [k]; `model`: by what it differs from the merged one, int32 [d]; `leaves`: what
+    becomes of the new model's, which the root is of; `manifest`: files of leaves by slot, of which slot's.
+    """
+
+    sketches: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
     model: NDArray[np.int32] | None = None
-    manifest: Mapping[int, str] | None = None  # other files of leaves by slot; "" leaves a slot out
+    leaves: Callable[[tuple[Leaf, ...]], tuple[Leaf, ...]] = lambda leaves: leaves
+    manifest: Callable[[dict[int, str]], dict[int, str]] = lambda updates: updates
 
 
 def spec_for(stage: Stage, **changes: Mapping[str, Any]) -> ProjectSpec:
@@ -140,7 +145,7 @@ def result_of(
     updates = _updates(play, cohort, present, reference)
     by_seed = sketcher(play)
     sketches = [None if update is None else by_seed.sketch(update) for update in updates]
-    for slot, false in (lie.sketches or {}).items():
+    for slot, false in lie.sketches.items():
         sketches[slot] = false
     matrix = gram(sketches)
     verdict = judge(rules_of(terms), matrix, present, said.positions, reference_present=reference)
@@ -150,8 +155,10 @@ def result_of(
     if terms.settlement is Settlement.PROVED:
         proof = prove(play.stage.files, sketches, limit=SKETCH_LIMIT).proof
     merged = [update for slot in verdict.merged if (update := updates[slot]) is not None]
-    play.model = apply_updates(play.model, merged) if lie.model is None else lie.model
-    tree = committer.tree(play.model)
+    play.model = apply_updates(play.model, merged)
+    if lie.model is not None:
+        play.model = play.model + lie.model
+    tree = ChunkTree(lie.leaves(committer.tree(play.model).leaves))
     manifest = _publish(play, cohort, tree, {slot: updates[slot] for slot in verdict.merged}, lie)
     result = RoundResult(
         round=play.round,
@@ -286,9 +293,7 @@ def _updates(play: Play, cohort: int, present: Iterable[int], reference: bool) -
     return rows
 
 
-def _publish(
-    play: Play, cohort: int, tree: ChunkTree, merged: Mapping[int, Update | None], lie: Lie
-) -> str:
+def _publish(play: Play, cohort: int, tree: ChunkTree, merged: Mapping[int, Update | None], lie: Lie) -> str:
     """Model, leaves and manifest of a result in the store; the manifest's CID. `blobs` names them by round."""
     store, number = play.stage.store, play.round
     name = f"{number}" if play.terms.cohorts == 1 else f"{number}.{cohort}"
@@ -297,7 +302,7 @@ def _publish(
         for slot, update in merged.items()
         if update is not None
     }
-    named = {slot: cid for slot, cid in {**cids, **(lie.manifest or {})}.items() if cid}
+    named = lie.manifest(cids)
     model, leaves = store.add(pack_model(play.model)), store.add(pack_leaves(tree.leaves))
     manifest = store.add(Manifest(model, leaves, named).to_bytes())
     play.blobs |= {f"model {name}": model, f"leaves {name}": leaves, f"manifest {name}": manifest}
