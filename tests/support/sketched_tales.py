@@ -18,6 +18,7 @@ from zk.prover import SKETCH_LIMIT, prove
 
 DOUBTER = 15  # account
 LEFT_OUT, SILENT = 4, 5  # slots
+UNDONE = 3  # round
 REFERENCE = 5  # its slot in the referenced project
 
 

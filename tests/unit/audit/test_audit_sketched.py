@@ -37,7 +37,6 @@ from zk.curve import Point, add
 # What the opening of a commitment tells, or a view of the contract.
 _NOT_REPLAYED = NOT_REPLAYED | {"values", "value", "chunks"}
 _LENIENT = settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
-LEFT_OUT_ROUND, UNDONE_ROUND = 2, 3
 
 
 def test_a_questioned_project_holds(questioned: Play, questioned_history: History, cache: Path) -> None:
