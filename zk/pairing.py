@@ -20,9 +20,9 @@ from py_ecc.optimized_bn128.optimized_pairing import final_exponentiate as _fina
 from py_ecc.optimized_bn128.optimized_pairing import pairing as _pairing
 
 from marketplace.errors import FairshareError, Reason
-from zk import batch, srs
+from zk import batch, curve, srs
 from zk.batch import Affine
-from zk.curve import BASE_FIELD, G2
+from zk.curve import BASE_FIELD, G2, Point
 from zk.felts import FIELD
 from zk.opening import ROOT_OF_UNITY, TWO_ADICITY
 
@@ -65,6 +65,22 @@ def check_srs(path: Path, logrows: int, on_progress: Progress | None = None) -> 
     by_values = batch.combination(lagrange, values, _RANDOM_BITS)
     by_powers = batch.combination(powers, coefficients, _SCALAR_BITS)
     _require(by_values == by_powers, "its Lagrange points are not those of its powers")
+
+
+def opens_to(commitment: Point, zero: Point, z: int, value: int, proof: Point, tau: G2) -> bool:
+    """Whether the polynomial behind `commitment` has this value at z: the twin of KzgOpening.holds.
+
+    e(C - C_0 - value G1 + z proof, G2) = e(proof, [tau]G2). False for points off the curve.
+    """
+    if not (curve.is_on_curve(commitment) and curve.is_on_curve(proof)):
+        return False
+    claimed = curve.multiply(Point(*GENERATOR), value % FIELD)
+    left = curve.subtract(curve.subtract(commitment, zero), claimed)
+    left = curve.add(left, curve.multiply(proof, z))
+    if curve.INFINITY in (left, proof):
+        return left == proof
+    ratio = _paired(left, GENERATOR_2) * _paired(batch.negated(proof), tau)
+    return bool(_final_exponentiate(ratio) == FQ12.one())
 
 
 def root_of_unity(logrows: int) -> int:

@@ -11,14 +11,15 @@ from fastapi import FastAPI, Path, Query
 from marketplace.api import models as m
 from marketplace.api import problems, views
 from marketplace.api.audits import Audits
-from marketplace.api.chronicle import rounds_of
+from marketplace.api.chronicle import Chronicle, RoundTold, rounds_of
+from marketplace.api.disputes import Said
 from marketplace.api.money import accounts_of, payouts
 from marketplace.api.reader import Reader, readable
 from marketplace.api.rounds import round_shown, round_summary
 from marketplace.chain.client import MarketClient
 from marketplace.chain.types import Account, Address, Record, address
 from marketplace.errors import FairshareError, Reason
-from marketplace.node.outcomes import posted_result
+from marketplace.node.outcomes import posted_result, posted_sketch
 from marketplace.storage.store import ContentStore
 
 LARGEST_PAGE = 100
@@ -114,9 +115,10 @@ def _add_projects(app: FastAPI, client: MarketClient) -> None:
                 at,
                 project,
                 client.project(project, block=at),
-                client.terms(project, block=at),
+                terms := client.terms(project, block=at),
                 client.aggregators(project, block=at),
                 client.challenge(project, block=at),
+                client.circuit(terms.circuit, block=at),
             )
 
     @app.get("/projects/{project}/trainers", tags=["projects"])
@@ -168,11 +170,7 @@ def _add_rounds(app: FastAPI, reader: Reader) -> None:
         with readable():
             for told in rounds_of(chronicle):
                 if told.number == round:
-                    results = {
-                        posted.cohort: posted_result(reader.client, project, posted)
-                        for posted in told.results
-                    }
-                    return round_shown(chronicle, told, results)
+                    return round_shown(chronicle, told, _said(reader.client, chronicle, told))
         raise FairshareError(
             Reason.NOT_FOUND, f"project {project} has had no round {round}", f"see /projects/{project}/rounds"
         )
@@ -202,6 +200,14 @@ def _add_money(app: FastAPI, client: MarketClient, reader: Reader) -> None:
                     for account in accounts[offset : offset + limit]
                 ],
             )
+
+
+def _said(client: MarketClient, chronicle: Chronicle, told: RoundTold) -> dict[int, Said]:
+    """What the calldata of a round's results said, by cohort."""
+    if chronicle.terms.chunks:
+        found = {event.cohort: posted_sketch(client, chronicle.project, event) for event in told.results}
+        return {cohort: Said(posted.result, posted.sketch) for cohort, posted in found.items()}
+    return {event.cohort: Said(posted_result(client, chronicle.project, event)) for event in told.results}
 
 
 def _account(client: MarketClient, project: int, account: Address, block: int) -> m.AccountShown:

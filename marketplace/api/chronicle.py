@@ -56,11 +56,15 @@ class CohortTold:
     submitted: dict[int, e.UpdateSubmitted] = field(default_factory=dict)
     batch: e.BatchPosted | None = None
     complaints: list[e.UpdatesComplained] = field(default_factory=list)
-    answers: dict[int, e.UpdateAnswered] = field(default_factory=dict)
+    answers: dict[int, e.UpdateAnswered | e.UpdateChunkAnswered] = field(default_factory=dict)
     withheld: dict[int, e.UpdateWithheld] = field(default_factory=dict)
     posted: e.ResultPosted | None = None
     strikes: list[e.TrainerStruck] = field(default_factory=list)
     skipped: e.RoundSkipped | None = None
+    named: dict[int, int] = field(
+        default_factory=dict
+    )  # sketch path: the chunk that a complaint names, by slot
+    stated: e.SketchResultPosted | None = None
     arrived: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -80,6 +84,12 @@ class RoundTold:
     timeouts: list[e.AggregatorTimedOut] = field(default_factory=list)
     challenges: list[e.Challenged] = field(default_factory=list)
     answered: list[e.ChallengeAnswered] = field(default_factory=list)
+    drawn: e.SketchDrawn | None = None
+    questions: dict[bytes, e.ChunkQuestioned | e.SketchQuestioned] = field(
+        default_factory=dict
+    )  # by transaction
+    sketch_answers: list[e.SketchAnswered] = field(default_factory=list)
+    refuted: list[e.SketchRefuted] = field(default_factory=list)
     closed: e.RoundClosed | None = None
     undone: e.RoundUndone | None = None
 
@@ -168,7 +178,12 @@ def _tell(rounds: dict[int, RoundTold], event: e.Event) -> None:
             rounds[event.round].reference = event
         case e.UpdatesComplained():
             rounds[event.round].cohort(event.cohort).complaints.append(event)
-        case e.UpdateAnswered():
+        case e.ChunksComplained():
+            named = dict(zip(members(event.slots), event.chunks, strict=False))
+            rounds[event.round].cohort(event.cohort).named |= named
+        case e.SketchResultPosted():
+            rounds[event.round].cohort(event.cohort).stated = event
+        case e.UpdateAnswered() | e.UpdateChunkAnswered():
             rounds[event.round].cohort(event.cohort).answers[event.slot] = event
         case e.UpdateWithheld():
             rounds[event.round].cohort(event.cohort).withheld[event.slot] = event
@@ -190,3 +205,11 @@ def _tell_of_all(rounds: dict[int, RoundTold], event: e.Event) -> None:
             rounds[event.round].answered.append(event)
         case e.RoundUndone():
             rounds[event.round].undone = event
+        case e.SketchDrawn():
+            rounds[event.round].drawn = event
+        case e.ChunkQuestioned() | e.SketchQuestioned():
+            rounds[event.round].questions[event.transaction_hash] = event
+        case e.SketchAnswered():
+            rounds[event.round].sketch_answers.append(event)
+        case e.SketchRefuted():
+            rounds[event.round].refuted.append(event)

@@ -51,7 +51,7 @@ class Chain(Answer):
 
 
 class Point(Part):
-    """A point of BN254's G1: a commitment."""
+    """A point of BN254's G1: a commitment. On the sketch path a model's is its root and its number of chunks."""
 
     x: Big
     y: Big
@@ -68,6 +68,7 @@ class ProjectSummary(Part):
     slots: int
     cohorts: int
     places: int
+    path: str
     score_rule: str
     settlement: str
     token: Address
@@ -84,7 +85,10 @@ class ProjectPage(Answer):
 
 
 class TermsShown(Part):
-    """What the owner fixed. Windows in seconds, shares in basis points; null: none."""
+    """What the owner fixed. Windows in seconds, shares in basis points; null: none.
+
+    `path`: exact or sketch (docs/sketch.md); `chunks` and their length are 0 on the exact one.
+    """
 
     token: Address
     reward: Amount
@@ -117,6 +121,9 @@ class TermsShown(Part):
     strike_slash: int
     duplicate_cosine: int
     max_norm_squared: Big
+    path: str
+    chunks: int
+    chunk_length: int
     initial_model: Point
 
 
@@ -138,7 +145,11 @@ class ChallengeOpen(Part):
 
 
 class ProjectShown(Answer):
-    """A project. `seed`: of the draw of seats, null where trainer i has seat i."""
+    """A project. `seed`: of the draw of seats, null where trainer i has seat i.
+
+    `width`: numbers of what a proof is about, an update or on the sketch path a sketch.
+    `sketch_seed`: of the sketches of `seed_round`; null before the first one.
+    """
 
     project: int
     owner: Address
@@ -147,6 +158,9 @@ class ProjectShown(Answer):
     last_round: int
     cohorts: int
     seed: Hash | None
+    width: int
+    seed_round: int | None
+    sketch_seed: Hash | None
     revealed: bool
     join_deadline: int
     submit_deadline: int
@@ -208,6 +222,8 @@ class SlotShown(Part):
     """A slot in a round. `position`: in the order of arrival; `share`: of what its cohort's round paid, in millionths.
 
     `commitment` is known once the slot's update is in a result, or answered for; `krum_score` where it was present.
+    On the sketch path `commitment` is that of its sketch, known with the result, and `root` its chunks'; `chunk`: that
+    a complaint asks for; `left_out`: answered for, but not had by the aggregator all the same.
     """
 
     slot: int
@@ -220,6 +236,9 @@ class SlotShown(Part):
     complained: bool
     answered_in: Hash | None
     withheld: bool
+    chunk: int | None
+    left_out: bool
+    root: Hash | None
     commitment: Point | None
     present: bool
     merged: bool
@@ -240,7 +259,11 @@ class BatchShown(Part):
 
 
 class CohortShown(Part):
-    """A cohort's round. `gram`: upper triangle of G row by row, as signed integers; the reference comes last."""
+    """A cohort's round. `gram`: upper triangle of G row by row, as signed integers; the reference comes last.
+
+    On the sketch path `model` is the CID of its manifest, `sum` the merged sketches' commitment, and `statement` the
+    hash of what the result states.
+    """
 
     cohort: int
     outcome: str
@@ -251,6 +274,8 @@ class CohortShown(Part):
     gram: list[Big] | None
     model: Cid | None
     model_commitment: Point | None
+    sum: Point | None
+    statement: Hash | None
     result_transaction: Hash | None
 
 
@@ -271,14 +296,22 @@ class ReferenceShown(Part):
 
 
 class ChallengeShown(Part):
-    """A challenge of the round. `cohort`: of a proof."""
+    """A challenge of the round. `cohort`: of a proof, a chunk or a slot's sketch.
+
+    On the sketch path: `chunk` of the new model that is asked for, or the `slot` whose sketch is, null for the sum of
+    the merged ones; an answer about a sketch stands unless it is refuted, until the challenge is closed.
+    """
 
     kind: str
     challenger: Address
     cohort: int
+    chunk: int | None
+    slot: int | None
     deadline: int
     transaction: Hash
     answered_in: Hash | None
+    refuted_in: Hash | None
+    closed_in: Hash | None
 
 
 class RoundShown(Answer):
@@ -295,6 +328,7 @@ class RoundShown(Answer):
     reference: ReferenceShown | None
     timeouts: list[TimeoutShown]
     challenges: list[ChallengeShown]
+    sketch_seed: Hash | None
     undone_in: Hash | None
 
 

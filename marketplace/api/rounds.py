@@ -14,9 +14,10 @@ from marketplace.api.chronicle import (
     outcome_of_round,
     shares_of,
 )
+from marketplace.api.disputes import Said, challenge_shown, root_shown
 from marketplace.api.parts import hexed, point_of, transaction_of
 from marketplace.chain import events as e
-from marketplace.chain.types import Address, ChallengeKind, RoundResult, ScoreRule
+from marketplace.chain.types import Address, RoundResult, ScoreRule
 from marketplace.node.project import rules_of
 from marketplace.node.seats import cohort_numbers
 from marketplace.protocol.field import from_felt
@@ -50,7 +51,7 @@ def round_summary(chronicle: Chronicle, told: RoundTold) -> m.RoundSummary:
     )
 
 
-def round_shown(chronicle: Chronicle, told: RoundTold, results: Mapping[int, RoundResult]) -> m.RoundShown:
+def round_shown(chronicle: Chronicle, told: RoundTold, results: Mapping[int, Said]) -> m.RoundShown:
     """A round in full; `results`: by cohort, what the calldata of its result said."""
     terms = chronicle.terms
     return m.RoundShown(
@@ -73,15 +74,15 @@ def round_shown(chronicle: Chronicle, told: RoundTold, results: Mapping[int, Rou
             )
             for late in told.timeouts
         ],
-        challenges=[_challenge(told, challenged) for challenged in told.challenges],
+        challenges=[challenge_shown(told, challenged) for challenged in told.challenges],
+        sketch_seed=hexed(told.drawn.seed) if told.drawn else None,
         undone_in=transaction_of(told.undone) if told.undone else None,
     )
 
 
-def _cohort(
-    chronicle: Chronicle, told: RoundTold, cohort: CohortTold, result: RoundResult | None
-) -> m.CohortShown:
-    posted, gram = cohort.posted, None
+def _cohort(chronicle: Chronicle, told: RoundTold, cohort: CohortTold, said: Said | None) -> m.CohortShown:
+    posted, gram, stated = cohort.posted, None, cohort.stated
+    result = said.result if said is not None else None
     if result is not None:
         inputs = chronicle.terms.slots + (chronicle.terms.score_rule is ScoreRule.REFERENCE)
         gram = Gram(inputs, tuple(from_felt(entry) for entry in result.gram))
@@ -91,7 +92,7 @@ def _cohort(
         cohort=cohort.index,
         outcome=outcome_of(chronicle.terms, cohort),
         slots=[
-            _slot(chronicle, cohort, slot, None if number is None else trainers[number], result, gram)
+            _slot(chronicle, cohort, slot, None if number is None else trainers[number], said, gram)
             for slot, number in enumerate(numbers)
         ],
         batch=_batch(cohort.batch),
@@ -100,6 +101,8 @@ def _cohort(
         gram=[str(entry) for entry in gram.triangle] if gram else None,
         model=from_digest(posted.model) if posted else None,
         model_commitment=point_of(Point(posted.x, posted.y)) if posted else None,
+        sum=point_of(Point(stated.x, stated.y)) if stated else None,
+        statement=hexed(stated.statement) if stated else None,
         result_transaction=transaction_of(posted) if posted else None,
     )
 
@@ -109,9 +112,10 @@ def _slot(
     cohort: CohortTold,
     slot: int,
     trainer: Address | None,
-    result: RoundResult | None,
+    said: Said | None,
     gram: Gram | None,
 ) -> m.SlotShown:
+    result = said.result if said is not None else None
     posted, submitted = cohort.posted, cohort.submitted.get(slot)
     answer, batched = cohort.answers.get(slot), cohort.batch is not None and cohort.batch.slots >> slot & 1
     present = bool(posted and posted.present >> slot & 1)
@@ -132,6 +136,9 @@ def _slot(
         complained=slot in cohort.complained,
         answered_in=transaction_of(answer) if answer else None,
         withheld=slot in cohort.withheld,
+        chunk=cohort.named.get(slot),
+        left_out=bool(cohort.stated and cohort.stated.left_out >> slot & 1),
+        root=root_shown(answer, said if present else None, slot),
         commitment=_commitment(answer, result if present else None, slot),
         present=present,
         merged=bool(posted and posted.merged >> slot & 1),
@@ -143,12 +150,15 @@ def _slot(
     )
 
 
-def _commitment(answer: e.UpdateAnswered | None, result: RoundResult | None, slot: int) -> m.Point | None:
+def _commitment(
+    answer: e.UpdateAnswered | e.UpdateChunkAnswered | None, result: RoundResult | None, slot: int
+) -> m.Point | None:
     if result is not None:
         at = slot * curve.SIZE
         x, y = result.proof[at : at + 32], result.proof[at + 32 : at + curve.SIZE]
         return point_of(Point(int.from_bytes(x, "big"), int.from_bytes(y, "big")))
-    return None if answer is None else point_of(Point(answer.x, answer.y))
+    exact = isinstance(answer, e.UpdateAnswered)  # a chunk that was shown is not the whole update
+    return point_of(Point(answer.x, answer.y)) if answer is not None and exact else None
 
 
 def _batch(batch: e.BatchPosted | None) -> m.BatchShown | None:
@@ -168,20 +178,3 @@ def _reference(made: e.ReferenceSubmitted | None) -> m.ReferenceShown | None:
     return m.ReferenceShown(
         digest=hexed(made.digest), update=from_digest(made.blob), transaction=transaction_of(made)
     )
-
-
-def _challenge(told: RoundTold, challenged: e.Challenged) -> m.ChallengeShown:
-    later = (event for event in told.answered if event.kind is challenged.kind)
-    answer = next((event for event in later if _place(event) > _place(challenged)), None)
-    return m.ChallengeShown(
-        kind=challenged.kind.name.lower(),
-        challenger=challenged.challenger,
-        cohort=challenged.cohort if challenged.kind is ChallengeKind.PROOF else 0,
-        deadline=challenged.deadline,
-        transaction=transaction_of(challenged),
-        answered_in=transaction_of(answer) if answer else None,
-    )
-
-
-def _place(event: e.Event) -> tuple[int, int]:
-    return event.block_number, event.log_index

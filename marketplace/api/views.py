@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from marketplace.api import models as m
 from marketplace.api.parts import hexed, hexed_or_none, point_of
 from marketplace.audit.report import AuditReport, Check
-from marketplace.chain.types import Account, Challenge, ChallengeKind, Project, Settlement, Terms
+from marketplace.chain.types import Account, Challenge, ChallengeKind, Circuit, Project, Settlement, Terms
 from marketplace.storage.cid import from_digest
 
 
@@ -22,6 +22,7 @@ def summary(project: int, state: Project, terms: Terms) -> m.ProjectSummary:
         slots=terms.slots,
         cohorts=terms.cohorts,
         places=terms.trainers,
+        path=_path(terms),
         score_rule=terms.score_rule.name.lower(),
         settlement=_settlement(terms.settlement),
         token=terms.token,
@@ -37,6 +38,7 @@ def project_shown(
     terms: Terms,
     aggregators: Iterable[Account],
     challenge: Challenge,
+    circuit: Circuit,
 ) -> m.ProjectShown:
     """A project's state and terms."""
     return m.ProjectShown(
@@ -48,6 +50,9 @@ def project_shown(
         last_round=state.last_round,
         cohorts=state.cohorts,
         seed=hexed(state.seed) if state.drawn else None,
+        width=circuit.length,
+        seed_round=state.seed_round or None,
+        sketch_seed=hexed_or_none(state.sketch_seed),
         revealed=state.revealed,
         join_deadline=state.join_deadline,
         submit_deadline=state.submit_deadline,
@@ -124,8 +129,15 @@ def _terms(terms: Terms) -> m.TermsShown:
         strike_slash=terms.strike_slash,
         duplicate_cosine=terms.duplicate_cosine,
         max_norm_squared=str(terms.max_norm_squared),
+        path=_path(terms),
+        chunks=terms.chunks,
+        chunk_length=terms.chunk_length,
         initial_model=point_of(terms.initial_model),
     )
+
+
+def _path(terms: Terms) -> str:
+    return "sketch" if terms.chunks else "exact"
 
 
 def _settlement(settlement: Settlement) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from marketplace.audit import contracts, money, project_files, reputation, state, transactions
+from marketplace.audit import contracts, merges, money, project_files, reputation, state, transactions
 from marketplace.audit.history import Progress, read_history
 from marketplace.audit.replay import replay
 from marketplace.audit.report import AuditReport, Check, failed, run_check
@@ -107,7 +107,7 @@ def _project_files(run: Run) -> Checks:
     yield run.check(
         "initial model",
         lambda: project_files.check_initial_model(
-            run.store, history, run.need_spec(), run.need_files(), run.timeout_s
+            run.store, history, run.need_spec(), run.need_committer(), run.timeout_s
         ),
     )
     if any(history.terms.aggregators):
@@ -129,7 +129,15 @@ def _money(run: Run) -> Checks:
 def _final_model(run: Run) -> Check:
     round_, last = last_model(run)
     name = "model so far" if run.history.state.status in RUNNING else "final model"
-    return run.check(name, lambda: model_check(run, round_, last) if round_ and last else _unmoved(run))
+
+    def make() -> str:
+        if round_ is None or last is None:
+            return _unmoved(run)
+        if run.is_sketched:
+            return merges.check_final(run.need_shelf(), last, run.history.state.model)
+        return model_check(run, round_, last)
+
+    return run.check(name, make)
 
 
 def _unmoved(run: Run) -> str:

@@ -60,6 +60,9 @@ class Book:
         self.violations: list[Violation] = []
         self.movements: list[Movement] = []
         self.records: list[Recorded] = []
+        self.question: e.ChunkQuestioned | e.SketchQuestioned | None = None  # its challenge follows
+        self.asked: set[tuple[ChallengeKind, bytes]] = set()  # with the hash of its facts: each once
+        self.standing_answer = b""  # hash of the values of an answer that can be refuted
         self.reveal_bond = 0  # in the market's hands, and nobody's yet
         self.slashed = self.claimed = 0
 
@@ -67,6 +70,11 @@ class Book:
     def current(self) -> RoundReplay | None:
         """The newest round."""
         return self.rounds[-1] if self.rounds else None
+
+    @property
+    def is_sketched(self) -> bool:
+        """Whether proofs run over sketches (docs/sketch.md): commitments are (root, J)."""
+        return self.terms.chunks != 0
 
     @property
     def inputs(self) -> int:
@@ -83,8 +91,11 @@ class Book:
         return None if self.links is None else chain_of(self.links) if self.links else bytes(32)
 
     def wrong(self, theme: Theme, message: str, cohort: int | None = None) -> None:
-        """Notes a violation in the newest round."""
-        number = self.rounds[-1].number if self.rounds else 0
+        """Notes a violation, in the newest round."""
+        self.wrong_in(self.rounds[-1].number if self.rounds else 0, theme, message, cohort)
+
+    def wrong_in(self, number: int, theme: Theme, message: str, cohort: int | None = None) -> None:
+        """Notes a violation in a round that there is, or 0."""
         self.violations.append(Violation(theme, number, cohort, message))
 
     def require(
@@ -153,6 +164,11 @@ class Book:
         """Sets the submit deadline and what follows from it."""
         self.standing.submit_deadline = self.standing.turn_start = submit_deadline
         self.standing.result_deadline = submit_deadline + self.terms.result_window
+
+    def keep_window(self, deadline: int) -> None:
+        """No update of the round under way is due before the challenge of the last one has an end."""
+        if self.standing.status is Status.ACTIVE and self.standing.submit_deadline < deadline:
+            self.set_window(deadline)
 
     def close_if_complete(self, current: RoundReplay, time: int) -> None:
         """The last awaited submission closes the window at once, but not before the challenge deadline."""

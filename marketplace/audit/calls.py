@@ -42,17 +42,19 @@ def find_result(transaction_input: bytes, project: int, round: int, cohort: int)
         said = (arguments["project"], result.round, result.cohort)
         return result if said == (project, round, cohort) else None
 
-    return _find(transaction_input, "postResult", read, f"round {round}'s result")
+    return find_call(transaction_input, "postResult", read, f"round {round}'s result")
 
 
-def find_complaint(transaction_input: bytes, project: int, round: int, cohort: int) -> Arrivals:
+def find_complaint(
+    transaction_input: bytes, project: int, round: int, cohort: int, function: str = "complain"
+) -> Arrivals:
     """The arrivals that a complaint handed in; INTEGRITY likewise."""
 
     def read(arguments: dict[str, Any]) -> Arrivals | None:
         said = (arguments["project"], arguments["round"], arguments["cohort"])
         return Arrivals.from_abi(arguments["arrivals"]) if said == (project, round, cohort) else None
 
-    return _find(transaction_input, "complain", read, f"round {round}'s complaint")
+    return find_call(transaction_input, function, read, f"round {round}'s complaint")
 
 
 def find_proof(transaction_input: bytes, project: int) -> ProofAnswer:
@@ -63,12 +65,13 @@ def find_proof(transaction_input: bytes, project: int) -> ProofAnswer:
             return None
         return ProofAnswer(tuple(int(felt) for felt in arguments["gram"]), bytes(arguments["proof"]))
 
-    return _find(transaction_input, "answerProof", read, "the answer")
+    return find_call(transaction_input, "answerProof", read, "the answer")
 
 
-def _find(
+def find_call(
     transaction_input: bytes, function: str, read: Callable[[dict[str, Any]], T | None], what: str
 ) -> T:
+    """What `read` makes of the first call of `function` inside; None: it is another one. INTEGRITY where none is."""
     selector = _selector(function)
     start = transaction_input.find(selector)
     for _ in range(_MOST_CANDIDATES):

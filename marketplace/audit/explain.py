@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass
 from math import isqrt
 from typing import Any
 
+from marketplace.audit.explain_sketch import DisputeShown, SketchShown, dispute_shown, sketch_shown
 from marketplace.audit.history import History
 from marketplace.audit.reasons import why
 from marketplace.audit.replay import replay
 from marketplace.audit.rounds import CohortReplay, RoundReplay
 from marketplace.audit.settlement import Settlement
-from marketplace.chain.events import BatchPosted, Event, UpdateSubmitted
+from marketplace.audit.whereabouts import Place, place_of_event
+from marketplace.chain.events import BatchPosted, UpdateSubmitted
 from marketplace.chain.types import Address
 from marketplace.errors import FairshareError, Reason
 from marketplace.protocol.shares import SHARE_UNIT
@@ -19,19 +21,12 @@ from marketplace.storage.cid import from_digest
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where something stands on chain."""
-
-    block: int
-    transaction: str  # 0x-hex
-
-
-@dataclass(frozen=True)
 class SubmissionShown:
     """What a slot submitted. `position`: order of arrival in the cohort, from 1; 0 where it is not known (yet).
 
-    `digest`: of commitment and trainer; `x`, `y`: the commitment, once the result opened it. `update_cid` is that of
-    the sealed update, or, where it came in the aggregator's batch, of the batch's list.
+    `digest`: of commitment and trainer; `x`, `y`: the commitment, once the result opened it (on the sketch path: root
+    and number of chunks). `update_cid` is that of the sealed update, or, where it came in the aggregator's batch, of
+    the batch's list.
     """
 
     digest: str | None  # 0x-hex; None: in a batch that nobody opened on chain
@@ -83,7 +78,7 @@ class PayShown:
 class Explanation:
     """The answer to "why was I paid this". `why` is one line; parts are None where the round never came to them.
 
-    `paid` is 0 for a round that was undone.
+    `paid` is 0 for a round that was undone. `sketch` and `disputes` are of the sketch path.
     """
 
     project: int
@@ -102,6 +97,8 @@ class Explanation:
     submission: SubmissionShown | None
     scores: ScoresShown | None
     pay: PayShown | None
+    sketch: SketchShown | None
+    disputes: list[DisputeShown]
     block_number: int  # as of
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,6 +149,8 @@ def explain_round(history: History, replayed: RoundReplay, trainer: Address) -> 
         submission=_submission(cohort, slot) if cohort is not None else None,
         scores=scores,
         pay=pay,
+        sketch=sketch_shown(history, replayed, cohort, slot) if history.terms.chunks else None,
+        disputes=[dispute_shown(replayed, dispute) for dispute in replayed.disputes],
         block_number=history.block.number,
     )
 
@@ -179,7 +178,7 @@ def _submission(cohort: CohortReplay, slot: int) -> SubmissionShown | None:
         y=opened.y if opened is not None else None,
         update_cid=from_digest(event.list if isinstance(event, BatchPosted) else event.blob),
         position=cohort.received.positions[slot] if cohort.received is not None else 0,
-        at=_place(event),
+        at=place_of_event(event),
     )
 
 
@@ -212,16 +211,15 @@ def _pay(settled: Settlement, slot: int, cohort: CohortReplay) -> PayShown | Non
         pot=settled.pot,
         reference_pot=settled.along,
         amount=settled.amounts[slot],
-        at=_place(cohort.posted),
+        at=place_of_event(cohort.posted),
     )
 
 
-def _place(event: Event) -> Place:
-    return Place(event.block_number, "0x" + event.transaction_hash.hex())
-
-
 _SMALL = frozenset(
-    {"project", "round", "number", "cohort", "slot", "block", "block_number", "position", "share"}
+    {
+        *("project", "round", "number", "cohort", "slot", "block", "block_number", "position", "share"),
+        *("width", "chunks", "chunk_length", "chunk"),
+    }
 )
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from marketplace.audit.calls import ProofAnswer, find_complaint, find_proof, find_result
+from marketplace.audit.calls import ProofAnswer
 from marketplace.audit.report import MALFORMED
+from marketplace.audit.sketch_calls import Place, SketchCalls
+from marketplace.audit.spoken import read_calls
 from marketplace.chain import events
 from marketplace.chain.client import MarketClient
-from marketplace.chain.events import ChallengeAnswered, DrawScheduled, Event, ResultPosted, UpdatesComplained
+from marketplace.chain.events import DrawScheduled, Event, SketchDrawn
 from marketplace.chain.types import (
     Account,
     Address,
     Arrivals,
     Block,
-    ChallengeKind,
     Circuit,
     Project,
     RoundResult,
@@ -28,8 +29,6 @@ PROJECT_EVENTS = events.MARKET_EVENTS
 RECENT_BLOCKS = 256  # whose hashes a contract can read
 
 E = TypeVar("E", bound=Event)
-T = TypeVar("T")
-Place = tuple[bytes, int, int]  # transaction, round, cohort
 Progress = Callable[[str], None]
 
 
@@ -39,8 +38,9 @@ class History:
 
     `events`: the market's events of this project; `reputation`: the registry's; both in the chain's order.
     `results`, `complaints`: what the calldata of a ResultPosted and an UpdatesComplained said, or why that cannot be
-    told; `proofs`: likewise, of a ChallengeAnswered, by transaction. `times`: timestamps in seconds, by the number of
-    each block that holds one of the events; `hashes`: of the blocks that seeds were drawn from.
+    told; `proofs`: likewise, of a ChallengeAnswered, by transaction; `sketch`: of the sketch path's other events.
+    `times`: timestamps in seconds, by the number of each block that holds one of the events; `hashes`: of the blocks
+    that seeds were drawn from.
     """
 
     chain_id: int
@@ -59,15 +59,11 @@ class History:
     proofs: Mapping[bytes, ProofAnswer | str]
     times: Mapping[int, int]
     hashes: Mapping[int, bytes]
+    sketch: SketchCalls = field(default_factory=SketchCalls)
 
     def of(self, kind: type[E]) -> list[E]:
         """The project's events of one type."""
         return [event for event in self.events if isinstance(event, kind)]
-
-
-def place_of(event: ResultPosted | UpdatesComplained) -> Place:
-    """Under which a result's or a complaint's calldata is kept."""
-    return event.transaction_hash, event.round, event.cohort
 
 
 def read_history(
@@ -109,8 +105,9 @@ def _read(
     market = events.fetch(client, PROJECT_EVENTS, project, from_block=from_block, to_block=at)
     reputation = events.fetch(client, events.REPUTATION_EVENTS, project, from_block=from_block, to_block=at)
     on_progress("reading transactions")
-    results, complaints, proofs = _calls(client, market)
+    spoken = read_calls(client, market, sketched=terms.chunks != 0)
     drawn_from = {event.seed_block for event in market if isinstance(event, DrawScheduled)}
+    drawn_from |= {event.block_number - 1 for event in market if isinstance(event, SketchDrawn)}
     return History(
         chain_id=client.chain_id,
         market=client.address,
@@ -123,11 +120,12 @@ def _read(
         aggregators=client.aggregators(project, block=at),
         events=tuple(market),
         reputation=tuple(reputation),
-        results=results,
-        complaints=complaints,
-        proofs=proofs,
+        results=spoken.results,
+        complaints=spoken.complaints,
+        proofs=spoken.proofs,
         times={number: client.block(number).timestamp for number in {event.block_number for event in market}},
         hashes={number: client.block(number).hash for number in drawn_from if number <= at},
+        sketch=spoken.sketch,
     )
 
 
@@ -138,33 +136,3 @@ def _circuit(client: MarketClient, terms: Terms, block: int) -> Circuit | None:
         if error.reason is not Reason.NOT_FOUND:
             raise
         return None
-
-
-def _calls(
-    client: MarketClient, market: list[Event]
-) -> tuple[dict[Place, RoundResult | str], dict[Place, Arrivals | str], dict[bytes, ProofAnswer | str]]:
-    results: dict[Place, RoundResult | str] = {}
-    complaints: dict[Place, Arrivals | str] = {}
-    proofs: dict[bytes, ProofAnswer | str] = {}
-    for event in market:
-        match event:
-            case ResultPosted():
-                results[place_of(event)] = _call(
-                    client, event, find_result, event.project, event.round, event.cohort
-                )
-            case UpdatesComplained():
-                complaints[place_of(event)] = _call(
-                    client, event, find_complaint, event.project, event.round, event.cohort
-                )
-            case ChallengeAnswered(kind=ChallengeKind.PROOF):
-                proofs[event.transaction_hash] = _call(client, event, find_proof, event.project)
-    return results, complaints, proofs
-
-
-def _call(client: MarketClient, event: Event, find: Callable[..., T], *about: int) -> T | str:
-    try:
-        return find(client.transaction_input(event.transaction_hash), *about)
-    except FairshareError as error:
-        if error.reason is Reason.CHAIN_UNREACHABLE:
-            raise
-        return error.message

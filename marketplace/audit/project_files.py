@@ -15,6 +15,8 @@ from marketplace.node.project import check_spec, fetch_circuit, fetch_spec
 from marketplace.spec.posted import ProjectSpec
 from marketplace.storage.cid import digest_of
 from marketplace.storage.store import ContentStore
+from marketplace.updates.tree_committer import TreeCommitter
+from zk.commit import Committer
 from zk.files import CircuitFiles
 from zk.srs import SrsKind
 
@@ -49,10 +51,15 @@ def check_srs(kind: SrsKind, chain_id: int) -> str:
 
 
 def check_initial_model(
-    store: ContentStore, history: History, spec: ProjectSpec, files: CircuitFiles, timeout_s: float
+    store: ContentStore,
+    history: History,
+    spec: ProjectSpec,
+    committer: Committer | TreeCommitter,
+    timeout_s: float,
 ) -> str:
     """The initial model of the spec is the one behind M_0."""
-    return check_model(store, digest_of(spec.initial_model), history.terms.initial_model, files, timeout_s)
+    digest, commitment = digest_of(spec.initial_model), history.terms.initial_model
+    return check_model(store, digest, commitment, committer, spec.length, timeout_s)
 
 
 def check_aggregators(history: History, spec: ProjectSpec) -> str:

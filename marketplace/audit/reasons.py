@@ -37,6 +37,11 @@ def why(terms: Terms, round_: RoundReplay, cohort: CohortReplay | None, slot: in
         return _NO_RESULT[round_.outcome]
     if cohort.settlement is None or cohort.received is None:
         return "the round's result cannot be read from its transaction"
+    if cohort.left_out >> slot & 1:
+        return (
+            "it was left out: the complaint about it was answered, but the aggregator said that it could not have it "
+            "all the same; nobody is to blame, and the aggregator got no fee"
+        )
     if slot not in cohort.received.slots:
         return "the batch's entry for its slot is not signed by it, or the batch was not opened"
     return _judged(terms, cohort.settlement, slot)

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from marketplace.audit import rules_challenge, rules_complaint, rules_members, rules_result, rules_round
+from marketplace.audit import (
+    rules_challenge,
+    rules_complaint,
+    rules_dispute,
+    rules_members,
+    rules_result,
+    rules_round,
+    rules_sketch,
+)
 from marketplace.audit.book import Book, Movement, Recorded, name_of
 from marketplace.audit.history import History
 from marketplace.audit.members import Members
@@ -33,6 +41,15 @@ _RULES: dict[type[e.Event], Callable[..., None]] = {  # (book, event, its block'
     e.UpdatesComplained: rules_complaint.complained,
     e.UpdateAnswered: rules_complaint.answered,
     e.UpdateWithheld: rules_complaint.withheld,
+    e.SketchDrawn: rules_sketch.drawn,
+    e.ChunksComplained: rules_sketch.chunks_complained,
+    e.UpdateChunkAnswered: rules_sketch.chunk_answered,
+    e.SketchResultPosted: rules_sketch.stated,
+    e.ChunkQuestioned: rules_dispute.chunk_questioned,
+    e.SketchQuestioned: rules_dispute.sketch_questioned,
+    e.ChunkShown: rules_dispute.chunk_shown,
+    e.SketchAnswered: rules_dispute.sketch_answered,
+    e.SketchRefuted: rules_dispute.refuted,
     e.TrainerStruck: rules_result.struck,
     e.ResultPosted: rules_result.posted,
     e.RoundSkipped: rules_round.skipped,
@@ -54,13 +71,15 @@ class Replay:
     """What the events amount to. Amounts in the token's unit.
 
     `state`, `challenge`: as they must stand on chain; `outcome_known`: whether the state's `outcome` is derived;
-    `claimable`: by member, and the owner.
+    `standing_answer`: hash of the values of an answer that can be refuted, or zeros; `claimable`: by member, and the
+    owner.
     """
 
     rounds: tuple[RoundReplay, ...]
     state: Project
     outcome_known: bool
     challenge: Challenge
+    standing_answer: bytes
     members: Members
     violations: tuple[Violation, ...]
     movements: tuple[Movement, ...]
@@ -91,6 +110,7 @@ def replay(history: History) -> Replay:
         state=book.state(),
         outcome_known=book.links is not None,
         challenge=book.challenge,
+        standing_answer=book.standing_answer or bytes(32),
         members=members,
         violations=tuple(book.violations),
         movements=tuple(book.movements),

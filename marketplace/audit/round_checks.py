@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from marketplace.audit import models, proofs
+from marketplace.audit.dispute_checks import check_chunk_answers
 from marketplace.audit.report import Check, unchecked
 from marketplace.audit.rounds import CohortReplay, RoundReplay, Theme
 from marketplace.audit.run import Run
+from marketplace.audit.sketch_checks import sketch_checks
+
+_MOVED = {
+    False: "it moved by exactly the merged commitments",
+    True: "its root is the one that the result stated",  # whether it is true, its leaves say
+}
 
 
 def round_checks(run: Run, round_: RoundReplay) -> Iterator[Check]:
@@ -19,9 +26,12 @@ def round_checks(run: Run, round_: RoundReplay) -> Iterator[Check]:
     if round_.model_answer is not None and made is not None:
         commitment = made.model
         yield run.check(
-            f"{name}: challenge", lambda: models.check_answered_model(round_, commitment, run.need_files())
+            f"{name}: challenge",
+            lambda: models.check_answered_model(round_, commitment, run.need_committer(), run.need_length()),
         )
-    if made is not None and round_.stands and made is not last_model(run)[1]:
+    if run.is_sketched:
+        yield from sketch_checks(run, round_)
+    elif made is not None and round_.stands and made is not last_model(run)[1]:
         yield run.check(f"{name}: model", lambda: model_check(run, round_, made))
     for theme in run.untold(number):
         yield run.check(f"{name}: {theme}", run.holds(theme, number, ""))
@@ -43,10 +53,18 @@ def model_check(run: Run, round_: RoundReplay, cohort: CohortReplay) -> str:
         run.store,
         cohort.posted.model,
         cohort.model,
-        run.need_files(),
+        run.need_committer(),
+        run.need_length(),
         run.timeout_s,
         answered=round_.model_answer.packed if round_.model_answer is not None else b"",
     )
+
+
+def _answers(run: Run, cohort: CohortReplay) -> str:
+    bound = run.history.terms.max_norm_squared
+    if run.is_sketched:
+        return check_chunk_answers(cohort, run.need_shelf(), bound)
+    return models.check_answers(cohort, run.need_committer(), run.need_length(), bound)
 
 
 def _cohort(run: Run, round_: RoundReplay, cohort: CohortReplay) -> Iterator[Check]:
@@ -64,13 +82,11 @@ def _cohort(run: Run, round_: RoundReplay, cohort: CohortReplay) -> Iterator[Che
         silent = len(cohort.withheld)
         yield held(
             Theme.COMPLAINTS,
-            f"{len(cohort.answers)} updates were answered for, {silent} withheld, and each was paid for",
+            f"{len(cohort.answers) + len(cohort.chunk_answers)} updates were answered for, {silent} withheld, "
+            "and each was paid for",
         )
-    if cohort.answers:
-        yield run.check(
-            f"{name}: answers",
-            lambda: models.check_answers(cohort, run.need_files(), terms.max_norm_squared),
-        )
+    if cohort.answers or cohort.chunk_answers:
+        yield run.check(f"{name}: answers", lambda: _answers(run, cohort))
     if cohort.posted is None:
         state = "skipped" if cohort.skipped is not None else str(round_.outcome)
         yield held(Theme.PAYMENTS, f"nothing was paid: the round is {state}")
@@ -78,13 +94,14 @@ def _cohort(run: Run, round_: RoundReplay, cohort: CohortReplay) -> Iterator[Che
     yield run.check(
         f"{name}: proof", lambda: proofs.check_proof(run.history, round_, cohort, run.need_files())
     )
+    left_out = f"; {cohort.left_out.bit_count()} left out without blame, so no fee" if cohort.left_out else ""
     settled, paid = cohort.settlement, sum(cohort.posted.amounts)
     merged = len(settled.judgement.merged) if settled else 0
     undone = "; undone since" if round_.undone is not None else ""
     for theme, detail in (
         (Theme.COMMITMENTS, "each opens what was submitted, C_0 where nothing was"),
         (Theme.JUDGEMENT, f"G gives the same {merged} merged, and the same strikes"),
-        (Theme.PAYMENTS, f"{paid} to trainers, and the fee, are what G gives{undone}"),
-        (Theme.MODEL, "it moved by exactly the merged commitments"),
+        (Theme.PAYMENTS, f"{paid} to trainers, and the fee, are what G gives{left_out}{undone}"),
+        (Theme.MODEL, _MOVED[run.is_sketched]),
     ):
         yield held(theme, detail, cohort.unread)

@@ -11,6 +11,8 @@ from marketplace.chain.events import (
     BatchPosted,
     ChallengeAnswered,
     Challenged,
+    ChunkQuestioned,
+    ChunkShown,
     KeyResealed,
     ReferenceSubmitted,
     ResultPosted,
@@ -18,13 +20,19 @@ from marketplace.chain.events import (
     RoundOpened,
     RoundSkipped,
     RoundUndone,
+    SketchAnswered,
+    SketchDrawn,
+    SketchQuestioned,
+    SketchRefuted,
+    SketchResultPosted,
     TrainerStruck,
     UpdateAnswered,
+    UpdateChunkAnswered,
     UpdatesComplained,
     UpdateSubmitted,
     UpdateWithheld,
 )
-from marketplace.chain.types import Address, RoundResult
+from marketplace.chain.types import Address, RoundResult, SketchStatement
 from marketplace.node.arrivals import Received
 from zk.curve import Point
 
@@ -35,10 +43,12 @@ class Theme(StrEnum):
     TIMELINE = "timeline"
     ARRIVALS = "arrivals"
     COMPLAINTS = "complaints"
+    SEED = "sketch seed"
     COMMITMENTS = "commitments"
     JUDGEMENT = "judgement"
     PAYMENTS = "payments"
     MODEL = "model commitment"
+    DISPUTES = "disputes"  # on the sketch path: what is asked about a chunk or a sketch, and answered
     MONEY = "money"
 
 
@@ -73,6 +83,7 @@ class CohortReplay:
     `numbers`, `trainers`: by slot; None where the seat is empty (trainers: when the cohort's round ended, or now).
     Masks have a bit for each slot, bit K for the reference. `result` None with `unread` saying why, where a result was
     posted but its calldata cannot be read. `model`: its commitment after the result, `before` it: that before.
+    `commitments`: by input, as the result opened them; on the sketch path (root, J), and `sketches` are the proof's.
     """
 
     index: int
@@ -94,7 +105,16 @@ class CohortReplay:
     result: RoundResult | None = None
     unread: str = ""
     received: Received | None = None
-    commitments: tuple[Point, ...] = ()  # by slot, as the result opened them
+    commitments: tuple[Point, ...] = ()
+    sketches: tuple[Point, ...] = ()
+    named: dict[int, int] = field(default_factory=dict)  # the chunk that a complaint about a slot names
+    chunk_answers: list[UpdateChunkAnswered] = field(default_factory=list)
+    unshown: str = ""  # why the calldata of one of those could not be told
+    left_out: int = (
+        0  # inputs whose complaint was answered and that the aggregator could not open all the same
+    )
+    statement: SketchStatement | None = None
+    stated: SketchResultPosted | None = None
     settlement: Settlement | None = None
     demand: Challenged | None = None  # of the result's proof
     proof: ChallengeAnswered | None = None
@@ -135,6 +155,22 @@ class CohortReplay:
 
 
 @dataclass
+class Dispute:
+    """On the sketch path: a chunk or a sketch of the round that was asked about, and what became of it.
+
+    `unread`: why the calldata of an answer or a refutation could not be told; "" where it was, or there is none.
+    """
+
+    challenged: Challenged
+    question: ChunkQuestioned | SketchQuestioned
+    shown: ChunkShown | None = None
+    answer: SketchAnswered | None = None
+    refuted: SketchRefuted | None = None
+    closed: ChallengeAnswered | None = None
+    unread: str = ""
+
+
+@dataclass
 class RoundReplay:
     """A round, filled in while its events are replayed. `carried`: bonds its time-outs brought, in the token's unit."""
 
@@ -145,6 +181,8 @@ class RoundReplay:
     timeouts: list[AggregatorTimedOut] = field(default_factory=list)
     challenges: list[Challenged] = field(default_factory=list)
     model_answer: ChallengeAnswered | None = None
+    drawn: SketchDrawn | None = None
+    disputes: list[Dispute] = field(default_factory=list)
     closed: RoundClosed | None = None
     undone: RoundUndone | None = None
     outcome: Outcome = Outcome.OPEN

@@ -7,10 +7,18 @@ import dataclasses
 from eth_utils.crypto import keccak
 
 from marketplace.audit.book import Book, Recorded, name_of
-from marketplace.audit.rounds import CohortReplay, Outcome, RoundReplay, Theme
+from marketplace.audit.rounds import CohortReplay, Dispute, Outcome, RoundReplay, Theme
+from marketplace.audit.rules_dispute import facts_digest, open_dispute
 from marketplace.chain import events as e
 from marketplace.chain.types import Challenge, ChallengeKind, Settlement, Status
+from marketplace.chain.types import Outcome as Link
+from marketplace.node.outcomes import statement
+from marketplace.protocol.sketch_check import SUM
 from zk.curve import Point
+
+_EXACT = (ChallengeKind.MODEL, ChallengeKind.PROOF)
+_SKETCHED = (ChallengeKind.PROOF, ChallengeKind.CHUNK, ChallengeKind.SKETCH)
+_QUESTIONS = (ChallengeKind.CHUNK, ChallengeKind.SKETCH)
 
 
 def challenged(book: Book, event: e.Challenged, time: int) -> None:
@@ -19,17 +27,20 @@ def challenged(book: Book, event: e.Challenged, time: int) -> None:
     over = there and (p.outcome_round != p.round or p.status is Status.CLOSING)
     alive = p.status in (Status.ACTIVE, Status.CLOSING)
     proof = event.kind is ChallengeKind.PROOF
+    question = _question(book, event)
     known = 0 <= event.cohort < p.cohorts
-    bit = 1 if not proof else 2 << event.cohort if known else 0
+    bit = 1 if event.kind is ChallengeKind.MODEL else 2 << event.cohort if known and proof else 0
     marks = book.challenge.answered if book.challenge.round == p.outcome_round else 0
     link = next((link for link in book.links or () if link.cohort == event.cohort), None)
     problems = [
         (alive and bool(over) and event.round == p.outcome_round, "there was no such result to challenge"),
         (time < p.challenge_deadline, "the challenge window was over"),
-        (event.kind is not ChallengeKind.NONE and known, "there is no such challenge"),
+        (event.kind in (_SKETCHED if book.is_sketched else _EXACT) and known, "there is no such challenge"),
+        (question is not None or event.kind not in _QUESTIONS, "it does not say what is asked"),
         (not marks & bit, "there was one of its kind already"),
         (not proof or terms.settlement is Settlement.ON_DEMAND, "every result comes with its proof"),
         (not proof or link is not None or book.links is None, "that cohort had no result"),
+        (question is None or _cohort_asked(question) == event.cohort, "it is about another cohort"),
         (event.deadline == time + terms.answer_window, "its deadline is not that of the terms"),
     ]
     book.require_unchallenged(event)
@@ -39,13 +50,14 @@ def challenged(book: Book, event: e.Challenged, time: int) -> None:
         kind=event.kind,
         challenger=event.challenger,
         deadline=event.deadline,
-        accused=link.aggregator_index if proof and link is not None else p.outcome_index,
+        accused=p.outcome_index
+        if link is None or _is_of_round(event.kind, question)
+        else link.aggregator_index,
         round=p.outcome_round,
         answered=marks | bit,
-        statement=link.statement if proof and link is not None else book.challenge.statement,
+        statement=_statement(book, event, link, question),
     )
-    if p.status is Status.ACTIVE and p.submit_deadline < event.deadline:
-        book.set_window(event.deadline)
+    book.keep_window(event.deadline)
     book.moves(e.Locked, event.challenger, terms.complaint_deposit, event, always=True)
     round_ = _round(book, event.round)
     if round_ is not None:
@@ -53,28 +65,78 @@ def challenged(book: Book, event: e.Challenged, time: int) -> None:
         cohort = _cohort(round_, event)
         if cohort is not None:
             cohort.demand = event
+        if question is not None:
+            round_.disputes.append(Dispute(event, question))
+
+
+def _question(book: Book, event: e.Challenged) -> e.ChunkQuestioned | e.SketchQuestioned | None:
+    """What a challenge on the sketch path asks: announced just before it."""
+    question, book.question = book.question, None
+    if question is None or question.transaction_hash != event.transaction_hash:
+        return None
+    kind = ChallengeKind.CHUNK if isinstance(question, e.ChunkQuestioned) else ChallengeKind.SKETCH
+    return question if kind is event.kind else None
+
+
+def _cohort_asked(question: e.ChunkQuestioned | e.SketchQuestioned) -> int:
+    return question.facts.cohort
+
+
+def _is_of_round(kind: ChallengeKind, question: e.ChunkQuestioned | e.SketchQuestioned | None) -> bool:
+    """Whether a challenge is not about one cohort's result: the last one's aggregator is accused."""
+    if isinstance(question, e.SketchQuestioned):
+        return question.facts.slot == SUM
+    return kind is ChallengeKind.MODEL
+
+
+def _statement(
+    book: Book,
+    event: e.Challenged,
+    link: Link | None,
+    question: e.ChunkQuestioned | e.SketchQuestioned | None,
+) -> bytes:
+    """What the challenge's answer is held to."""
+    if question is not None:
+        return facts_digest(question.facts)
+    if event.kind is not ChallengeKind.PROOF or link is None:
+        return book.challenge.statement
+    if not book.is_sketched:
+        return link.statement
+    round_ = _round(book, event.round)
+    cohort = _cohort(round_, event) if round_ is not None else None
+    if cohort is None or cohort.statement is None or cohort.result is None:
+        return bytes(32)
+    return statement(cohort.statement.commitments, cohort.result.gram)
 
 
 def answered(book: Book, event: e.ChallengeAnswered, time: int) -> None:
     p, open_ = book.standing, book.challenge
+    closes = open_.kind is ChallengeKind.SKETCH
+    dispute = open_dispute(book, event.round)
+    shown = dispute is not None and dispute.shown is not None
     problems = [
         (open_.kind is not ChallengeKind.NONE and event.kind is open_.kind, "there was no such challenge"),
         (event.round == p.outcome_round, "it is about another round"),
-        (time < open_.deadline, "it came too late"),
+        (closes or time < open_.deadline, "it came too late"),
+        (not closes or time >= open_.deadline, "its answer could still be refuted"),
+        (not closes or bool(book.standing_answer), "no answer stood"),
+        (open_.kind is not ChallengeKind.CHUNK or shown, "no chunk was shown"),
     ]
     for holds, message in problems:
         book.require(holds, Theme.TIMELINE, event, message)
     round_ = _round(book, event.round)
+    book.standing_answer = b""
+    if dispute is not None:
+        dispute.closed = event
     if round_ is not None and event.kind is ChallengeKind.MODEL:
         round_.model_answer = event
-    elif round_ is not None and round_.challenges:
+    elif round_ is not None and round_.challenges and event.kind is ChallengeKind.PROOF:
         cohort = _cohort(round_, round_.challenges[-1])
         if cohort is not None:
             cohort.proof = event
     book.challenge = dataclasses.replace(open_, kind=ChallengeKind.NONE)
     p.challenge_deadline += time + book.terms.answer_window - open_.deadline
-    if p.status is Status.ACTIVE and p.submit_deadline < p.challenge_deadline:
-        book.set_window(p.challenge_deadline)
+    book.keep_window(p.challenge_deadline)
     accused = book.aggregator(open_.accused)
     if accused is not None:
         deposit = book.terms.complaint_deposit
@@ -87,6 +149,7 @@ def undone(book: Book, event: e.RoundUndone, time: int) -> None:
     problems = [
         (open_.kind is not ChallengeKind.NONE, "no challenge was open"),
         (time >= open_.deadline, "an answer could still come"),
+        (not book.standing_answer, "an answer stood that nobody had refuted"),
         (event.round == p.outcome_round, "another round was challenged"),
         (event.aggregator == accused, f"{accused} was challenged, not {event.aggregator}"),
     ]

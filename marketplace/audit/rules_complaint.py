@@ -36,6 +36,8 @@ def complained(book: Book, event: e.UpdatesComplained, time: int) -> None:
     cohort.complained |= event.slots & ((1 << book.inputs) - 1)
     cohort.disputed |= {slot: digest for slot, digest in digests.items() if event.slots >> slot & 1}
     _secure(book, event)
+    if book.is_sketched:
+        book.due = ((e.ChunksComplained,), event.transaction_hash)
 
 
 def _secure(book: Book, event: e.UpdatesComplained) -> None:
@@ -75,25 +77,41 @@ def answered(book: Book, event: e.UpdateAnswered, time: int) -> None:
     cohort = book.in_cohort(event, event.round, event.cohort)
     if cohort is None:
         return
-    open_ = event.slot < book.inputs and bool(cohort.complained >> event.slot & 1)
-    point, holder = Point(event.x, event.y), _holder(book, cohort, event.slot)
-    digest = cohort.disputed.get(event.slot) if open_ else None
+    point, holder = Point(event.x, event.y), holder_of(book, cohort, event.slot)
+    digest = cohort.disputed.get(event.slot)
     opens = holder is not None and is_on_curve(point) and update_digest(event.x, event.y, holder) == digest
+    book.require(
+        not book.is_sketched, Theme.COMPLAINTS, event, "an answer shows one chunk here", cohort.index
+    )
+    if end_complaint(book, event, time, cohort, opens=opens or digest is None):
+        cohort.answers.append(event)
+
+
+def end_complaint(
+    book: Book,
+    event: e.UpdateAnswered | e.UpdateChunkAnswered,
+    time: int,
+    cohort: CohortReplay,
+    *,
+    opens: bool,
+) -> bool:
+    """Ends a complaint by its answer, which `opens` the digest or does not; False where there was no complaint."""
+    open_ = event.slot < book.inputs and bool(cohort.complained >> event.slot & 1)
     problems = [
         (time < book.standing.answer_deadline, "it came too late"),
         (open_, f"there was no complaint about slot {event.slot}"),
-        (opens or not open_ or digest is None, "it is another commitment than the one submitted"),
+        (opens or not open_, "it is another commitment than the one submitted"),
     ]
     for holds, message in problems:
         book.require(holds, Theme.COMPLAINTS, event, message, cohort.index)
     if not open_:
-        return
+        return False
     cohort.complained &= ~(1 << event.slot)
     cohort.answered |= 1 << event.slot
-    cohort.answers.append(event)
-    aggregator = book.aggregator()
+    aggregator, holder = book.aggregator(), holder_of(book, cohort, event.slot)
     if aggregator is not None and holder is not None:
         _pay(book, event, aggregator, holder)
+    return True
 
 
 def withheld(book: Book, event: e.UpdateWithheld, time: int) -> None:
@@ -109,7 +127,7 @@ def settle_silence(book: Book, event: e.ResultPosted | e.RoundSkipped, cohort: C
     due = [slot for slot in range(book.terms.slots) if cohort.complained >> slot & 1]
     fits = [
         (other.transaction_hash, other.cohort, other.slot, other.trainer)
-        == (event.transaction_hash, cohort.index, slot, _holder(book, cohort, slot))
+        == (event.transaction_hash, cohort.index, slot, holder_of(book, cohort, slot))
         for other, slot in zip(found, due, strict=False)
     ]
     book.require(
@@ -135,7 +153,8 @@ def _pay(book: Book, event: e.Event, payer: Address, to: Address) -> None:
     book.moves(e.Transferred, payer, paid, event, to=to)
 
 
-def _holder(book: Book, cohort: CohortReplay, slot: int) -> Address | None:
+def holder_of(book: Book, cohort: CohortReplay, slot: int) -> Address | None:
+    """Whose update a slot's is: its trainer's, or the owner's."""
     if slot == book.terms.slots:
         return book.standing.owner
     return book.members.holder(cohort.numbers[slot]) if 0 <= slot < len(cohort.numbers) else None

@@ -12,15 +12,16 @@ from marketplace.audit.received import read_arrivals
 from marketplace.audit.rounds import CohortReplay, Theme
 from marketplace.audit.rules_complaint import settle_silence
 from marketplace.audit.rules_round import conclude
+from marketplace.audit.rules_sketch import hold_left_out, hold_root, roots_of, statement_of
 from marketplace.audit.settlement import commitments_in, settle
 from marketplace.chain import events as e
-from marketplace.chain.types import RoundResult, Settlement
+from marketplace.chain.types import Settlement
 from marketplace.errors import FairshareError
 from marketplace.node.outcomes import outcome_of, statement
 from marketplace.node.project import rules_of
 from marketplace.protocol.digests import update_digest
 from marketplace.protocol.krum import mask
-from zk.curve import SIZE, Point
+from zk.curve import INFINITY, SIZE, Point
 
 
 def struck(book: Book, event: e.TrainerStruck, time: int) -> None:
@@ -53,33 +54,41 @@ def posted(book: Book, event: e.ResultPosted, time: int) -> None:
         f"escrow and pot before it are {event.escrow} and {event.pot}, not {before[0]} and {before[1]}",
         cohort.index,
     )
-    fee = terms.aggregator_fee if event.merged else 0
-    book.require(event.fee == fee, Theme.PAYMENTS, event, f"the fee is {event.fee}, not {fee}", cohort.index)
     due = _settle(book, cohort, event)
+    fee = terms.aggregator_fee if event.merged and not cohort.left_out else 0
+    book.require(event.fee == fee, Theme.PAYMENTS, event, f"the fee is {event.fee}, not {fee}", cohort.index)
     _take(book, cohort, due)
     _give(book, cohort, event)
     _link(book, cohort, event)
     book.move_model(event)
     cohort.model = p.model
-    conclude(book, event, cohort)
+    if book.is_sketched:
+        book.due = ((e.SketchResultPosted,), event.transaction_hash)  # which concludes it
+    else:
+        conclude(book, event, cohort)
 
 
 def _settle(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> dict[str, int] | None:
     """Derives what the result had to bring about, and holds its events against that; the losses by trainer."""
-    read = book.history.results.get(
-        (event.transaction_hash, event.round, event.cohort), "its transaction was not read"
-    )
-    if isinstance(read, str):
-        cohort.unread = read
+    place = (event.transaction_hash, event.round, event.cohort)
+    read = book.history.results.get(place, "its transaction was not read")
+    sketch = book.history.sketch.result(place) if book.is_sketched else None
+    if isinstance(read, str) or isinstance(sketch, str):
+        cohort.unread = read if isinstance(read, str) else str(sketch)
         return None
     cohort.result = read
+    if sketch is not None:
+        drawn = book.standing.seed_round == event.round
+        book.require(drawn, Theme.SEED, event, "the round's seed was not drawn before it")
+        hold_left_out(book, cohort, event, sketch)
     for name, said, found in (("merged", read.merged, event.merged), ("model", read.model, event.model)):
         message = f"{name} is not what its transaction said"
         book.require(said == found, Theme.JUDGEMENT, event, message, cohort.index)
     known, wrong = read_arrivals(book, cohort, read.arrivals)
     book.require(not wrong, Theme.ARRIVALS, event, wrong, cohort.index)
     cohort.received = known
-    present = [slot for slot in known.slots if not cohort.complained >> slot & 1]
+    absent = cohort.complained | cohort.left_out
+    present = [slot for slot in known.slots if not absent >> slot & 1]
     book.require(
         event.present == mask(present),
         Theme.ARRIVALS,
@@ -89,12 +98,15 @@ def _settle(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> dict[str
     )
     current, slots = book.current, book.terms.slots
     reference = current.reference if current is not None else None
-    counts = reference is not None and not cohort.complained >> slots & 1
+    counts = reference is not None and not absent >> slots & 1
     digests = {slot: known.digests[slot] or b"" for slot in present}
     if reference is not None and counts:
         digests[slots] = reference.digest
     try:
-        _hold_commitments(book, cohort, event, read, digests)
+        cohort.commitments = commitments_in(book.terms, read)
+        if sketch is not None:
+            cohort.sketches, cohort.commitments = cohort.commitments, roots_of(book, sketch)
+        _hold_commitments(book, cohort, event, digests)
         cohort.settlement = settled = settle(
             book.terms,
             read,
@@ -105,7 +117,7 @@ def _settle(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> dict[str
             stakes=_stakes(book, cohort),
             carried=book.standing.pot,
             arrived=sum(strike.slashed for strike in cohort.strikes),
-            model=book.standing.model,
+            model=book.zero if book.is_sketched else book.standing.model,
             zero=book.zero,
         )
     except (FairshareError, ValueError) as error:
@@ -121,25 +133,33 @@ def _settle(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> dict[str
         message = f"{name} is {bits:#x}, but G gives {mask(chosen):#x}"
         book.require(bits == mask(chosen), Theme.JUDGEMENT, event, message, cohort.index)
     _hold_amounts(book, cohort, event)
-    moved = Point(event.x, event.y) == settled.model
-    message = "the model's commitment is not the old one moved by the merged updates"
-    book.require(moved, Theme.MODEL, event, message, cohort.index)
+    if sketch is not None:
+        hold_root(book, cohort, event, sketch)
+        cohort.statement = statement_of(book, cohort, read, sketch, mask(digests))
+    else:
+        moved = Point(event.x, event.y) == settled.moved
+        message = "the model's commitment is not the old one moved by the merged updates"
+        book.require(moved, Theme.MODEL, event, message, cohort.index)
     return {cohort.trainers[slot] or "": loss for slot, loss in settled.losses.items()}
 
 
 def _hold_commitments(
-    book: Book, cohort: CohortReplay, event: e.ResultPosted, result: RoundResult, digests: dict[int, bytes]
+    book: Book, cohort: CohortReplay, event: e.ResultPosted, digests: dict[int, bytes]
 ) -> None:
-    """Every update that counts opens what was submitted; the others hold C_0."""
+    """Every update that counts opens what was submitted; the others hold C_0, and on the sketch path no root."""
     holders = (*cohort.trainers, book.standing.owner)
-    cohort.commitments = commitments_in(book.terms, result)
-    for slot, point in enumerate(cohort.commitments):
+    inputs, zeros = len(cohort.commitments), cohort.sketches or cohort.commitments
+    fits = inputs == book.inputs
+    message = f"{inputs} roots are named for {book.inputs} inputs"
+    book.require(fits, Theme.COMMITMENTS, event, message, cohort.index)
+    for slot, (point, proved) in enumerate(zip(cohort.commitments, zeros, strict=False)):
         holder = holders[slot]
         if slot in digests:
             opens = holder is not None and update_digest(point.x, point.y, holder) == digests[slot]
             message = f"slot {slot} is opened to another commitment than the one submitted"
         else:
-            opens, message = point == book.zero, f"slot {slot} is absent, but does not hold C_0"
+            opens = proved == book.zero and (not cohort.sketches or point == INFINITY)
+            message = f"slot {slot} is absent, but does not hold C_0"
         book.require(opens, Theme.COMMITMENTS, event, message, cohort.index)
 
 
@@ -198,7 +218,12 @@ def _link(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> None:
         book.links = []
     p.outcome_round, p.outcome_index = p.round, p.aggregator_index
     said = bytes(32)
-    if book.terms.settlement is Settlement.ON_DEMAND and result is not None:
+    if book.is_sketched:
+        if cohort.statement is None:
+            book.links = None
+        else:
+            said = cohort.statement.digest()
+    elif book.terms.settlement is Settlement.ON_DEMAND and result is not None:
         proof = result.proof
         said = statement(proof[: len(proof) - len(proof) % SIZE], result.gram)
     elif book.terms.settlement is Settlement.ON_DEMAND:

@@ -11,9 +11,12 @@ from marketplace.audit.ledger import Ledger, read_ledger
 from marketplace.audit.replay import Replay
 from marketplace.audit.report import Check, failed, run_check, unchecked
 from marketplace.audit.rounds import Theme
+from marketplace.audit.shelf import Shelf
 from marketplace.chain.client import MarketClient
 from marketplace.spec.posted import ProjectSpec
 from marketplace.storage.store import ContentStore
+from marketplace.updates.tree_committer import TreeCommitter
+from zk.commit import Committer
 from zk.files import CircuitFiles
 
 
@@ -32,6 +35,7 @@ class Run:
     spec: ProjectSpec | None = None
     files: CircuitFiles | None = None
     ledger: Ledger | None = None
+    shelf: Shelf | None = None
     held: set[tuple[Theme, int | None, int | None]] = field(default_factory=set)
 
     def check(self, name: str, make: Callable[[], str]) -> Check:
@@ -82,6 +86,27 @@ class Run:
         if self.files is None:
             raise unchecked("it needs the circuit's files")
         return self.files
+
+    @property
+    def is_sketched(self) -> bool:
+        """Whether proofs run over sketches (docs/sketch.md)."""
+        return self.history.terms.chunks != 0
+
+    def need_committer(self) -> Committer | TreeCommitter:
+        """What commits to the project's packed vectors, once the circuit's files are there."""
+        return self.need_shelf().committer if self.is_sketched else Committer(self.need_files())
+
+    def need_length(self) -> int:
+        """Numbers of a packed vector, likewise."""
+        return self.need_shelf().length if self.is_sketched else self.need_files().shape.length
+
+    def need_shelf(self) -> Shelf:
+        """On the sketch path: what its results published."""
+        if self.shelf is None:
+            terms = self.history.terms
+            committer = TreeCommitter(self.need_files(), terms.chunk_length, terms.chunks)
+            self.shelf = Shelf(self.store, committer, terms.chunks, terms.chunk_length, self.timeout_s)
+        return self.shelf
 
     def need_ledger(self) -> Ledger:
         """The market's money, read once."""

@@ -19,7 +19,8 @@ from zk.curve import SIZE, Point, from_bytes, moved
 class Settlement:
     """The outcome of a cohort's round by docs/protocol.md. Sequences are by slot, amounts in the token's unit.
 
-    `pot` = `budget` + `carried` + what strikes brought; `along`: the part of it that goes by the reference.
+    `pot` = `budget` + `carried` + what strikes brought; `along`: the part of it that goes by the reference. `moved`:
+    the model's commitment after it; on the sketch path C_0 moved by the merged sketches, their sum.
     """
 
     gram: Gram  # with a reference, its last row is the owner's
@@ -31,7 +32,7 @@ class Settlement:
     pot: int
     along: int
     amounts: tuple[int, ...]
-    model: Point
+    moved: Point
 
 
 def inputs(terms: Terms) -> int:
@@ -62,12 +63,14 @@ def settle(
 
     `present`: slots with an update; `reference`: whether the owner's is there; `stakes`: what is left of each
     trainer's stake, by slot; `carried`: the pot before; `arrived`: what came in of the strikes, None: all of it;
-    `model`: its commitment before. Raises ValueError, INTEGRITY where the numbers are no Gram matrix or no points.
+    `model`: its commitment before, on the sketch path C_0. Raises ValueError, INTEGRITY where the numbers are no Gram
+    matrix or no points.
     """
     gram = Gram(inputs(terms), tuple(from_felt(felt) for felt in result.gram))
     points = commitments_in(terms, result)
     judgement = judge(rules_of(terms), gram, present, positions, reference_present=reference)
-    proved = terms.settlement is Mode.PROVED  # what is not proved takes nobody's stake
+    # What is not proved takes nobody's stake, and that a sketch is an update's is not proved.
+    proved = terms.settlement is Mode.PROVED and not terms.chunks
     losses = {
         slot: strike_loss(stakes.get(slot, 0), terms.trainer_stake, terms.strike_slash)
         for slot in (judgement.struck if proved else ())
@@ -84,5 +87,5 @@ def settle(
         pot=pot,
         along=pot * terms.reference_share // BASIS_POINTS if judgement.by_reference else 0,
         amounts=amounts(judgement, pot, terms.reference_share),
-        model=moved(model, [points[slot] for slot in judgement.merged], zero),
+        moved=moved(model, [points[slot] for slot in judgement.merged], zero),
     )

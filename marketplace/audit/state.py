@@ -30,12 +30,33 @@ def check_state(client: MarketClient, history: History, replayed: Replay) -> str
         _compare(f"of {account} ", Member.from_abi(held), members.membership(account))
     unproved = () if replayed.outcome_known else ("statement",)
     _compare("of the challenge ", client.challenge(history.project, block=at), replayed.challenge, unproved)
+    if history.terms.chunks:
+        _compare_sketched(client, history, replayed)
     current = replayed.rounds[-1] if replayed.rounds else None
     for cohort in current.cohorts if current is not None else ():
         kept = client.cohort(history.project, cohort.index, block=at)
         due = cohort_of(current.number if current is not None else 0, cohort)
         _compare(f"of cohort {cohort.index} ", kept, due, () if cohort.batched else _BATCH)
     return f"status {history.state.status.name}, {len(accounts)} accounts: storage agrees with the events"
+
+
+def _compare_sketched(client: MarketClient, history: History, replayed: Replay) -> None:
+    """The answer that can be refuted, and the chunks that complaints name."""
+    at, functions, project = history.block.number, client.market.functions, history.project
+    held = client.call_many("read the standing answer", [functions.standingAnswerOf(project)], block=at)
+    if held != [replayed.standing_answer]:
+        raise failed("the answer that the contract lets stand is not the one that the events give")
+    named = {
+        (round_.number, cohort.index, slot): chunk
+        for round_ in replayed.rounds
+        for cohort in round_.cohorts
+        for slot, chunk in cohort.named.items()
+    }
+    views = [functions.complainedChunkOf(project, *place) for place in named]
+    for place, chunk in zip(named, client.call_many("read complaints", views, block=at), strict=True):
+        if chunk != named[place]:
+            where = "round {}, cohort {}, slot {}".format(*place)
+            raise failed(f"{where}: the complaint names chunk {chunk}, but the events give {named[place]}")
 
 
 def cohort_of(round: int, cohort: CohortReplay) -> Cohort:

@@ -9,8 +9,9 @@ from hexbytes import HexBytes
 from web3.exceptions import MismatchedABI, Web3ValueError
 from web3.types import TxReceipt
 
-from marketplace.audit.history import PROJECT_EVENTS, History, place_of
+from marketplace.audit.history import PROJECT_EVENTS, History
 from marketplace.audit.report import failed
+from marketplace.audit.spoken import place_of
 from marketplace.chain import events as e
 from marketplace.chain.client import MarketClient
 from marketplace.chain.endpoint import translated_errors
@@ -20,6 +21,14 @@ from marketplace.chain.types import Terms, address
 _Repeated = dict[str, Callable[[Any], Any]]
 _ROUND: _Repeated = {"project": lambda e: e.project, "round": lambda e: e.round}
 _COHORT: _Repeated = _ROUND | {"cohort": lambda e: e.cohort}
+_COMPLAINT: _Repeated = _COHORT | {"slots": lambda e: e.slots}
+_RESULT: _Repeated = {
+    "project": lambda e: e.project,
+    "result.round": lambda e: e.round,
+    "result.cohort": lambda e: e.cohort,
+}
+_POSTED: _Repeated = _RESULT | {"result.merged": lambda e: e.merged, "result.model": lambda e: e.model}
+_FACTS: _Repeated = {"project": lambda e: e.project, "facts.round": lambda e: e.round}
 _KEY: _Repeated = {"project": lambda e: e.project, "encryptionKey": lambda e: e.encryption_key}
 _SENT: _Repeated = _ROUND | {"digest": lambda e: e.digest, "blob": lambda e: e.blob}
 
@@ -40,7 +49,7 @@ def _repeated(slots: int) -> dict[type[e.Event], dict[str, _Repeated]]:
             | {"slots": lambda e: e.slots, "root": lambda e: e.root, "list": lambda e: e.list}
         },
         e.KeyResealed: {"reseal": _ROUND | {"sealedKey": lambda e: e.sealed_key}},
-        e.UpdatesComplained: {"complain": _COHORT | {"slots": lambda e: e.slots}},
+        e.UpdatesComplained: {"complain": _COMPLAINT, "complainChunks": _COMPLAINT},
         e.UpdateAnswered: {
             "answer": _COHORT
             | {
@@ -50,27 +59,60 @@ def _repeated(slots: int) -> dict[type[e.Event], dict[str, _Repeated]]:
             }
         },
         e.RoundSkipped: {"skip": _COHORT},
-        e.ResultPosted: {
-            "postResult": project
-            | {
-                "result.round": lambda e: e.round,
-                "result.cohort": lambda e: e.cohort,
-                "result.merged": lambda e: e.merged,
-                "result.model": lambda e: e.model,
-            }
-        },
+        e.ResultPosted: {"postResult": _POSTED, "postSketchResult": _POSTED},
         e.AggregatorTimedOut: {"timeout": _ROUND},
-        e.Challenged: {"challenge": project | {"kind": lambda e: e.kind, "cohort": lambda e: e.cohort}},
+        e.Challenged: {
+            "challenge": project | {"kind": lambda e: e.kind, "cohort": lambda e: e.cohort},
+            "challengeSketch": project | {"kind": lambda e: e.kind},
+        },
         e.ChallengeAnswered: {
             "answerModel": project | {"opening.packed": lambda e: e.packed},
             "answerProof": project,
+            "showChunk": project,
+            "closeSketch": project,
         },
+        **_sketched(project),
         e.RoundUndone: {"undo": project},
         e.ValidationRevealed: {
             "reveal": project | {"validation": lambda e: e.validation, "salt": lambda e: e.salt}
         },
         e.Released: {"release": project},
         e.Claimed: {"claim": project | {"account": lambda e: e.account}},
+    }
+
+
+def _sketched(project: _Repeated) -> dict[type[e.Event], dict[str, _Repeated]]:
+    """Of the sketch path alone."""
+    return {
+        e.SketchDrawn: {"drawSketch": _ROUND},
+        e.ChunksComplained: {"complainChunks": _COMPLAINT | {"chunks": lambda e: e.chunks}},
+        e.UpdateChunkAnswered: {
+            "answerChunk": _COHORT
+            | {
+                "slot": lambda e: e.slot,
+                "given.root": lambda e: e.root,
+                "given.point": lambda e: (e.x, e.y),
+                "given.packed": lambda e: e.packed,
+            }
+        },
+        e.SketchResultPosted: {
+            "postSketchResult": _RESULT | {"sketch.leftOut": lambda e: e.left_out},
+        },
+        e.ChunkQuestioned: {
+            "challengeSketch": project
+            | {"question.cohort": lambda e: e.facts.cohort, "question.chunk": lambda e: e.facts.chunk}
+        },
+        e.SketchQuestioned: {"challengeSketch": project | {"question.slot": lambda e: e.facts.slot}},
+        e.ChunkShown: {
+            "showChunk": _FACTS
+            | {
+                "facts.cohort": lambda e: e.cohort,
+                "facts.chunk": lambda e: e.chunk,
+                "shown.packed": lambda e: e.packed,
+            }
+        },
+        e.SketchAnswered: {"answerSketch": _FACTS | {"values": lambda e: e.values}},
+        e.SketchRefuted: {"refuteSketch": _FACTS | {"chunk": lambda e: e.chunk}},
     }
 
 
@@ -152,7 +194,7 @@ def _argument(arguments: dict[str, Any], name: str) -> Any:
 
 
 def _values(struct: Any) -> Any:
-    """A decoded struct as nested tuples; web3 gives mappings for some."""
+    """A decoded struct or list as nested tuples; web3 gives mappings for some."""
     if isinstance(struct, Mapping):
         return tuple(_values(value) for value in struct.values())
-    return struct
+    return tuple(map(_values, struct)) if isinstance(struct, list) else struct

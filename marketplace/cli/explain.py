@@ -9,6 +9,7 @@ from marketplace.node.options import ProjectId, Settings, with_settings
 
 if TYPE_CHECKING:
     from marketplace.audit.explain import Explanation, PayShown
+    from marketplace.audit.explain_sketch import DisputeShown, SketchShown
 
 Round = Annotated[int | None, typer.Option("--round", min=1, help="One round; default: all that ended.")]
 Trainer = Annotated[
@@ -64,6 +65,9 @@ def words(explanation: "Explanation") -> str:
         lines.append(
             f"  submitted   {submission.update_cid}, {position} (transaction {submission.at.transaction})"
         )
+    if explanation.sketch is not None and explanation.sketch.root is not None:
+        lines += _made_from(explanation.sketch)
+    lines += [_asked(dispute) for dispute in explanation.disputes]
     if explanation.scores is not None:
         scores = explanation.scores
         lines += [
@@ -79,6 +83,23 @@ def words(explanation: "Explanation") -> str:
     if explanation.withheld:
         lines.append(f"  withheld    {explanation.withheld} of the stake, for an update that was not shown")
     return "\n".join(lines)
+
+
+def _made_from(sketch: "SketchShown") -> list[str]:
+    """What G's row is made from on the sketch path."""
+    return [
+        f"  update      {sketch.chunks} chunks of {sketch.chunk_length} numbers, root {sketch.root}",
+        f"  sketch      {sketch.width} numbers, drawn by the round's seed {sketch.seed}",
+    ]
+
+
+def _asked(dispute: "DisputeShown") -> str:
+    about = "the sum of the merged sketches" if dispute.cohort is None else f"cohort {dispute.cohort}"
+    if dispute.slot is not None:
+        about += f", the sketch of slot {dispute.slot}"
+    if dispute.chunk is not None:
+        about += f", chunk {dispute.chunk} of the new model"
+    return f"  question    {about}: {dispute.outcome} (transaction {dispute.at.transaction})"
 
 
 def _sum(pay: "PayShown") -> list[str]:

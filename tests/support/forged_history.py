@@ -11,10 +11,11 @@ from eth_utils.crypto import keccak
 
 from marketplace.audit import Check, checks
 from marketplace.audit.calls import find_proof, find_result
-from marketplace.audit.history import History, place_of
+from marketplace.audit.history import History
 from marketplace.audit.replay import replay
 from marketplace.audit.round_checks import round_checks
 from marketplace.audit.run import Run
+from marketplace.audit.spoken import place_of
 from marketplace.chain import events as e
 from marketplace.chain.client import MarketClient
 from marketplace.chain.types import RoundResult
@@ -48,13 +49,21 @@ def first_doubt(play: Play, history: History) -> str:
     replayed = replay(history)
     if replayed.violations:
         return str(replayed.violations[0])
-    stage, files = play.stage, cast(ContentStore, play.stage.store)
-    audit = Run(play.client, files, stage.cache, lambda step: None, None, 1.0, history, replayed)
-    audit.files = stage.files
-    for check in round_checks(audit, replayed.rounds[0]):
+    for check in checks_of_round(play, history):
         if check.ok is not True:
             return f"{check.name}: {check.detail}"
     return ""
+
+
+def checks_of_round(
+    play: Play, history: History, store: LocalStore | None = None, number: int = 1
+) -> Iterator[Check]:
+    """The checks of one round of a history that was read."""
+    stage, replayed = play.stage, replay(history)
+    files = cast(ContentStore, store or stage.store)
+    audit = Run(play.client, files, stage.cache, lambda step: None, None, 1.0, history, replayed)
+    audit.files, audit.spec = stage.files, play.spec
+    return round_checks(audit, replayed.rounds[number - 1])
 
 
 def with_result(history: History, calldata: bytes) -> History:
@@ -94,7 +103,7 @@ def posted(play: Play, result: RoundResult, *, bribed: bool) -> Iterator[None]:
 
     `bribed`: while it is posted, the circuit's verifier takes any proof; nothing of that is left to be seen.
     """
-    with _undone(play.stage):
+    with undone_after(play.stage):
         if bribed:
             with _bribed_verifier(play.stage):
                 _post(play, result)
@@ -106,7 +115,7 @@ def posted(play: Play, result: RoundResult, *, bribed: bool) -> Iterator[None]:
 @contextmanager
 def answered(play: Play, calldata: bytes) -> Iterator[None]:
     """The chain as it is after the aggregator answered a challenge, and then as it was before."""
-    with _undone(play.stage):
+    with undone_after(play.stage):
         send(play.stage, play.aggregators[0], play.client.address, calldata)
         yield
 
@@ -116,7 +125,8 @@ def _post(play: Play, result: RoundResult) -> None:
 
 
 @contextmanager
-def _undone(stage: Stage) -> Iterator[None]:
+def undone_after(stage: Stage) -> Iterator[None]:
+    """The chain afterwards is as it was before."""
     snapshot = _request(stage, "evm_snapshot")
     try:
         yield

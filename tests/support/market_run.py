@@ -38,6 +38,7 @@ from marketplace.chain.types import (
 from marketplace.devnet.anvil import public_account
 from marketplace.node.arrivals import arrivals
 from marketplace.node.journal import Journal
+from marketplace.node.project import committer_of
 from marketplace.node.seats import number_in_seat
 from marketplace.protocol.digests import update_digest
 from marketplace.protocol.krum import mask
@@ -46,6 +47,7 @@ from marketplace.spec.terms import terms as terms_of
 from marketplace.storage.cid import digest_of
 from marketplace.updates.batch import Batch, BatchEntry
 from marketplace.updates.codec import pack_model, pack_update
+from marketplace.updates.tree_committer import TreeCommitter
 from tests.support.local_store import LocalStore
 from zk import keys, verifier
 from zk.commit import Committer
@@ -94,6 +96,7 @@ class Play:
     trainers: list[LocalAccount]
     aggregators: list[LocalAccount]
     model: NDArray[np.int32]
+    committer: Committer | TreeCommitter
     updates: dict[Seat, Update] = field(default_factory=dict)
     batches: dict[int, Batch] = field(default_factory=dict)
     reference: Update | None = None
@@ -219,10 +222,12 @@ def spec_for(stage: Stage, **changes: Mapping[str, Any]) -> ProjectSpec:
             "srs": store.add(files.srs.read_bytes()),
         },
         "chain": {"chain_id": stage.client.chain_id, "market": stage.client.address.lower()},
-        "initial_model": store.add(pack_model(initial_model(files.shape.length))),
     }
     for section, changed in changes.items():
-        document[section] = document[section] | dict(changed)
+        document[section] = document.get(section, {}) | dict(changed)
+    sketch = document.get("sketch")
+    length = sketch["chunks"] * sketch["chunk_length"] if sketch else files.shape.length
+    document["initial_model"] = store.add(pack_model(initial_model(length)))
     return ProjectSpec.model_validate(document)
 
 
@@ -236,12 +241,13 @@ def post(stage: Stage, owner: LocalAccount, spec: ProjectSpec | None = None) -> 
     spec = spec or spec_for(stage)
     cid = stage.store.add(spec.to_bytes())
     model = initial_model(spec.length)
-    commitment = Committer(stage.files).commit(model)
+    committer = committer_of(stage.files, spec)
+    commitment = committer.commit(model)
     values = terms_of(spec, digest_of(cid), commitment)  # in the struct's order: tests/unit/spec shows it
     function = stage.client.market.functions.create(astuple(values), NO_PERMIT.to_abi())
     send(stage.client, owner, function, value=spec.reward.amount + spec.stakes.reveal)
     project = stage.client.project_count()
-    play = Play(stage, project, spec, stage.client.terms(project), owner, [], [], model)
+    play = Play(stage, project, spec, stage.client.terms(project), owner, [], [], model, committer)
     play.blobs = {"spec": cid, "initial model": spec.initial_model, "vk": spec.circuit.vk}
     play.blobs |= {"srs": spec.circuit.srs}
     return play
@@ -374,7 +380,7 @@ def answer(play: Play, account: LocalAccount, slot: int, cohort: int = 0) -> Non
     """Puts an update on chain that was complained about."""
     update = play.reference if slot == play.terms.slots else play.updates[cohort, slot]
     assert update is not None
-    point = Committer(play.stage.files).commit(update)
+    point = play.committer.commit(update)
     opening = open_at(play.stage.files, update, circuit=play.terms.circuit)
     shown = Opening(opening.packed, opening.proof).to_abi()
     function = play.calls.answer(play.project, play.round, cohort, slot, tuple(point), shown)
@@ -413,7 +419,7 @@ def address_of(account: LocalAccount) -> Address:
 
 
 def _digest(play: Play, account: LocalAccount, update: Update) -> bytes:
-    point = Committer(play.stage.files).commit(update)
+    point = play.committer.commit(update)
     return update_digest(point.x, point.y, account.address)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from marketplace.audit.history import History, read_history
 from marketplace.devnet.anvil import Anvil
-from tests.support import market_run, market_tales
+from tests.support import market_run, market_tales, sketched_run, sketched_tales
 from tests.support.circuits import circuit_cache
 from tests.support.market_run import Play, Stage
 
@@ -56,3 +56,32 @@ def drawn_history(drawn: Play) -> History:
 @pytest.fixture(scope="session")
 def cache() -> Path:
     return circuit_cache()
+
+
+@pytest.fixture(scope="session")
+def sketched_stage() -> Iterator[Stage]:
+    with Anvil(accounts=20) as chain:
+        shape = {"slots": sketched_run.SLOTS, "length": sketched_run.WIDTH}
+        yield market_run.set_stage(chain.url, circuit_cache(), **shape)
+
+
+@pytest.fixture(scope="session")
+def questioned(sketched_stage: Stage) -> Play:
+    """On the sketch path, on demand: questions of all kinds, a slot left out, a false answer, a round undone."""
+    return sketched_tales.questioned_project(sketched_stage)
+
+
+@pytest.fixture(scope="session")
+def referenced(sketched_stage: Stage, questioned: Play) -> Play:
+    """On the sketch path, proved, with references: one of them is left out."""
+    return sketched_tales.referenced_project(sketched_stage)
+
+
+@pytest.fixture(scope="session")
+def questioned_history(questioned: Play) -> History:
+    return read_history(questioned.client, questioned.project)
+
+
+@pytest.fixture(scope="session")
+def referenced_history(referenced: Play) -> History:
+    return read_history(referenced.client, referenced.project)

@@ -11,46 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketplace.audit.calls import find_complaint, find_proof, find_result
-from marketplace.audit.history import History, place_of
-from marketplace.audit.money import check_reputation
-from marketplace.audit.replay import Replay, replay
-from marketplace.audit.report import AuditReport, run_check
+from marketplace.audit.history import History
+from marketplace.audit.replay import replay
+from marketplace.audit.spoken import place_of
 from marketplace.chain import events as e
-from marketplace.chain.types import Address, Arrivals, ChallengeKind, RoundResult, Status
+from marketplace.chain.types import Arrivals, ChallengeKind, RoundResult
 from marketplace.errors import FairshareError
+from tests.support.altered_history import NOT_REPLAYED, holds, is_opened, other
 from tests.support.market_run import Play
 
-# What only calldata, receipts, the vault or blobs can tell.
-_NOT_REPLAYED = {
-    "block_number",
-    "log_index",
-    "transaction_hash",
-    "project",
-    "encryption_key",
-    "contact",
-    "blob",
-    "list",
-    "sealed_key",
-    "packed",
-    "challenger",
-}
-_ANYBODY = Address("0x" + "12" * 20)
 _LENIENT = settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 # Events without a trace in the project: receipts tell whether they were there, memberships what was claimed.
 _TRACELESS = e.KeyResealed | e.Released | e.Claimed
-
-
-def holds(history: History) -> bool:
-    """Whether the replay finds nothing and ends in the state, with the members and records, that the chain holds."""
-    found: Replay = replay(history)
-    recorded = AuditReport((run_check("reputation", lambda: check_reputation(history, found)),))
-    return (
-        not found.violations
-        and found.state == history.state
-        and found.members.trainer_accounts() == history.trainers
-        and found.members.aggregator_accounts() == history.aggregators
-        and recorded.ok
-    )
 
 
 @pytest.fixture(params=["history", "doubted_history", "drawn_history"])
@@ -69,13 +41,13 @@ def test_the_real_history_holds(any_history: History) -> None:
 def test_any_field_of_any_event_counts(any_history: History, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(any_history.events) - 1))
     event = any_history.events[place]
-    names = [field.name for field in dataclasses.fields(event) if field.name not in _NOT_REPLAYED]
+    names = [field.name for field in dataclasses.fields(event) if field.name not in NOT_REPLAYED]
     if not names or isinstance(event, e.KeyResealed):
         return
     name = data.draw(st.sampled_from(names))
-    if name == "digest" and not _is_opened(any_history, event):
+    if name == "digest" and not is_opened(any_history, event):
         return
-    changed = dataclasses.replace(event, **{name: _other(getattr(event, name), data)})
+    changed = dataclasses.replace(event, **{name: other(getattr(event, name), data)})
     events = (*any_history.events[:place], changed, *any_history.events[place + 1 :])
     assert not holds(dataclasses.replace(any_history, events=events)), (event, changed)
 
@@ -87,7 +59,7 @@ def test_every_event_is_needed_once(any_history: History) -> None:
         place = any_history.events.index(event)
         before, after = any_history.events[:place], any_history.events[place + 1 :]
         sent = isinstance(event, e.UpdateSubmitted | e.ReferenceSubmitted)
-        if not isinstance(event, _TRACELESS) and (not sent or _is_opened(any_history, event)):
+        if not isinstance(event, _TRACELESS) and (not sent or is_opened(any_history, event)):
             assert not holds(dataclasses.replace(any_history, events=before + after)), event
         if not isinstance(event, e.KeyResealed):
             assert not holds(dataclasses.replace(any_history, events=(*before, event, event, *after))), event
@@ -197,34 +169,3 @@ def test_no_calldata_crashes_the_search(settled: Play, history: History, data: b
             find_result(candidate, posted.project, posted.round, posted.cohort)
         except FairshareError:
             continue
-
-
-def _is_opened(history: History, event: Any) -> bool:
-    """Whether a result used what was submitted: else only the call tells its digest."""
-    cohorts = [
-        cohort
-        for round_ in replay(history).rounds
-        if round_.number == event.round
-        for cohort in round_.cohorts
-    ]
-    if isinstance(event, e.ReferenceSubmitted):
-        return any(cohort.posted and not cohort.complained >> history.terms.slots & 1 for cohort in cohorts)
-    return cohorts[event.cohort].posted is not None
-
-
-def _other(value: Any, data: st.DataObject) -> Any:
-    match value:
-        case bool():
-            return not value
-        case Status() | ChallengeKind():
-            kinds = type(value)
-            return data.draw(st.sampled_from([kind for kind in kinds if kind is not value]))
-        case int():
-            return value ^ (1 << data.draw(st.sampled_from([0, 1, 7, 15, 63, 200])))
-        case bytes():
-            return bytes([value[0] ^ 1]) + value[1:]
-        case tuple():
-            place = data.draw(st.integers(0, len(value) - 1))
-            return (*value[:place], value[place] + 1, *value[place + 1 :])
-        case _:
-            return _ANYBODY
