@@ -44,7 +44,9 @@ contract ToyChunks {
     /// @notice A vector for each seed, of int16, all chunks of it.
     function vector(uint256 seed) public view returns (int256[] memory v) {
         v = new int256[](length * count);
-        for (uint256 t = 0; t < v.length; ++t) v[t] = int256((seed * 31 + t * (t + 17 * seed)) % 201) - 100;
+        unchecked {
+            for (uint256 t = 0; t < v.length; ++t) v[t] = int256((seed * 31 + t * (t + 17 * seed)) % 201) - 100;
+        }
     }
 
     /// @notice The sum of the vectors of these seeds: a model, from the initial one and the updates that it took up.
@@ -52,7 +54,9 @@ contract ToyChunks {
         v = new int256[](length * count);
         for (uint256 i = 0; i < seeds.length; ++i) {
             int256[] memory w = vector(seeds[i]);
-            for (uint256 t = 0; t < v.length; ++t) v[t] += w[t];
+            unchecked {
+                for (uint256 t = 0; t < v.length; ++t) v[t] += w[t];
+            }
         }
     }
 
@@ -100,8 +104,15 @@ contract ToyChunks {
 
     function pack(int256[] calldata v, uint256 bytes_) public pure returns (bytes memory packed) {
         packed = new bytes(v.length * bytes_);
-        for (uint256 t = 0; t < v.length; ++t) {
-            for (uint256 b = 0; b < bytes_; ++b) packed[t * bytes_ + b] = bytes1(uint8(uint256(v[t] >> (8 * b))));
+        uint256 at = 0;
+        unchecked {
+            for (uint256 t = 0; t < v.length; ++t) {
+                uint256 number = uint256(v[t]);
+                for (uint256 b = 0; b < bytes_; ++b) {
+                    packed[at++] = bytes1(uint8(number));
+                    number >>= 8;
+                }
+            }
         }
     }
 
@@ -125,11 +136,13 @@ contract ToyChunks {
         uint256 firstBlock
     ) external view returns (int256[] memory sums) {
         sums = new int256[](width);
+        (uint256 shift, uint256 signs) = (0, 0);
         for (uint256 t = 0; t < v.length; ++t) {
             (uint256 b, uint256 p) = (firstBlock + t / width, t % width);
-            uint256 shift = uint256(keccak256(abi.encode(seed, b, type(uint256).max))) % width;
-            uint256 signs = uint256(keccak256(abi.encode(seed, b, p / 256)));
-            bool plus = (signs / 2 ** (p % 256)) % 2 == 1;
+            if (p == 0) shift = uint256(keccak256(abi.encode(seed, b, type(uint256).max))) % width;
+            if (p % 256 == 0) signs = uint256(keccak256(abi.encode(seed, b, p / 256)));
+            bool plus = signs % 2 == 1;
+            signs /= 2;
             sums[(p + shift) % width] += plus ? v[t] : -v[t];
         }
     }
