@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from zk.curve import BASE_FIELD
+from zk.curve import BASE_FIELD, INFINITY, Point
 from zk.felts import FIELD
 
 Affine = tuple[int, int] | None
@@ -17,6 +17,16 @@ _Item = TypeVar("_Item")
 _SCALAR_BITS = 254
 _DIGIT_BITS = 4  # of a scalar that `scaled` takes in at a time
 _MAX_WINDOW = 11
+
+
+def affine(point: Point) -> Affine:
+    """A point as the sums here take it."""
+    return None if point == INFINITY else (point.x, point.y)
+
+
+def point(of: Affine) -> Point:
+    """The inverse of `affine`."""
+    return INFINITY if of is None else Point(*of)
 
 
 def inverses(numbers: Sequence[int], field: int) -> list[int]:

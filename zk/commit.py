@@ -12,6 +12,7 @@ from zk import felts
 from zk.backend import ezkl
 from zk.curve import Point
 from zk.files import CircuitFiles
+from zk.shape import BLINDING_ROWS
 
 
 class Committer:
@@ -37,8 +38,26 @@ class Committer:
                 f"this circuit commits to {length} integers, not to {vector.dtype} of shape {vector.shape}",
                 "check that the model and the project have the same number of parameters",
             )
-        message = [felts.encode(value) for value in vector.tolist()]
-        (point,) = ezkl.kzg_commit(
-            message, str(self._files.vk), str(self._files.settings), str(self._files.srs)
+        return commit_scalars(self._files, [felts.encode(value) for value in vector.tolist()])
+
+
+def rows_of(files: CircuitFiles) -> int:
+    """How many numbers a column holds, whatever the circuit multiplies: its rows but the last 6."""
+    return (1 << files.logrows) - BLINDING_ROWS
+
+
+def commit_column(files: CircuitFiles, values: NDArray[np.signedinteger[Any]]) -> Point:
+    """C_0 + sum_j values_j L_j for int8 to int64 of shape (m,), 0 < m <= `rows_of`; else FairshareError(BAD_INPUT)."""
+    if values.ndim != 1 or not 0 < values.size <= rows_of(files) or values.dtype.kind != "i":
+        raise FairshareError(
+            Reason.BAD_INPUT,
+            f"a column holds 1 to {rows_of(files)} integers, not {values.dtype} of shape {values.shape}",
         )
-        return Point(felts.unsigned(point.x), felts.unsigned(point.y))
+    return commit_scalars(files, felts.encode_all(values))
+
+
+def commit_scalars(files: CircuitFiles, scalars: list[str]) -> Point:
+    """The commitment of encoded field elements, at most `rows_of` many."""
+    points = ezkl.kzg_commit(scalars, str(files.vk), str(files.settings), str(files.srs))
+    # ezkl begins another column when one is full, even if nothing is left to put there
+    return Point(felts.unsigned(points[0].x), felts.unsigned(points[0].y))

@@ -8,6 +8,7 @@ perpetual powers of tau, where one honest participant among dozens is enough.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -112,6 +113,21 @@ def lagrange_point(path: Path, logrows: int, row: int) -> Point:
     """[L_row(tau)], the commitment of 1 in that row and 0 in the other ones; INTEGRITY as for `tau`."""
     x, y = _coordinates(path, 4 + (G1_BYTES << logrows) + G1_BYTES * row, 2)
     return Point(x, y)
+
+
+def excerpt(path: Path, logrows: int, first: int, count: int, rows: int) -> bytes:
+    """A file that ezkl commits with as with an SRS for 2^rows rows: `count` Lagrange points from `first` on.
+
+    The rows after them have the point L_0. Good for commitments alone: there is no tau behind it.
+    """
+    lagrange = 4 + (G1_BYTES << logrows)
+    with path.open("rb") as file:
+        file.seek(lagrange)
+        padding = file.read(G1_BYTES) * ((1 << rows) - count)
+        file.seek(lagrange + G1_BYTES * first)
+        points = file.read(G1_BYTES * count) + padding
+        file.seek(-2 * G2_BYTES, os.SEEK_END)
+        return rows.to_bytes(4, "little") + points + points + file.read()
 
 
 def _coordinates(path: Path, offset: int, count: int) -> list[int]:

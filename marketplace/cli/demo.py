@@ -18,6 +18,12 @@ def demo(
     trainers: Annotated[int, typer.Option("--trainers", help="K, how many train.")] = 10,
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=100, help="T, how many rounds.")] = 5,
     dataset: Annotated[str, typer.Option("--dataset", help="digits or fashion-mnist.")] = "digits",
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task", help="softmax, mlp or cnn (a million parameters); the data set's own if left out."
+        ),
+    ] = None,
     attack: Annotated[
         list[str] | None,
         typer.Option("--attack", metavar="KIND@INDEX", help="Who cheats and how; `none` for nobody."),
@@ -35,11 +41,11 @@ def demo(
     """
     from marketplace.devnet.demo.cast import cast
     from marketplace.devnet.demo.outcome import draw
-    from marketplace.devnet.demo.project import Plan, check_dataset
+    from marketplace.devnet.demo.project import Plan, check_dataset, check_task
     from marketplace.devnet.demo.run import Interrupted, run_demo
     from marketplace.node.lifecycle import stop_on_signals
 
-    plan = Plan(cast(trainers, attack or ()), rounds, check_dataset(dataset), seed)
+    plan = Plan(cast(trainers, attack or ()), rounds, check_dataset(dataset), seed, check_task(task))
     with stop_on_signals() as stop:
         try:
             result = run_demo(plan, keep=keep, cache=settings.cache_dir, stop=stop)

@@ -135,11 +135,23 @@ def reseal(content_key: bytes, recipient_public: bytes) -> bytes:
     return seal_key(content_key, recipient_public)
 
 
-def commitment_of(blob: bytes) -> Point:
-    """The commitment in a sealed blob's head. INTEGRITY unless it is the head of one, with a point of the curve."""
+def commitment_of(blob: bytes, chunks: int = 0) -> Point:
+    """The commitment in a sealed blob's head. INTEGRITY unless it is the head of one, with a commitment."""
     if blob[: len(MAGIC)] != MAGIC:
         raise FairshareError(Reason.INTEGRITY, "the sealed update does not start with FSE2")
-    return curve.from_bytes(blob[len(MAGIC) : _KEY_AT])
+    return commitment_from_bytes(blob[len(MAGIC) : _KEY_AT], chunks)
+
+
+def commitment_from_bytes(data: bytes, chunks: int = 0) -> Point:
+    """A commitment in 64 bytes: a point of the curve, or with `chunks` a root and that number (docs/sketch.md).
+
+    Raises INTEGRITY for anything else.
+    """
+    if not chunks:
+        return curve.from_bytes(data)
+    if len(data) != curve.SIZE or int.from_bytes(data[32:], "big") != chunks:
+        raise FairshareError(Reason.INTEGRITY, f"the bytes are not the root of {chunks} chunks")
+    return Point(int.from_bytes(data[:32], "big"), chunks)
 
 
 def open_update(
@@ -149,10 +161,12 @@ def open_update(
     digest: bytes,
     length: int,
     sealed_key: bytes | None = None,
+    chunks: int = 0,
 ) -> OpenedUpdate:
     """The update, int16 [length], in a sealed blob whose commitment has the `digest` on chain.
 
     `sealed_key` replaces the blob's own sealed key where the trainer resealed it to a later aggregator.
+    `chunks`: J on the sketch path, whose commitments are (root, J).
     Raises INTEGRITY for every blob that is not exactly the sealed update of that context, digest and length. Whether
     the update is the committed one is for the caller to check: that needs the circuit's key.
     """
@@ -161,7 +175,7 @@ def open_update(
         raise FairshareError(
             Reason.INTEGRITY, f"the sealed update has {len(blob)} bytes where {wanted} are due"
         )
-    commitment = commitment_of(blob)
+    commitment = commitment_of(blob, chunks)
     if update_digest(*commitment, context.trainer) != digest:
         raise FairshareError(Reason.INTEGRITY, "the sealed update's commitment is not the one submitted")
     content_key = key.open_box(blob[_KEY_AT:_NONCE_AT] if sealed_key is None else sealed_key)

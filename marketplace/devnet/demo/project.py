@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from marketplace.devnet.data import Parts
 from marketplace.devnet.demo.cast import Cast
@@ -17,18 +18,15 @@ RESULT_S_WITH_BAD_AGGREGATOR = 45  # until the one in reserve takes over
 ANSWER_S = 12  # shorter than a proof takes: a complaint that nobody answers costs no time
 CHALLENGE_S = 6  # shorter than a round's training
 CHALLENGE_S_WITH_BAD_AGGREGATOR = 45  # for trainers to notice that a model cannot be had
+LARGE = 10  # times these windows for a network that takes minutes to train, commit to and check
 
-_MODELS = {
-    "digits": {"kind": "softmax", "features": 64, "classes": 10},
-    # d = (49 + 1) * 16 + (16 + 1) * 10 = 970: 28 x 28 pixels averaged to 7 x 7, all layers trained
-    "fashion-mnist": {
-        "kind": "mlp",
-        "features": 784,
-        "classes": 10,
-        "hidden": 16,
-        "pool": 4,
-        "trained": "all",
-    },
+_FEATURES = {"digits": 64, "fashion-mnist": 784}
+_USUAL = {"digits": "softmax", "fashion-mnist": "mlp"}
+_MODELS: dict[str, dict[str, Any]] = {
+    "softmax": {},
+    # of Fashion-MNIST d = (49 + 1) * 16 + (16 + 1) * 10 = 970: 28 x 28 pixels averaged to 7 x 7, all layers trained
+    "mlp": {"hidden": 16, "pool": 4, "trained": "all"},
+    "cnn": {},
 }
 
 
@@ -40,38 +38,60 @@ class Plan:
     rounds: int
     dataset: str
     seed: int
+    task: str | None = None  # None: the data set's usual one
+    rule: str | None = None  # of the score; None: the template's
+
+    @property
+    def kind(self) -> str:
+        """The task's kind."""
+        return self.task or _USUAL[self.dataset]
 
 
 def check_dataset(name: str) -> str:
     """`name`, if a demo knows what to do with that data set; else BAD_INPUT."""
-    if name not in _MODELS:
+    if name not in _USUAL:
         raise FairshareError(
-            Reason.BAD_INPUT, f"there is no data set {name!r}", f"use one of {', '.join(_MODELS)}"
+            Reason.BAD_INPUT, f"there is no data set {name!r}", f"use one of {', '.join(_USUAL)}"
         )
     return name
 
 
+def check_task(kind: str | None) -> str | None:
+    """`kind`, if a demo has settings for such a task; else BAD_INPUT."""
+    if kind is not None and kind not in _MODELS:
+        raise FairshareError(
+            Reason.BAD_INPUT, f"there is no task {kind!r} in a demo", f"use one of {', '.join(_MODELS)}"
+        )
+    return kind
+
+
 def project_file(plan: Plan, parts: Parts) -> ProjectFile:
     """The project of a plan. Raises BAD_SPEC, TOO_LARGE."""
-    model = _MODELS[plan.dataset]
-    document = ProjectFile.from_toml(template(str(model["kind"]))).model_dump(exclude_none=True)
+    document = ProjectFile.from_toml(template(plan.kind)).model_dump(exclude_none=True)
+    features = {"features": _FEATURES[plan.dataset], "classes": 10}
     absent = "absent" in plan.cast.trainers
     bad_aggregator = any(behaviour != "honest" for behaviour in plan.cast.aggregators)
     document["project"]["name"] = f"Demo: {plan.dataset}"
-    document["task"] = model
+    document["task"] = document["task"] | features | _MODELS[plan.kind]
     document["training"]["seed"] = plan.seed
+    times = LARGE if plan.kind == "cnn" else 1
     submit = SUBMIT_S_WITH_ABSENT if absent else SUBMIT_S
+    challenge = min(submit, CHALLENGE_S_WITH_BAD_AGGREGATOR) if bad_aggregator else CHALLENGE_S
     document["rounds"] = {
         "count": plan.rounds,
-        "join_window": JOIN_S,
-        "submit_window": submit,
-        "result_window": RESULT_S_WITH_BAD_AGGREGATOR if bad_aggregator else RESULT_S,
-        "answer_window": ANSWER_S,
-        "challenge_window": min(submit, CHALLENGE_S_WITH_BAD_AGGREGATOR) if bad_aggregator else CHALLENGE_S,
+        "join_window": JOIN_S * times,
+        "submit_window": submit * times,
+        "result_window": (RESULT_S_WITH_BAD_AGGREGATOR if bad_aggregator else RESULT_S) * times,
+        "answer_window": ANSWER_S * times,
+        "challenge_window": challenge * times,
     }
     if "false-gram" in plan.cast.aggregators:  # only where nothing is proved at once is there room for it
         document["settlement"] = {"mode": "on-demand"}
     document["cohort"] = {"slots": len(plan.cast.trainers), "faults": plan.cast.faults}
     document["evaluation"] = {"file": str(parts.evaluation)}
     document["validation"] = {"file": str(parts.validation)}
+    if plan.rule is not None and plan.rule != "reference":
+        document["scoring"] |= {"rule": plan.rule, "fallback_rule": "projection", "reference_share": 0}
+        document["stakes"]["reveal"] = "0"
+        del document["validation"]
     return ProjectFile.model_validate(document)

@@ -14,6 +14,7 @@ from marketplace.updates.codec import pack_model, pack_update
 from marketplace.updates.envelope import (
     SealedUpdate,
     UpdateContext,
+    commitment_from_bytes,
     commitment_of,
     open_update,
     reseal,
@@ -92,6 +93,22 @@ def test_a_blob_opens_with_no_other_commitment_than_the_one_submitted():
     assert "another trainer, round or commitment" in refused(
         swapped, digest=update_digest(*OTHER, CONTEXT.trainer)
     )
+
+
+@pytest.mark.parametrize("root", [0, 1, 2**256 - 1])
+def test_a_root_stands_for_the_commitment_where_there_are_chunks(root):
+    commitment = Point(root, 245)
+    sealed = seal(pack_update(UPDATE), commitment, AGGREGATOR.public, CONTEXT)
+    assert commitment_of(sealed.blob, chunks=245) == commitment
+    digest = update_digest(*commitment, CONTEXT.trainer)
+    opened = open_update(sealed.blob, AGGREGATOR, CONTEXT, digest, len(UPDATE), chunks=245)
+    assert opened.commitment == commitment
+    for chunks in (0, 244, 246):
+        with pytest.raises(FairshareError) as refusal:
+            open_update(sealed.blob, AGGREGATOR, CONTEXT, digest, len(UPDATE), chunks=chunks)
+        assert refusal.value.reason is Reason.INTEGRITY
+    with pytest.raises(FairshareError, match="root of 245"):
+        commitment_from_bytes(curve.to_bytes(commitment)[:-1], 245)
 
 
 @pytest.mark.parametrize("point", [Point(1, 3), Point(curve.BASE_FIELD + 1, 2), Point(2**256 - 1, 0)])

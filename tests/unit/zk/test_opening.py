@@ -15,11 +15,21 @@ from py_ecc.optimized_bn128 import FQ, FQ2, G1, G2, Z1, add, multiply, neg, pair
 
 from marketplace.errors import FairshareError, Reason
 from zk import curve, srs
-from zk.commit import Committer
+from zk.commit import Committer, commit_column
 from zk.curve import INFINITY, Point
 from zk.felts import FIELD
 from zk.files import CircuitFiles
-from zk.opening import ROOT_OF_UNITY, TWO_ADICITY, Opening, open_at, opening_challenge
+from zk.opening import (
+    ROOT_OF_UNITY,
+    TWO_ADICITY,
+    Opening,
+    open_at,
+    open_chunk,
+    open_value,
+    opening_challenge,
+    value_at,
+    values_at,
+)
 
 CIRCUIT = bytes(range(32))
 VECTOR = np.array([1, -2, 300, -32768], dtype=np.int16)
@@ -46,10 +56,13 @@ def _value(values: list[int], logrows: int, z: int) -> int:
 
 
 def _holds(files: CircuitFiles, commitment: Point, opening: Opening, values: list[int]) -> bool:
-    """e(C - C_0 - y G1 + z pi, G2) = e(pi, [tau]G2)."""
     z = opening_challenge(CIRCUIT, commitment, opening.packed)
-    y = _value(values, files.logrows, z)
-    proof = _point(opening.proof)
+    return _pairs(files, commitment, z, _value(values, files.logrows, z), opening.proof)
+
+
+def _pairs(files: CircuitFiles, commitment: Point, z: int, y: int, proved: Point) -> bool:
+    """e(C - C_0 - y G1 + z pi, G2) = e(pi, [tau]G2)."""
+    proof = _point(proved)
     left = add(_point(curve.subtract(commitment, files.zero)), neg(multiply(G1, y)))
     tau = files.tau
     g2 = (FQ2([tau.x_real, tau.x_imaginary]), FQ2([tau.y_real, tau.y_imaginary]), FQ2.one())
@@ -71,6 +84,73 @@ def test_an_opening_shows_its_vector_and_no_other(files: CircuitFiles, vector: n
     assert not _holds(files, commitment, opening, [values[0] + 1, *values[1:]])
     assert not _holds(files, commitment, Opening(opening.packed, Point(1, 2)), values)
     assert not _holds(files, curve.add(commitment, Point(1, 2)), opening, values)
+
+
+@pytest.mark.parametrize("length", [1, 5, 121, 122])
+@pytest.mark.parametrize("kind", [np.int16, np.int32])
+def test_a_chunk_of_any_length_is_opened(files: CircuitFiles, length: int, kind: type) -> None:
+    limits = np.iinfo(kind)
+    chunk = np.resize(np.array([limits.min, limits.max, 0, -1, 77], dtype=kind), length)
+    opening = open_chunk(files, chunk, circuit=CIRCUIT)
+    assert opening.packed == chunk.astype(chunk.dtype.newbyteorder("<")).tobytes()
+    commitment = commit_column(files, chunk)
+    assert _holds(files, commitment, opening, chunk.tolist())
+    assert not _holds(files, commitment, opening, [*chunk.tolist()[:-1], 4])
+
+
+def test_a_chunk_of_the_circuits_length_is_opened_as_a_vector_is(files: CircuitFiles) -> None:
+    assert open_chunk(files, VECTOR, circuit=CIRCUIT) == open_at(files, VECTOR, circuit=CIRCUIT)
+
+
+scalars = st.integers(0, FIELD - 1)
+
+
+@settings(max_examples=4, deadline=None)
+@given(values=st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=10), z=scalars)
+def test_a_value_is_proved_at_any_point(files: CircuitFiles, values: list[int], z: int) -> None:
+    vector = np.array(values, dtype=np.int64)
+    at_z, proof = open_value(files, vector, z)
+    assert at_z == _value(values, files.logrows, z) == value_at(vector, files.logrows, z)
+    commitment = commit_column(files, vector)
+    assert _pairs(files, commitment, z, at_z, proof)
+    assert not _pairs(files, commitment, z, at_z + 1, proof)
+    assert not any(values) or not _pairs(files, commitment, z + 1, at_z, proof)
+
+
+@settings(max_examples=20, deadline=None)
+@given(z=scalars, logrows=st.integers(2, 5), data=st.data())
+def test_values_of_many_vectors_add_up_and_are_lagranges(z: int, logrows: int, data: st.DataObject) -> None:
+    length = data.draw(st.integers(1, 1 << logrows))
+    numbers = st.lists(int32, min_size=length, max_size=length)
+    rows = np.array(data.draw(st.lists(numbers, min_size=1, max_size=3)), dtype=np.int64)
+    values = values_at(rows, logrows, z)
+    assert values == [_value(row, logrows, z) for row in rows.tolist()]
+    assert sum(values) % FIELD == value_at(rows.sum(axis=0), logrows, z)
+
+
+def test_the_domains_points_and_no_points_are_refused(files: CircuitFiles) -> None:
+    vector = VECTOR.astype(np.int64)
+    omega = pow(ROOT_OF_UNITY, 1 << (TWO_ADICITY - files.logrows), FIELD)
+    for z in (1, omega, FIELD - 1, FIELD, FIELD + 5, -1):
+        for act in (lambda z=z: open_value(files, vector, z), lambda z=z: value_at(vector, files.logrows, z)):
+            with pytest.raises(FairshareError) as refused:
+                act()
+            assert refused.value.reason is Reason.BAD_INPUT
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        np.zeros(123, dtype=np.int64),
+        np.zeros(0, dtype=np.int64),
+        np.zeros(4),
+        np.zeros((1, 4), dtype=np.int64),
+    ],
+)
+def test_no_value_is_proved_of_what_no_column_holds(files: CircuitFiles, vector: np.ndarray) -> None:
+    with pytest.raises(FairshareError) as refused:
+        open_value(files, vector, 5)
+    assert refused.value.reason is Reason.BAD_INPUT
 
 
 def test_zeros_are_opened_by_the_point_at_infinity(files: CircuitFiles) -> None:
@@ -115,6 +195,15 @@ def test_byte_order_is_little_endian_whatever_the_arrays_is(files: CircuitFiles)
 def test_other_vectors_are_refused(files: CircuitFiles, vector: np.ndarray) -> None:
     with pytest.raises(FairshareError) as refused:
         open_at(files, vector, circuit=CIRCUIT)
+    assert refused.value.reason is Reason.BAD_INPUT
+
+
+@pytest.mark.parametrize(
+    "vector", [VECTOR.astype(np.int64), VECTOR.astype(np.uint16), VECTOR[:0], np.zeros(123, np.int16)]
+)
+def test_other_chunks_are_refused(files: CircuitFiles, vector: np.ndarray) -> None:
+    with pytest.raises(FairshareError) as refused:
+        open_chunk(files, vector, circuit=CIRCUIT)
     assert refused.value.reason is Reason.BAD_INPUT
 
 
