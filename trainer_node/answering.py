@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from marketplace.chain.types import Block, Cohort, Project
+from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.seats import Seat
 from marketplace.node.vectors import answer_of
@@ -20,5 +21,12 @@ def answer_complaint(
     node.log.warning("complained about: answering with the update", round=round_, slot=seat.slot)
     own = prepared.own.committed
     call = answer_of(node.context, round_, seat.cohort, seat.slot, own, block.number)
-    if node.attempt(f"answer:{number}:{round_}:{seat.cohort}:{seat.slot}", call, round_):
+    try:
+        answered = node.attempt(f"answer:{number}:{round_}:{seat.cohort}:{seat.slot}", call, round_)
+    except FairshareError as error:
+        if error.reason is not Reason.INTEGRITY:
+            raise
+        node.log.error("the answer is refused", round=round_, slot=seat.slot, problem=error.message)
+        return
+    if answered:
         node.log.info("answered", round=round_, slot=seat.slot)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,7 +70,7 @@ def _answer_sketch(node: ProjectDaemon, behaviour: Behaviour, project: Project, 
         node.log.info("answered", round=round_, cohort=facts.cohort, slot=facts.slot)
 
 
-def _vector(node: ProjectDaemon, record: RoundRecord, facts: SketchFacts) -> NDArray[np.integer]:
+def _vector(node: ProjectDaemon, record: RoundRecord, facts: SketchFacts) -> NDArray[np.signedinteger[Any]]:
     """What the sketch is of: an update that we kept, or the model's move."""
     if facts.slot != SUM:
         return KeptSketches(node.journal, node.context, facts.round).update(facts.cohort, facts.slot)
@@ -78,7 +80,7 @@ def _vector(node: ProjectDaemon, record: RoundRecord, facts: SketchFacts) -> NDA
 
 
 def _posted(node: ProjectDaemon, record: RoundRecord, facts: SketchFacts) -> NDArray[np.int64] | None:
-    """The sketch that was proved: of an input, or the sum of all that were merged; None where we did not prove it all."""
+    """The sketch that was proved: of an input, or the sum of all that were merged; None where we did not prove all."""
     kept = KeptSketches(node.journal, node.context, facts.round)
     wanted = (
         [(result.cohort, slot) for result in record.merging for slot in result.merged]

@@ -1,4 +1,4 @@
-"""A cohort's round on the sketch path: judged by its sketches, merged an update at a time, published with its leaves."""
+"""A round on the sketch path: judged by its sketches, merged an update at a time, published with its leaves."""
 
 from __future__ import annotations
 

@@ -8,22 +8,20 @@ from marketplace.node.project import ProjectContext
 from marketplace.node.sketch.faults import first_other
 from marketplace.node.vectors import Committed, packed_bytes, unpack, with_leaves
 from marketplace.protocol.chunk_tree import ChunkTree
-from marketplace.updates.envelope import open_sealed
+from marketplace.updates.envelope import UpdateContext, open_sealed
 from marketplace.updates.sealing import EncryptionKey
 
 
 def open_committed(
     context: ProjectContext,
     key: EncryptionKey,
-    round_: int,
-    holder: str,
+    bound_to: UpdateContext,
     digest: bytes,
     blob: bytes,
     sealed_key: bytes | None,
 ) -> Committed:
     """The update in a sealed blob, with its leaves. Raises INTEGRITY; NotCommitted, with the first false chunk where
     there is one: the leaves are those that the root says, so nobody can answer for it."""
-    bound_to = context.update_context(round_, holder)
     packed, commitment = open_sealed(
         blob, key, bound_to, digest, packed_bytes(context), sealed_key, chunks=context.chunks
     )

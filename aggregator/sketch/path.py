@@ -18,13 +18,15 @@ from aggregator.sketch.merging import make
 from aggregator.sketch.opening import open_committed
 from marketplace.chain.types import Block, Challenge, Project, Terms
 from marketplace.node.daemon import ProjectDaemon
-from marketplace.node.models import cids_of, current_model, fetch_reference
+from marketplace.node.manifests import fetch_manifest
+from marketplace.node.models import current_model, fetch_reference
 from marketplace.node.sketch.showing import stand_in
 from marketplace.node.vectors import packed_bytes
 from marketplace.protocol.krum import mask, members
 from marketplace.protocol.sketch import Sketcher
 from marketplace.updates.codec import packed_model_bytes
 from marketplace.updates.envelope import sealed_bytes
+from marketplace.updates.leaves import leaves_bytes
 from zk.curve import Point
 from zk.prover import SKETCH_LIMIT
 
@@ -74,9 +76,8 @@ class SketchPath:
         key: bytes | None,
     ) -> Input:
         context = node.context
-        opened = open_committed(
-            context, node.key, project.round, submission.holder, submission.digest, blob, key
-        )
+        bound_to = context.update_context(project.round, submission.holder)
+        opened = open_committed(context, node.key, bound_to, submission.digest, blob, key)
         true = self._sketcher_of(node, project.sketch_seed).sketch(opened.update)
         sketch = self._behaviour.sketch(true, submission.slot)
         sketched = Sketched(sketch, context.tree_committer.sketch_commitment(sketch))
@@ -115,8 +116,10 @@ class SketchPath:
         timeout_s += packed_model_bytes(context.length) / _BYTES_A_SECOND
         reference = current_model(context, project, block.number)
         fetch_reference(context, reference, timeout_s)
-        for cid in cids_of(context, reference, timeout_s):
-            context.store.pin(cid, timeout_s)
+        if reference.round:
+            manifest = fetch_manifest(context, reference.cid, timeout_s)
+            for cid in (manifest.leaves, *manifest.updates.values()):
+                context.store.fetch(cid, max_bytes=leaves_bytes(context.chunks), timeout_s=timeout_s)
 
     def stand_in(self, node: ProjectDaemon, project: Project, index: int, block: Block) -> None:
         stand_in(node.context, node.sender, node.journal, node.log, project, block, index)

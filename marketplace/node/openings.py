@@ -21,7 +21,7 @@ def opening_of(context: ProjectContext, vector: NDArray[np.integer[Any]]) -> Ope
     return Opening(made.packed, made.proof)
 
 
-def chunk_opening_of(context: ProjectContext, chunk: NDArray[np.integer[Any]]) -> Opening:
+def chunk_opening_of(context: ProjectContext, chunk: NDArray[np.signedinteger[Any]]) -> Opening:
     """The opening of a chunk's point, int16 [n] of an update or int32 [n] of a model (docs/sketch.md)."""
     made = open_chunk(context.circuit, chunk, circuit=context.terms.circuit)
     return Opening(made.packed, made.proof)

@@ -12,10 +12,19 @@ import pytest
 from marketplace.chain.events import ResultPosted, UpdateSubmitted, fetch
 from marketplace.chain.types import Status
 from marketplace.learning.data import save_npz
+from marketplace.protocol.shares import round_budget
 from marketplace.storage.cid import from_digest
 from tests.support.audits import assert_audit_holds
 from tests.support.circuits import circuit_cache
-from tests.support.live_market import PROJECTION, SLOTS, LiveMarket, live_market, project_file
+from tests.support.live_market import (
+    PROJECTION,
+    SKETCHED,
+    SLOTS,
+    LiveMarket,
+    Outcome,
+    live_market,
+    project_file,
+)
 from tests.support.live_time import pass_until
 from tests.support.processes import Role
 
@@ -45,8 +54,29 @@ def test_a_project_survives_kills_of_every_role(
     count = {"rounds.count": rounds}
     quiet = market.run(market.post(project_file(**TIMES, **count)))
     project = market.post(project_file(**PATIENT, **count))
+    outcome = _survives(market, tmp_path, project, rounds, kills)
+    assert outcome.paid_by_round == quiet.paid_by_round
+    assert [r.x for r in outcome.results] == [r.x for r in quiet.results]
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(900)
+def test_a_project_on_the_sketch_path_survives_kills_of_every_role(
+    market: LiveMarket, tmp_path: Path
+) -> None:
+    """Its sketches are drawn from the chain, so who is merged is not the same twice; all the rest is."""
+    rounds, kills = 2, 18
+    project = market.post(project_file(**PATIENT, **SKETCHED, **{"rounds.count": rounds}))
+    outcome = _survives(market, tmp_path, project, rounds, kills)
+    pot = round_budget(10**18, rounds, 1, 10**16)
+    assert all(pot - SLOTS < sum(paid) <= pot for paid in outcome.paid_by_round)
+    assert {result.present for result in outcome.results} == {2**SLOTS - 1}
+
+
+def _survives(market: LiveMarket, folder: Path, project: int, rounds: int, kills: int) -> Outcome:
+    """Play a project with the roles in processes that are killed again and again; it ends as it should."""
     market.hand_over()
-    roles = _roles(market, project, tmp_path)
+    roles = _roles(market, project, folder)
     chance = random.Random(SEED)
     try:
         for role in roles:
@@ -73,11 +103,10 @@ def test_a_project_survives_kills_of_every_role(
     submissions = fetch(market.owner.client, [UpdateSubmitted], project)
     assert len(submissions) == len({(s.round, s.slot) for s in submissions}) == SLOTS * rounds
     assert [r.round for r in outcome.results] == list(range(1, rounds + 1))
-    assert outcome.paid_by_round == quiet.paid_by_round
     assert not outcome.undone
     assert not outcome.withheld
-    assert [r.x for r in outcome.results] == [r.x for r in quiet.results]
     assert_audit_holds(market, project)
+    return outcome
 
 
 def _roles(market: LiveMarket, project: int, folder: Path) -> list[Role]:

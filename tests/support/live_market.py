@@ -81,6 +81,18 @@ PROJECTION: dict[str, object] = {  # a project without an owner's reference
 }
 
 
+# On the sketch path: 1,603 parameters in 7 chunks, sketches of 256 numbers.
+SKETCHED: dict[str, object] = {
+    "task.kind": "mlp",
+    "task.hidden": 200,
+    "task.pool": 1,
+    "task.trained": "all",
+    "arithmetic.path": "sketch",
+    "arithmetic.width": 256,
+    "arithmetic.chunk_length": 256,
+}
+
+
 def project_file(**changes: object) -> ProjectFile:
     """A small project on iris; `changes` by "section.field" (`PROJECTION`: without the reference rule)."""
     document = ProjectFile.from_toml(template("softmax")).model_dump(exclude_none=True)

@@ -64,6 +64,18 @@ WINDOWS = {
 }
 
 
+# A small project on the sketch path: 1,603 parameters in 7 chunks, sketches of 256 numbers.
+SKETCHED: dict[str, object] = {
+    "task__kind": "mlp",
+    "task__hidden": 200,
+    "task__pool": 1,
+    "task__trained": "all",
+    "arithmetic__path": "sketch",
+    "arithmetic__width": 256,
+    "arithmetic__chunk_length": 256,
+}
+
+
 class Shelf(LocalStore):
     """One shelf that everybody reads, until something on it is hidden."""
 

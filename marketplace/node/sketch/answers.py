@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from marketplace.protocol.sketch_check import sketch_challenge
 from marketplace.updates.sketch_values import chunk_values
 from zk.curve import Point
 
-Vector = NDArray[np.integer]
+Vector = NDArray[np.signedinteger[Any]]
 
 
 def show_chunk(shelf: Shelf, record: RoundRecord, facts: ChunkFacts) -> ContractFunction:

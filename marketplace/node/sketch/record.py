@@ -1,4 +1,4 @@
-"""What the chain says of a round on the sketch path: its seed, its results and their statements, the models around it."""
+"""What the chain says of a round on the sketch path: its seed, its results, the models around it."""
 
 from __future__ import annotations
 

@@ -52,13 +52,14 @@ def show(
         facts = _facts(context, round_, block)
         record = record_of(context, round_, block.number)
         call = show_chunk(Shelf(context, journal, timeout_s), record, facts)
+        intent = f"show-chunk:{context.project}:{round_}:{facts.cohort}:{facts.chunk}"
+        shown = attempt(sender, log, intent, call, round_)
     except FairshareError as error:
         if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
             raise
         log.error("the chunk cannot be shown", round=round_, problem=error.message)
         return
-    intent = f"show-chunk:{context.project}:{round_}:{facts.cohort}:{facts.chunk}"
-    if attempt(sender, log, intent, call, round_):
+    if shown:
         log.warning("chunk shown", round=round_, cohort=facts.cohort, chunk=facts.chunk)
 
 

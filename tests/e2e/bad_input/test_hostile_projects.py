@@ -59,6 +59,7 @@ HOSTILE: dict[str, tuple[Callable[[Ground], bytes], Reason, str]] = {
     "other rounds": (lambda g: g.spec(rounds={"count": 3}), SPEC, "rounds"),
     "another window": (lambda g: g.spec(rounds={"submit_window": 13}), SPEC, "submit_window"),
     "another rule": (lambda g: g.spec(scoring={"fallback_rule": "cosine"}), SPEC, "fallback_rule"),
+    "a path without its section": (lambda g: g.spec(arithmetic={"path": "sketch"}), SPEC, "sketch"),
     "another chain": (lambda g: g.spec(chain={"chain_id": 1}), SPEC, "chain.chain_id"),
     "another market": (lambda g: g.spec(chain={"market": "0x" + "11" * 20}), SPEC, "chain.market"),
     "another circuit": (lambda g: g.spec(circuit={"digest": "0x" + "11" * 32}), SPEC, "circuit"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from marketplace.updates.leaves import leaves_bytes
 
 from marketplace.node.costs import aggregator_costs, trainer_costs
 from marketplace.node.estimate import estimate_vectors
 from marketplace.updates.codec import packed_model_bytes, packed_update_bytes
+from marketplace.updates.leaves import leaves_bytes
 from tests.support.sketched import CHUNKS, chain_terms, sketched_spec
 from zk.curve import Point
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -105,6 +106,35 @@ def test_while_a_challenge_is_open_only_undoing_moves_on() -> None:
         assert at(400, project(status), cohort(FULL), cohort(SHORT), challenge=challenge) == [
             Due(Move.UNDO, 400)
         ]
+
+
+def test_sketches_are_drawn_as_soon_as_a_cohort_can_be_merged() -> None:
+    sketched = dataclasses.replace(TERMS, chunks=4)
+    state = project(Status.ACTIVE, seed_round=1)
+
+    def due(now: int, state: Project, *cohorts: Cohort) -> list[Due]:
+        return overdue(Standing(Block(1, now, b""), sketched, state, cohorts))
+
+    drawing = Due(Move.DRAW_SKETCH, SUBMIT)
+    assert due(SUBMIT - 1, state, cohort(FULL), cohort(FULL)) == []
+    assert due(SUBMIT, state, cohort(FULL), cohort(FULL)) == [drawing]
+    assert due(SUBMIT, state, cohort(SHORT), cohort(FULL)) == [Due(Move.SKIP, SUBMIT, 0), drawing]
+    assert due(SUBMIT, state, cohort(SHORT), cohort(SHORT)) == [
+        Due(Move.SKIP, SUBMIT, 0),
+        Due(Move.SKIP, SUBMIT, 1),
+    ]
+    assert due(SUBMIT, project(Status.ACTIVE, seed_round=2), cohort(FULL), cohort(FULL)) == []
+    assert due(RESULT, state, cohort(FULL), cohort(FULL)) == [drawing, Due(Move.TIMEOUT, RESULT)]
+
+
+def test_an_answer_that_stands_closes_a_challenge_instead_of_undoing_the_round() -> None:
+    challenge = blank(Challenge, kind=ChallengeKind.SKETCH, deadline=400)
+    for status in (Status.ACTIVE, Status.CLOSING):
+        assert at(399, project(status), challenge=challenge, answer_stands=True) == []
+        assert at(400, project(status), challenge=challenge, answer_stands=True) == [
+            Due(Move.CLOSE_SKETCH, 400)
+        ]
+        assert at(400, project(status), challenge=challenge) == [Due(Move.UNDO, 400)]
 
 
 def test_closing_settles_once_nothing_can_be_challenged() -> None:

@@ -20,7 +20,7 @@ from marketplace.chain.compile import compile_source
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import NATIVE_COIN, Address, ScoreRule, Status, address
 from marketplace.devnet import accounts
-from marketplace.devnet.anvil import Anvil, public_account
+from marketplace.devnet.anvil import public_account
 from marketplace.devnet.local import keystore_of, running_devnet
 from marketplace.devnet.record import DevnetRecord
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
@@ -28,6 +28,8 @@ from marketplace.node.journal import Journal
 from marketplace.owner import circuits
 from marketplace.owner.draft import draft
 from tests.support.circuits import circuit_cache
+from zk import keys
+from zk.shape import CircuitShape
 
 FAIRSHARE = [sys.executable, "-m", "marketplace.cli.main"]
 REWARD, REVEAL = 10**18, 5 * 10**16
@@ -110,7 +112,7 @@ class Owner:
             text = text.replace(line, f"{key} = {value}")
         (folder / "project.toml").write_text(text)
         for shift, stem in enumerate(("evaluation", "validation")):
-            rows = np.eye(int(changes.get("features", 4)), dtype=np.float32)[:3] + shift
+            rows = np.eye(3, int(changes.get("features", 4)), dtype=np.float32) + shift
             np.savez(folder / f"{stem}.npz", X=rows, y=np.arange(3, dtype=np.int64))
         return f"{name}/project.toml"
 
@@ -282,14 +284,18 @@ def test_an_unknown_project_is_not_found(owner: Owner, command: str) -> None:
 
 
 def test_a_test_srs_is_refused_on_any_chain_that_is_not_local(tmp_path: Path) -> None:
-    with Anvil(chain_id=11155111, log=tmp_path / "log") as chain:
-        client = MarketClient(chain.url, "0x" + 40 * "1")
+    public, shape = 11155111, CircuitShape(3, 4)
+    made = tmp_path / "made.srs"
+    made.write_bytes(keys.build(shape, circuit_cache()).srs.read_bytes())
+    for given, reason in (
+        (None, Reason.REFUSED),
+        (made, Reason.REFUSED),
+        (tmp_path / "none", Reason.NOT_FOUND),
+    ):
         with pytest.raises(FairshareError) as caught:
-            circuits.check_srs(client, None)
-        assert caught.value.reason is Reason.REFUSED
-        with pytest.raises(FairshareError) as missing:
-            circuits.check_srs(client, tmp_path / "none.srs")
-        assert missing.value.reason is Reason.NOT_FOUND
+            circuits.srs_for(public, shape, tmp_path, given)
+        assert caught.value.reason is reason
+    assert circuits.srs_for(31337, shape, tmp_path, made) == made
 
 
 def test_the_doctor_finds_a_working_devnet_healthy(owner: Owner) -> None:

@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketplace.chain.client import MarketClient
+from marketplace.chain.types import LeafPath, SketchEvidence, SketchFacts
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.tasks import task_of
+from marketplace.protocol.chunk_tree import depth_of
 from marketplace.spec import (
     ChainSection,
     CircuitSection,
@@ -26,6 +29,7 @@ from marketplace.spec import (
 from marketplace.spec.cutting import check_cut, cut, norm_factor, sketch_shape
 from marketplace.spec.rules import least_max_norm_squared
 from marketplace.spec.sections import MAX_CHUNKS, MAX_WIDTH, MIN_WIDTH, SketchSection
+from zk.curve import Point
 from zk.prover import SKETCH_LIMIT
 from zk.shape import MAX_ELEMENTS, CircuitShape, layout_of
 
@@ -195,12 +199,24 @@ def test_ten_million_parameters_have_a_cut_and_too_many_chunks_have_none() -> No
     assert cut(shape, 4096 * 2851, 4096).chunks == 2851
 
 
-def test_what_refutes_a_sum_fits_a_transaction() -> None:
-    # a word for each value, a chunk of both models, their paths of 12 nodes, leaves and openings, facts and envelope
-    section = cut(CircuitShape(11, 1024), 4096 * 2851, 4096)
-    size = 32 * section.chunks + 8 * section.chunk_length
-    assert size <= cutting.MAX_REFUTATION_BYTES
-    assert cutting.MAX_REFUTATION_BYTES + 2 * 32 * (12 + 10) + 32 * 30 + 500 < TRANSACTION
+@pytest.mark.parametrize(("chunks", "chunk_length"), [(2851, 4096), (1826, 8192), (34, 15_360)])
+def test_what_refutes_a_sum_fits_a_transaction(chunks: int, chunk_length: int) -> None:
+    section = SketchSection(chunk_length=chunk_length, chunks=chunks)
+    with pytest.raises(FairshareError):
+        check_cut(CircuitShape(11, 1024), section.model_copy(update={"chunks": chunks + 2}))
+    check_cut(CircuitShape(11, 1024), section)
+    leaf = LeafPath(Point(1, 2), bytes(32), (bytes(32),) * depth_of(chunks))
+    packed = bytes(range(1, 5)) * chunk_length
+    call = MarketClient("http://127.0.0.1:1", "0x" + "12" * 20).market.functions.refuteSketch(
+        1,
+        SketchFacts(1, 0, 255, bytes(32), Point(1, 2), bytes(32), bytes(32)).to_abi(),
+        chunks - 1,
+        [2**253] * chunks,
+        SketchEvidence(leaf, packed, leaf, packed).to_abi(),
+    )
+    stated = {"gas": 10**7, "gasPrice": 1, "nonce": 0, "chainId": 1, "value": 0}
+    data = call.build_transaction(stated)["data"]  # type: ignore[arg-type]
+    assert len(data) // 2 + 200 < TRANSACTION  # 200: signature, fees, addresses
 
 
 def test_sketches_stay_far_within_what_a_proof_takes() -> None:

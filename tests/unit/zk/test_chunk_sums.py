@@ -21,7 +21,7 @@ def _multiple(scalar: int) -> Point:
 points = st.one_of(st.integers(0, 3), st.integers(curve_order - 3, curve_order - 1)).map(_multiple)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_every_chunk_moves_as_a_commitment_does(data: st.DataObject) -> None:
     chunks, inputs = data.draw(st.integers(1, 4)), data.draw(st.integers(0, 3))

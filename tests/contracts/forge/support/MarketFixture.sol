@@ -188,7 +188,7 @@ abstract contract MarketFixture is TestBase {
         return market.trainerOf(project, number).holder;
     }
 
-    function _commitment(uint256 seat) internal view returns (G1 memory) {
+    function _commitment(uint256 seat) internal view virtual returns (G1 memory) {
         return toy.commitment(toy.vector(seat));
     }
 
@@ -312,7 +312,11 @@ abstract contract MarketFixture is TestBase {
         }
     }
 
-    function _proof(uint256 project, uint256 cohort, Krum.Input memory input) internal view returns (bytes memory) {
+    function _proof(
+        uint256 project,
+        uint256 cohort,
+        Krum.Input memory input
+    ) internal view virtual returns (bytes memory) {
         Terms memory t = market.termsOf(project);
         uint256 inputs = t.scoreRule == ScoreRule.Reference ? SLOTS + 1 : SLOTS;
         uint256 present = input.submitted | (input.referencePresent ? 1 << SLOTS : 0);
