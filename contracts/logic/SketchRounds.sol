@@ -35,7 +35,7 @@ library SketchRounds {
         Rounds.requireUnchallenged(s, project);
         Rounds.requireFrom(p.submitDeadline);
         if (p.seedRound == round) revert ITrainingMarket.AlreadyDrawn(project, round);
-        bytes32 seed = keccak256(abi.encode(blockhash(block.number - 1), project, round));
+        bytes32 seed = seedOf(blockhash(block.number - 1), project, round);
         p.seedRound = uint16(round);
         p.sketchSeed = seed;
         emit ITrainingMarket.SketchDrawn(project, round, seed);
@@ -67,6 +67,11 @@ library SketchRounds {
         Rounds.requireTurn(s, project);
         if (Rounds.cohort(s, project, result.cohort).complained != 0) Rounds.requireFrom(p.answerDeadline);
         if (p.seedRound != p.round) revert ITrainingMarket.NotDrawn(project, p.round);
+    }
+
+    /// @notice A round's seed.
+    function seedOf(bytes32 blockHash, uint256 project, uint256 round) internal pure returns (bytes32) {
+        return keccak256(abi.encode(blockHash, project, round));
     }
 
     /// @dev The structs lie in this call's data as they did in the market's, which has checked that their heads are

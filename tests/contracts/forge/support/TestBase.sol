@@ -5,6 +5,7 @@ pragma solidity 0.8.30;
 interface Vm {
     function warp(uint256 time) external;
     function roll(uint256 blockNumber) external;
+    function cool(address account) external;
     function prank(address sender) external;
     function startPrank(address sender) external;
     function stopPrank() external;
