@@ -92,10 +92,11 @@ def show(
         same &= out == out_plain
         rank = float(spearmanr(told["shares"], other.shares).statistic)
         ranks.append(rank)
-        far = max(far, abs(told["accuracy"] - other.accuracy))
+        accuracy = float("nan") if told["accuracy"] is None else told["accuracy"]
+        far = max(far, abs(accuracy - other.accuracy)) if accuracy == accuracy else float("inf")
         table.add_row(
             str(told["round"]),
-            f"{told['accuracy']:.4f}",
+            f"{accuracy:.4f}",
             f"{other.accuracy:.4f}",
             str(out),
             str(out_plain),

@@ -14,6 +14,7 @@ from marketplace.node.project import ProjectContext
 from marketplace.node.vectors import commit
 from marketplace.protocol.digests import update_digest
 from marketplace.protocol.fixed_point import clip, padded, quantise
+from marketplace.spec.cutting import sure_norm_squared
 from marketplace.updates.envelope import seal
 from trainer_node.behaviour import Behaviour
 from trainer_node.prepared import Own, Prepared
@@ -49,7 +50,8 @@ def prepare(
             "the whole update rounds to zero at this project's scale",
             "train on more data, or ask the owner for more arithmetic.scale_bits",
         )
-    update = behaviour.update(honest, context.terms.max_norm_squared, round_seed)
+    bound = sure_norm_squared(context.terms.max_norm_squared, context.width if context.is_sketched else None)
+    update = behaviour.update(honest, bound, round_seed)
     made = behaviour.committed(commit(context, padded(update, context.length)))
     bound_to = context.update_context(round_, trainer)
     sealed = seal(made.packed(), made.commitment, aggregator_key, bound_to)

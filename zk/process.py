@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from marketplace.errors import FairshareError, Reason
+from zk.scratch import scratch
 
 Progress = Callable[[str], None]
 
@@ -46,8 +47,8 @@ def run(
     computes in (None: one for each core).
     """
     started = time.monotonic()
-    with tempfile.TemporaryFile() as log:
-        worker = _start(log, threads)
+    with tempfile.TemporaryFile() as log, scratch() as home:
+        worker = _start(log, threads, home)
         final: dict[str, Any] | None = None
         try:
             assert worker.stdin is not None
@@ -76,11 +77,13 @@ def run(
     return Outcome(final["result"], final["cpu_s"], final["peak_rss_bytes"], time.monotonic() - started)
 
 
-def _start(log: IO[bytes], threads: int | None) -> subprocess.Popen[str]:
+def _start(log: IO[bytes], threads: int | None, home: Path) -> subprocess.Popen[str]:
+    """`home`: where ezkl keeps lookup tables. A shared one may hold half of one, which ezkl takes for the table."""
     package_root = str(Path(__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EZKL_")}
     environment["PYTHONPATH"] = os.pathsep.join([package_root, inherited] if inherited else [package_root])
+    environment["EZKL_REPO_PATH"] = str(home)
     if threads is not None:
         environment["RAYON_NUM_THREADS"] = str(threads)
     return subprocess.Popen(

@@ -20,6 +20,7 @@ from marketplace.protocol import fixed_point
 from marketplace.protocol.gram import gram
 from marketplace.protocol.krum import Judgement, Rules, ScoreRule, judge
 from marketplace.spec import ProjectFile
+from marketplace.spec.cutting import sure_norm_squared
 from trainer_node.behaviour import Attack, Behaviour
 from trainer_node.work import seed_of
 
@@ -84,4 +85,4 @@ def _update(
     delta = train.local_delta(task, weights, data, project.training, seed, "cpu", 1)
     clipped = fixed_point.clip(delta, project.training.clip_norm)
     honest = fixed_point.quantise(clipped, project.arithmetic.scale_bits, project.divisor)
-    return act.update(honest, project.max_norm_squared, seed)
+    return act.update(honest, sure_norm_squared(project.max_norm_squared, project.width), seed)

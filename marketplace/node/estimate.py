@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from zk.shape import CircuitShape, layout_of
 
-# Measured with benchmarks/prove.py: slots, length, CPU seconds, bytes at the peak.
+# Measured with benchmarks/prove.py (witness, proof, check): slots, length, CPU seconds, bytes at the peak.
 _MEASURED = (
     (5, 64, 0.3, 40_000_000),
-    (10, 650, 5.5, 240_000_000),
-    (16, 650, 12.4, 575_000_000),
-    (8, 4000, 19.4, 780_000_000),
+    (8, 650, 4.6, 222_000_000),
+    (8, 1000, 4.9, 253_000_000),
+    (16, 1000, 20.6, 980_000_000),
+    (16, 5000, 88.0, 4_060_000_000),
 )
 
 
@@ -67,7 +68,10 @@ def estimate_proof(shape: CircuitShape) -> ProofEstimate:
 def _cells(shape: CircuitShape) -> int:
     """The columns that a proof commits to, times their rows (see `zk.shape`)."""
     layout = layout_of(shape)
-    return (shape.slots + 3 * layout.columns + 4) << layout.logrows
+    columns = shape.slots + 3 * layout.columns + 4
+    if shape.range == "proven":
+        columns += 2 * layout.tables * (layout.columns + 1)  # a lookup has two columns, and so has a table
+    return columns << layout.logrows
 
 
 def _mb(count: int) -> str:

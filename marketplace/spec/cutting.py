@@ -125,6 +125,11 @@ def norm_factor(width: int) -> float:
     return 1 + SKETCH_DEVIATIONS * math.sqrt(2 / width)
 
 
+def sure_norm_squared(max_norm_squared: int, width: int | None) -> int:
+    """The squared norm up to which every update is within the bound: its sketch is, too (`width` None: no sketch)."""
+    return max_norm_squared if width is None else int(max_norm_squared / norm_factor(width))
+
+
 def _most(shape: CircuitShape) -> int:
     """Numbers of the longest chunk that the circuit's rows hold."""
     return min(layout_of(shape).usable_rows - 1, MAX_CHUNK_LENGTH)

@@ -105,7 +105,7 @@ class ProjectFile(Section):
         check_sections(self)
         self._check_path()
         check_arithmetic(
-            self, self.arithmetic.scale_bits, self.max_norm_squared, self.vector_length, self._width
+            self, self.arithmetic.scale_bits, self.max_norm_squared, self.vector_length, self.width
         )
         if self.evaluation.file is None and self.evaluation.sha256 is None:
             raise bad_field("evaluation.file", "name the evaluation set, or give evaluation.sha256")
@@ -159,7 +159,8 @@ class ProjectFile(Section):
         return self.shape.length if sketch is None else sketch.length
 
     @property
-    def _width(self) -> int | None:
+    def width(self) -> int | None:
+        """Numbers of a sketch, k; None on the exact path."""
         return self.shape.length if self.path == "sketch" else None
 
     @property
@@ -185,7 +186,7 @@ class ProjectFile(Section):
             self.arithmetic.scale_bits,
             self.divisor,
             self.vector_length,
-            self._width,
+            self.width,
         )
 
     @classmethod

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import toy
+from at_once import MinedAtOnce
 from lens import LENS
 from rounds import SLOTS, UNBONDING_DELAY_S
 
@@ -61,6 +62,16 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def chain_of_its_own_time() -> None:
+    """A test that takes long misses no deadline: time passes with the chain's blocks, not with the machine's clock."""
+    from brownie import web3  # here, as other suites read this file too and need not load brownie
+    from wire import tick
+
+    web3.middleware_onion.inject(MinedAtOnce, layer=0)
+    tick()
+
+
 @pytest.fixture(autouse=True)
 def isolation(fn_isolation: None) -> None:
     """Each test starts from the chain as the module left it."""
@@ -102,12 +113,15 @@ def lens(accounts: Any) -> Any:
 
 
 def _erc20(accounts: Any, takers: Sequence[Any]) -> Any:
+    from wire import Wired  # here, as other suites read this file too and need not load brownie
+
     source = Path(__file__).parents[1] / "forge" / "support" / "Tokens.sol"
     token = _deployed(accounts[0], compile_source("PlainToken", source.read_text("utf8")))
-    for account in accounts:
-        token.mint(account, 10**24, {"from": account})
+    wired = Wired(token)
+    for account in map(str, accounts):
+        wired.mint(account, 10**24, {"from": account})
         for taker in takers:
-            token.approve(taker, 10**24, {"from": account})
+            wired.approve(str(taker), 10**24, {"from": account})
     return token
 
 

@@ -17,7 +17,7 @@ from rounds import REFERENCE, SALT, SLOTS, VALIDATION
 from rulebook import Broken, RuleBook
 from toy import Vector, commitment
 from watch import Watch
-from wire import Refused, next_block_at, request
+from wire import Refused, wait_until
 from world import World
 
 from marketplace.chain.types import NATIVE_COIN, ChallengeKind, RoundResult, Settlement
@@ -112,12 +112,9 @@ class Moves:
         self.wait_until(until + offset)
 
     def wait_until(self, time: int) -> None:
-        now = self.view(0).time
-        if time - 1 <= now:
-            return
-        next_block_at(time - 1)
-        request("evm_mine")
-        self.forget()
+        if time - 1 > self.view(0).time:
+            wait_until(time)
+            self.forget()
 
     # Before the start
 

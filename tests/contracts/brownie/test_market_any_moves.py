@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -23,7 +23,7 @@ from game import Game
 from lens import Looker
 from moves import Moves, Table
 from rounds import AGGREGATORS, SLOTS, WINDOW_S, by_reference, terms
-from wire import Refused, Wired, request, tick, untick
+from wire import Refused, Wired, request
 from world import World
 
 from marketplace.chain.types import Settlement, Terms, address
@@ -86,7 +86,7 @@ def pair(world: World, name: str) -> tuple[Terms, Terms]:
 def seated(world: World, accounts: Any, lens: Any, both: Sequence[Terms]) -> Table:
     """Two projects that everybody has joined."""
     people = [str(account) for account in accounts[: 2 + TRAINERS + AGGREGATORS]]
-    wired = replace(world, market=Wired(world.market), vault=Wired(world.vault), erc20=Wired(world.erc20))
+    wired = world.wired()
     games = [Game(wired, given, people[1]) for given in both]
     for game in games:
         for trainer in people[2 : 2 + game.terms.trainers]:
@@ -137,17 +137,8 @@ def shortest(played: Played, script: Sequence[tuple[int, Move]], failed: str) ->
     return kept
 
 
-@pytest.fixture
-def ticking() -> Iterator[None]:
-    """A chain whose time is what its blocks say."""
-    tick()
-    yield
-    untick()
-
-
 @pytest.mark.timeout(3 * 3600 if DEEP else 300)
 @pytest.mark.parametrize("name", OF_PAIR)
-@pytest.mark.usefixtures("ticking")
 def test_any_moves(
     world: World, accounts: Any, lens: Any, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,6 @@ from itertools import repeat
 from typing import Any
 
 from books import Books
-from brownie import chain
 from brownie.test import given
 from game import Game
 from hypothesis import strategies as st
@@ -26,6 +25,7 @@ from rounds import (
     terms,
 )
 from toy import LENGTH, Vector
+from wire import wait, wait_until
 from world import World
 
 from marketplace.chain.types import (
@@ -126,7 +126,7 @@ class Life:
         """One round, up to the end of what its result may be challenged with."""
         state = self.state()
         self._submit(state, played)
-        _wait_until(self.state().submit_deadline)
+        wait_until(self.state().submit_deadline)
         if len(played.order) + len(played.batched) < quorum(SLOTS, self.terms.faults):
             self.market.skip(self.game.project, state.round, 0, {"from": self.anyone})
             self.books.skip()
@@ -152,7 +152,7 @@ class Life:
             game.submit(state.round, slot, self.trainers[slot], updates[slot])
 
     def _time_out(self, round: int) -> None:
-        _wait_until(self.state().result_deadline)
+        wait_until(self.state().result_deadline)
         self.market.timeout(self.game.project, round, {"from": self.anyone})
         self.books.time_out(str(self.aggregators[self.turn]))
         self.turn += 1
@@ -175,7 +175,7 @@ class Life:
             self.books.move(str(aggregator), str(self._holder(slot)))
             self.check()
         if silent:
-            _wait_until(self.state().answer_deadline)
+            wait_until(self.state().answer_deadline)
         for slot in silent:
             if slot == REFERENCE:
                 continue
@@ -208,7 +208,7 @@ class Life:
         self.books.free[anyone] -= deposit
         self.check()
         if not played.shown:
-            _wait_until(int(self.market.challengeOf(self.game.project)[2]))
+            wait_until(int(self.market.challengeOf(self.game.project)[2]))
             self.game.undo(self.aggregators[-1])
             self.books.locked[anyone] -= deposit
             self.books.free[anyone] += deposit
@@ -232,7 +232,7 @@ class Life:
         """Of a project whose last round is over."""
         if reveals and self.terms.score_rule is ScoreRule.REFERENCE:
             self.market.reveal(self.game.project, VALIDATION, SALT, {"from": self.owner})
-        _wait_until(self.state().challenge_deadline)
+        wait_until(self.state().challenge_deadline)
         self.market.settle(self.game.project, {"from": self.anyone})
 
     def check(self) -> None:
@@ -272,7 +272,7 @@ class Life:
         stakes = books.locked + books.free
         for account in stakes:
             self.vault.unbond(token, stakes[account], {"from": account})
-        chain.sleep(UNBONDING_DELAY_S)
+        wait(UNBONDING_DELAY_S)
         for account in stakes:
             self.vault.withdraw(token, {"from": account})
         for account in +books.earned:
@@ -300,10 +300,6 @@ class Life:
         return int(self.market.trainerOf(self.game.project, number)[1])
 
 
-def _wait_until(deadline: int) -> None:
-    chain.sleep(max(0, deadline - chain.time()) + 1)
-
-
 def _norm(update: Vector) -> int:
     return sum(value * value for value in update)
 
@@ -329,7 +325,7 @@ def test_money_is_conserved_through_any_life(
         posted = by_reference(world.circuit_with_reference, **changes)
     else:
         posted = terms(world.circuit, score_rule=rule, **changes)
-    life = Life(world, accounts)
+    life = Life(world.wired(), accounts)
     life.open(posted)
     for played in one_after_the_other(script, repeat(PLAIN)):
         if life.state().status is not Status.ACTIVE:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from brownie import chain
 from brownie.exceptions import VirtualMachineError
 from brownie.test import given
 from game import BLOB, KEY, Game
 from hypothesis import strategies as st
 from rounds import ANSWER_S, SLOTS, WINDOW_S, by_reference, terms
 from toy import commitment, opening
+from wire import wait
 from world import World, refusal
 
 from marketplace.chain.types import ChallengeKind, Project, Settlement, Status
@@ -99,7 +99,7 @@ def test_joining_and_starting(world: World, accounts: Any) -> None:
     assert refused(market.leave, project, stranger) == "NotMember"
     assert refused(market.submit, project, 1, 0, DIGEST, BLOB, {"from": accounts[2]}) == "WrongStatus"
     assert refused(market.release, project, {"from": accounts[2]}) == "WrongStatus"
-    chain.sleep(WINDOW_S)
+    wait(WINDOW_S)
     assert refused(market.join, project, KEY, {"from": accounts[3]}) == "DeadlinePassed"
     market.cancel(project, stranger)
     assert refused(market.cancel, project, {"from": owner}) == "WrongStatus"
@@ -150,9 +150,9 @@ def test_submissions(world: World, game: Game, first: Any, anyone: Any, accounts
     game.submit(1, 0, accounts[2], UPDATES[0])
     assert refused(market.submit, project, 1, 0, DIGEST, BLOB, trainer) == "AlreadySubmitted"
     assert refused(market.leave, project, trainer) == "AlreadySubmitted"
-    chain.sleep(WINDOW_S // 2)
+    wait(WINDOW_S // 2)
     assert refused(market.postBatch, project, 1, 0, 3, DIGEST, BLOB, first) == "DeadlinePassed"
-    chain.sleep(WINDOW_S // 2)
+    wait(WINDOW_S // 2)
     assert refused(market.submit, project, 1, 1, DIGEST, BLOB, other) == "DeadlinePassed"
     assert refused(market.reseal, project, 1, bytes(79), trainer) == "InvalidLength"
     assert refused(market.reseal, project, 1, bytes(80), anyone) == "NotMember"
@@ -172,7 +172,7 @@ def test_results_by_the_wrong_account_or_at_the_wrong_time(
     assert refused(market.timeout, project, 1, second) == "TooEarly"
     assert refused(market.skip, project, 1, 0, second) == "QuorumReached"
     assert refused(market.settle, project, second) == "WrongStatus"
-    chain.sleep(WINDOW_S)
+    wait(WINDOW_S)
     assert refused(market.postResult, project, posted, first) == "DeadlinePassed"
     market.timeout(project, 1, anyone)
     closed.post(closed.state(), honest, updates)
@@ -206,7 +206,7 @@ def test_complaints_and_answers(
         assert refused(market.answer, project, 1, 0, slot, point, shown, anyone) == expected
     closed.answer(1, 0, 0, accounts[0])
     assert refused(market.answer, project, 1, 0, 0, c, right, anyone) == "NothingToAnswer"
-    chain.sleep(ANSWER_S)
+    wait(ANSWER_S)
     assert refused(closed.answer, 1, 0, 1, accounts[0]) == "DeadlinePassed"
 
 
@@ -233,7 +233,7 @@ def test_challenges(world: World, posted: Game, anyone: Any, accounts: Any) -> N
     posted.challenge(model, 0, accounts[0])
     short = opening(world.circuit, (1, 2, 3, 4), 4).to_abi()
     assert refused(market.answerModel, project, short, anyone) == "OpeningRejected"
-    chain.sleep(ANSWER_S)
+    wait(ANSWER_S)
     assert refused(posted.answer_model, accounts[0]) == "DeadlinePassed"
     assert refused(market.undo, project, [], anyone) == "WrongOutcomes"
     posted.undo(accounts[0])
@@ -250,7 +250,7 @@ def test_revealing(world: World, accounts: Any) -> None:
     market.start(game.project, {"from": accounts[0]})
     call = (game.project, DIGEST, b"z" * 32)
     assert refused(market.reveal, *call, {"from": accounts[1]}) == "WrongStatus"
-    chain.sleep(WINDOW_S)
+    wait(WINDOW_S)
     market.skip(game.project, 1, 0, {"from": accounts[0]})
     assert game.state().status is Status.CLOSING
     assert refused(market.reveal, *call, {"from": accounts[2]}) == "NotOwner"

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brownie import Contract, chain, web3
+from brownie import Contract, web3
 from brownie.exceptions import VirtualMachineError
 from game import KEY, Game
 from rounds import CHALLENGE_S, SLOTS, UNBONDING_DELAY_S, WINDOW_S, terms
+from wire import wait
 from world import World, refusal
 
 from marketplace.chain.compile import compile_source
@@ -77,7 +78,7 @@ def paid_round(game: Game, accounts: Any, *, submitted: Sequence[int] = ()) -> N
     result, judgement, updates = game.honest(state, 0)
     game.post(state, result, updates)
     assert game.state().model == game.expected_model(state.model, updates, judgement)
-    chain.sleep(CHALLENGE_S)
+    wait(CHALLENGE_S)
     world.market.settle(project, {"from": accounts[0]})
     assert game.state().status is Status.SETTLED
 
@@ -95,7 +96,7 @@ def paid_out(game: Game, people: Sequence[str], wallet: Wallet | None = None) ->
             _sent(wallet, person, market, "release", game.project)
         if free := int(vault.freeOf(token, person)):
             _sent(wallet, person, vault, "unbond", token, free)
-    chain.sleep(UNBONDING_DELAY_S)
+    wait(UNBONDING_DELAY_S)
     for person in people:
         if vault.unbondingOf(token, person)[0]:
             _sent(wallet, person, vault, "withdraw", token)
@@ -173,7 +174,7 @@ def test_a_project_for_those_with_a_reputation(world: World, accounts: Any) -> N
     for slot in able:
         second.join(accounts[FIRST + slot])
     second.join_as_aggregator(accounts[AGGREGATOR])
-    chain.sleep(WINDOW_S)
+    wait(WINDOW_S)
     world.market.start(second.project, {"from": accounts[0]})
     for seat, slot in enumerate(able):
         second.submit(1, seat, accounts[FIRST + slot], UPDATES[slot])

@@ -1,8 +1,8 @@
 """Brownie's contracts without brownie's bookkeeping, for tests of many thousand transactions.
 
 Brownie takes a snapshot of the chain and a new reading of its clock after each transaction. Here a transaction is one
-request, which answers with the receipt; a refused one is mined as well, and traced for its error. Each block is one
-second after the one before it, so a test knows the time of its transactions.
+request, which answers with the receipt; a refused one is mined as well, and traced for its error. Each block of any
+brownie test is one second after the one before it (conftest.py), so a test knows the time of its transactions.
 """
 
 from __future__ import annotations
@@ -58,13 +58,25 @@ def tick() -> None:
     request("anvil_setBlockTimestampInterval", 1)
 
 
-def untick() -> None:
-    """Blocks have the machine's time again."""
-    request("anvil_removeBlockTimestampInterval")
+def now() -> int:
+    """Of the latest block."""
+    return int(request("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
 
 def next_block_at(time: int) -> None:
     request("evm_setNextBlockTimestamp", time)
+
+
+def wait_until(time: int) -> None:
+    """Until the next block has this time; nowhere where it has passed. An empty block is mined the second before."""
+    if time - 1 > now():
+        next_block_at(time - 1)
+        request("evm_mine")
+
+
+def wait(seconds: int) -> None:
+    """Until the next block is so much later than the latest one."""
+    wait_until(now() + seconds)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from brownie import web3
 from brownie.exceptions import VirtualMachineError
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from wire import Wired
 
 from marketplace.chain.types import NATIVE_COIN, Address
 
@@ -26,6 +27,11 @@ class World:
     keys: Mapping[str, LocalAccount]  # by address
     circuit: bytes
     circuit_with_reference: bytes
+
+    def wired(self) -> World:
+        """The same without brownie's bookkeeping."""
+        contracts = ("market", "vault", "reputation", "erc20")
+        return replace(self, **{name: Wired(getattr(self, name)) for name in contracts})
 
     def balance(self, token: Address, account: Any) -> int:
         if token != NATIVE_COIN:

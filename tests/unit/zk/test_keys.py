@@ -108,6 +108,18 @@ def test_a_build_killed_in_any_phase_leaves_a_usable_cache(tmp_path: Path, phase
     assert prover.verify(files, proof.proof, proof.gram)
 
 
+@pytest.mark.deep
+def test_a_lookup_table_that_a_killed_process_left_spoils_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ezkl makes a table's folder under the user's home before the table, and then takes the folder for the table."""
+    (tmp_path / ".ezkl" / "cache" / "hardswish_1_-32768_49111").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files = keys.build(CircuitShape(3, 4, "proven"), tmp_path / "cache")
+    proof = prover.prove(files, [None, np.array([1, 2, 3, 4]), None])
+    assert prover.verify(files, proof.proof, proof.gram)
+
+
 @pytest.mark.parametrize(
     "name", ["verifying.key", "settings.json", "circuit.compiled", "verifier.sol", "circuit.json"]
 )

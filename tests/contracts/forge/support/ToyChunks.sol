@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Circuit} from "../../../../contracts/interfaces/IGramVerifier.sol";
+import {LeafPath} from "../../../../contracts/interfaces/ISketch.sol";
 import {BN254, G1, G2} from "../../../../contracts/libraries/BN254.sol";
 import {KzgOpening} from "../../../../contracts/libraries/KzgOpening.sol";
 import {AcceptingVerifier} from "./AcceptingVerifier.sol";
@@ -41,14 +42,56 @@ contract ToyChunks {
     }
 
     /// @notice A vector for each seed, of int16, all chunks of it.
-    function vector(uint256 seed) external view returns (int256[] memory v) {
+    function vector(uint256 seed) public view returns (int256[] memory v) {
         v = new int256[](length * count);
-        for (uint256 t = 0; t < v.length; ++t) v[t] = int256((seed * 31 + t * (t + 17 * seed)) % 201) - 100;
+        unchecked {
+            for (uint256 t = 0; t < v.length; ++t) v[t] = int256((seed * 31 + t * (t + 17 * seed)) % 201) - 100;
+        }
+    }
+
+    /// @notice The sum of the vectors of these seeds: a model, from the initial one and the updates that it took up.
+    function total(uint256[] memory seeds) public view returns (int256[] memory v) {
+        v = new int256[](length * count);
+        for (uint256 i = 0; i < seeds.length; ++i) {
+            int256[] memory w = vector(seeds[i]);
+            unchecked {
+                for (uint256 t = 0; t < v.length; ++t) v[t] += w[t];
+            }
+        }
     }
 
     function sum(int256[] calldata a, int256[] calldata b) external pure returns (int256[] memory c) {
         c = new int256[](a.length);
         for (uint256 t = 0; t < c.length; ++t) c[t] = a[t] + b[t];
+    }
+
+    /// @notice A chunk of `total`.
+    function part(uint256[] calldata seeds, uint256 index) external view returns (int256[] memory) {
+        return this.chunk(total(seeds), index);
+    }
+
+    /// @notice Points and hashes of the chunks of `total`, packed in `bytes_` a number.
+    function leaves(uint256[] calldata seeds, uint256 bytes_) external view returns (LeafPath[] memory found) {
+        int256[] memory v = total(seeds);
+        found = new LeafPath[](count);
+        for (uint256 j = 0; j < count; ++j) {
+            int256[] memory piece = this.chunk(v, j);
+            (found[j].point, found[j].hash) = (this.commitment(piece), keccak256(this.pack(piece, bytes_)));
+        }
+    }
+
+    /// @notice The sketch of `total`.
+    function sketchOf(uint256[] calldata seeds, bytes32 seed) external view returns (int256[] memory) {
+        return this.sketch(total(seeds), seed, 0);
+    }
+
+    /// @notice The values at z of the polynomials of the sketches of the chunks of `total`.
+    function values(uint256[] calldata seeds, bytes32 seed, uint256 z) external view returns (uint256[] memory found) {
+        int256[] memory v = total(seeds);
+        found = new uint256[](count);
+        for (uint256 j = 0; j < count; ++j) {
+            found[j] = KzgOpening.evaluateList(this.sketch(this.chunk(v, j), seed, (j * length) / width), logrows, z);
+        }
     }
 
     function chunk(int256[] calldata v, uint256 index) external view returns (int256[] memory) {
@@ -61,8 +104,15 @@ contract ToyChunks {
 
     function pack(int256[] calldata v, uint256 bytes_) public pure returns (bytes memory packed) {
         packed = new bytes(v.length * bytes_);
-        for (uint256 t = 0; t < v.length; ++t) {
-            for (uint256 b = 0; b < bytes_; ++b) packed[t * bytes_ + b] = bytes1(uint8(uint256(v[t] >> (8 * b))));
+        uint256 at = 0;
+        unchecked {
+            for (uint256 t = 0; t < v.length; ++t) {
+                uint256 number = uint256(v[t]);
+                for (uint256 b = 0; b < bytes_; ++b) {
+                    packed[at++] = bytes1(uint8(number));
+                    number >>= 8;
+                }
+            }
         }
     }
 
@@ -86,11 +136,13 @@ contract ToyChunks {
         uint256 firstBlock
     ) external view returns (int256[] memory sums) {
         sums = new int256[](width);
+        (uint256 shift, uint256 signs) = (0, 0);
         for (uint256 t = 0; t < v.length; ++t) {
             (uint256 b, uint256 p) = (firstBlock + t / width, t % width);
-            uint256 shift = uint256(keccak256(abi.encode(seed, b, type(uint256).max))) % width;
-            uint256 signs = uint256(keccak256(abi.encode(seed, b, p / 256)));
-            bool plus = (signs / 2 ** (p % 256)) % 2 == 1;
+            if (p == 0) shift = uint256(keccak256(abi.encode(seed, b, type(uint256).max))) % width;
+            if (p % 256 == 0) signs = uint256(keccak256(abi.encode(seed, b, p / 256)));
+            bool plus = signs % 2 == 1;
+            signs /= 2;
             sums[(p + shift) % width] += plus ? v[t] : -v[t];
         }
     }
