@@ -104,12 +104,7 @@ def _project_files(run: Run) -> Checks:
     yield run.check("circuit files", lambda: _load_files(run))
     yield run.check("circuit", lambda: contracts.check_circuit(client, history, run.need_files(), run.say))
     yield run.check("srs", lambda: _check_srs(run))
-    yield run.check(
-        "initial model",
-        lambda: project_files.check_initial_model(
-            run.store, history, run.need_spec(), run.need_committer(), run.timeout_s
-        ),
-    )
+    yield run.check("initial model", lambda: _check_initial_model(run))
     if any(history.terms.aggregators):
         yield run.check("aggregators", lambda: project_files.check_aggregators(history, run.need_spec()))
 
@@ -161,6 +156,13 @@ def _check_srs(run: Run) -> str:
     if kind == "ceremony":
         run.need_files()  # whose SRS has its hash
     return project_files.check_srs(kind, run.history.chain_id)
+
+
+def _check_initial_model(run: Run) -> str:
+    spec, history = run.need_spec(), run.history
+    if run.is_sketched:  # the first round's checks need its leaves again
+        return merges.check_alone(run.need_shelf(), spec.initial_model, history.terms.initial_model)
+    return project_files.check_initial_model(run.store, history, spec, run.need_committer(), run.timeout_s)
 
 
 def _story(run: Run) -> str:

@@ -23,9 +23,9 @@ from marketplace.audit.rounds import Outcome, Theme
 from marketplace.chain import events as e
 from marketplace.chain.sketch_types import SUM_SLOT
 from marketplace.chain.types import SketchResult, Status
+from marketplace.devnet.anvil import public_account
 from marketplace.protocol.chunk_tree import Leaf
 from tests.support import market_results as results
-from tests.support import market_run as run
 from tests.support import sketched_run as sketched
 from tests.support import sketched_tales as tales
 from tests.support.altered_history import NOT_REPLAYED, holds, is_opened, other
@@ -83,7 +83,7 @@ def test_the_sum_is_over_all_cohorts_and_silence_undoes_them(sketched_stage: Sta
     assert all(check.ok for check in found)
     said = {check.name: check.detail for check in found}
     assert said["round 1: sum of sketches"].startswith("10 merged sketches")
-    results.undo(play, run.public_account(tales.DOUBTER))
+    results.undo(play, public_account(tales.DOUBTER))
     halted = audit(play.client, play.stage.store, play.project, cache)
     assert halted.ok, halted.first_failure
     assert halted.checks[-1].detail == "no result stands: it is the initial model"
@@ -248,7 +248,7 @@ def test_what_an_answer_shows_falsely_is_named(questioned: Play, questioned_hist
             "not under the root that was submitted",
         ),
     ):
-        altered = replace(questioned_history, sketch=replace(said, **changes))  # type: ignore[arg-type]
+        altered = replace(questioned_history, sketch=replace(said, **changes))
         assert any(words in found.message for found in replay(altered).violations), words
     openings = {**said.openings, asked: add(opening, Point(1, 2))}
     altered = replace(questioned_history, sketch=replace(said, openings=openings))

@@ -100,6 +100,23 @@ def test_a_byte_of_a_drawn_projects_event(
     _alter_an_event(kind, drawn, drawn_history, cache)
 
 
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", e.SKETCH_EVENTS, ids=lambda kind: kind.__name__)
+def test_a_byte_of_a_sketched_projects_event(
+    kind: type[e.Event], questioned: Play, questioned_history: History, cache: Path
+) -> None:
+    _alter_an_event(kind, questioned, questioned_history, cache)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("function", ["standingAnswerOf", "complainedChunkOf"])
+def test_a_byte_of_what_is_held_of_sketches(function: str, questioned: Play, cache: Path) -> None:
+    selector = bytes(function_abi_to_4byte_selector(abi_entry(MARKET, "function", function))).hex()  # type: ignore[arg-type]
+    with client_of(questioned, altered_call(questioned.client.address, "0x" + selector, 31)) as c:
+        first = first_failure(questioned, cache, c)
+    assert (first.name, first.ok) == ("state", False)
+
+
 def _alter_an_event(kind: type[e.Event], play: Play, history: History, cache: Path) -> None:
     event = random.Random(kind.__name__).choice(history.of(kind))
     with client_of(play, lambda *_: _[2]) as client:
