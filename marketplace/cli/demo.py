@@ -36,8 +36,9 @@ def demo(
     """Run a whole market on this machine: ten trainers, three of which cheat, and an audit in the end.
 
     Kinds of attack: sign-flip, scale, random, zero, label-flip, copy, absent, withhold-update (trainers),
-    tamper-aggregate, withhold, withhold-model, false-complaint, false-gram (aggregators). Exit status 0 only if
-    the audit is valid.
+    tamper-aggregate, withhold, withhold-model, false-complaint, false-gram (aggregators); for large models also
+    false-leaf, one-chunk, accomplice (trainers), wrong-chunk, wrong-sketch, friend-sketch (aggregators: of trainer
+    0). Exit status 0 only if the audit is valid.
     """
     from marketplace.devnet.demo.cast import cast
     from marketplace.devnet.demo.outcome import draw

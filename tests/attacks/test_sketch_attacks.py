@@ -1,7 +1,6 @@
 """The sketch path under attack, with everybody's daemons and storage nodes at work: who cheats pays, and nobody else.
 
-By default a trainer and an aggregator cheat in one project; tests/unit/aggregator/test_sketch_rounds.py has each attack
-by itself, on a market that is stepped by hand.
+By default nobody does: tests/unit/aggregator/test_sketch_rounds.py has each attack, on a market stepped by hand.
 """
 
 from __future__ import annotations
@@ -75,6 +74,7 @@ def test_a_quiet_project_with_a_reference_pays_everybody(market: LiveMarket) -> 
     assert [event.left_out for event in drawn] == [0, 0]
 
 
+@pytest.mark.deep
 def test_a_false_leaf_and_a_false_sketch_of_a_friend_in_one_project(market: LiveMarket) -> None:
     outcome = played(
         market,

@@ -14,6 +14,7 @@ from marketplace.chain.types import Status
 from marketplace.learning.data import save_npz
 from marketplace.protocol.shares import round_budget
 from marketplace.storage.cid import from_digest
+from marketplace.updates.manifest import Manifest
 from tests.support.audits import assert_audit_holds
 from tests.support.circuits import circuit_cache
 from tests.support.live_market import (
@@ -158,4 +159,8 @@ def _finish(market: LiveMarket, project: int, roles: list[Role]) -> None:
         time.sleep(0.5)
     for result in fetch(market.owner.client, [ResultPosted], project):
         # before the processes are gone: what the owner has fetched, its node serves from then on
-        market.owner.store.fetch(from_digest(result.model), max_bytes=1 << 16, timeout_s=60)
+        named = market.owner.store.fetch(from_digest(result.model), max_bytes=1 << 16, timeout_s=60)
+        if market.owner.client.terms(project).chunks:
+            manifest = Manifest.from_bytes(named)
+            for cid in (manifest.model, manifest.leaves, *manifest.updates.values()):
+                market.owner.store.fetch(cid, max_bytes=1 << 16, timeout_s=60)

@@ -10,9 +10,15 @@ from marketplace.owner.draft import faults_of
 
 HONEST = "honest"
 NO_ATTACK = "none"
-TRAINER_ATTACKS = ("sign-flip", "scale", "random", "zero", "label-flip", "copy", "absent", "withhold-update")
+TRAINER_ATTACKS = (
+    *("sign-flip", "scale", "random", "zero", "label-flip", "copy", "absent", "withhold-update"),
+    *("false-leaf", "one-chunk", "accomplice"),  # on the sketch path
+)
 ROLE_NAMES = {"withhold-update": "withhold"}  # of a trainer's attack where it is not ours
-AGGREGATOR_ATTACKS = ("tamper-aggregate", "withhold", "withhold-model", "false-complaint", "false-gram")
+AGGREGATOR_ATTACKS = (
+    *("tamper-aggregate", "withhold", "withhold-model", "false-complaint", "false-gram"),
+    *("wrong-chunk", "wrong-sketch", "friend-sketch"),  # on the sketch path
+)
 DEFAULT_ATTACKS = ("sign-flip", "copy", "label-flip")
 AGGREGATORS = 2  # one in reserve
 FEWEST_TRAINERS, MOST_TRAINERS = 3, 15  # and the reference: 16 inputs are what a circuit takes

@@ -9,6 +9,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from marketplace.chain.types import Block, ChallengeKind, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.challenging import (
@@ -28,6 +31,7 @@ from marketplace.node.sketch.refuting import refute_false_answer
 
 OWN_SEEN, FILES_SEEN, MOVE_SEEN = "own-sketch-seen", "files-seen", "move-seen"
 ASKED_CHUNK = "asked-chunk"
+_NOT_HAD = (Reason.UNAVAILABLE, Reason.INTEGRITY)
 
 Own = Callable[[int], OwnInput | None]  # ours in a round, from the journal: read only where it is looked at
 _Check = Callable[[], Question | None]
@@ -76,7 +80,7 @@ def _watch(node: Watcher, project: Project, turn: int, own: Own, block: Block) -
         try:
             question = check()
         except FairshareError as error:
-            if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
+            if error.reason not in _NOT_HAD:
                 raise
             problem = error
             continue
@@ -89,7 +93,11 @@ def _watch(node: Watcher, project: Project, turn: int, own: Own, block: Block) -
         return
     if is_patient(node, project, turn, block, problem):
         node.log.info("files of the round awaited", round=round_, problem=problem.message)
-    elif record.merging and not any_chunk_asked(context, round_, block.number):
+    elif (
+        record.merging
+        and not isinstance(problem, _NoBefore)
+        and not any_chunk_asked(context, round_, block.number)
+    ):
         _ask(node, record, _any_chunk(node, record, problem.message))
     else:
         node.log.error("the round cannot be looked at", round=round_, problem=problem.message)
@@ -115,8 +123,24 @@ def _look_at_own(node: Watcher, record: RoundRecord, own: Own) -> Question | Non
     return next((question for question in looked_at if question is not None), None)
 
 
+class _NoBefore(FairshareError):
+    """The model that the round started from cannot be had: that is not the round's fault."""
+
+
+def _before(record: RoundRecord, shelf: Shelf) -> NDArray[np.int32]:
+    try:
+        shelf.tree(record.before)
+        return shelf.model(record.before)
+    except FairshareError as error:
+        if error.reason not in _NOT_HAD:
+            raise
+        raise _NoBefore(Reason.UNAVAILABLE, error.message, error.hint) from error
+
+
 def _look_at_files(record: RoundRecord, shelf: Shelf) -> Question | None:
     """The leaves of every model that the round made, and the bytes of the last one."""
+    if record.merging:
+        _before(record, shelf)
     before = record.before
     for result in record.merging:
         after = reference_of(shelf.context, result)
@@ -134,7 +158,8 @@ def _look_at_files(record: RoundRecord, shelf: Shelf) -> Question | None:
 def _look_at_move(record: RoundRecord, shelf: Shelf) -> Question | None:
     if not record.merging:
         return None
-    before, after = shelf.model(record.before), shelf.model(reference_of(shelf.context, record.merging[-1]))
+    before = _before(record, shelf)
+    after = shelf.model(reference_of(shelf.context, record.merging[-1]))
     return faults.false_move(shelf.context, record, before, after)
 
 

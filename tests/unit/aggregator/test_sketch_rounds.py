@@ -37,6 +37,7 @@ from tests.support.served_market import Served, served
 from tests.support.stepped_market import SKETCHED, SLOTS, Ground
 from trainer_node.behaviour import Attack as TrainerAttack
 
+DEEP = pytest.mark.deep  # by default: one who is left out, some who lose, one who is right
 ALL = 2**SLOTS - 1
 CHUNKS, CHEAT = 7, 2
 ONE_ROUND = {**SKETCHED, "rounds__count": 1}
@@ -55,6 +56,7 @@ def settle(game: Served) -> None:
     assert not events(game, Challenged)
 
 
+@DEEP
 def test_a_quiet_project_settles(ground: Ground) -> None:
     with served(ground, **SKETCHED, settlement__mode="proved") as game:
         game.start()
@@ -94,6 +96,7 @@ def test_who_answers_with_a_chunk_and_keeps_the_rest_is_left_out(ground: Ground)
         assert (result.fee, result.amounts[CHEAT]) == (0, 0)
 
 
+@DEEP
 def test_who_withholds_all_is_absent_and_pays(ground: Ground) -> None:
     with served(ground, trainer_attacks={CHEAT: TrainerAttack.WITHHOLD}, **ONE_ROUND) as game:
         settle(game)
@@ -101,6 +104,7 @@ def test_who_withholds_all_is_absent_and_pays(ground: Ground) -> None:
         assert [event.present for event in events(game, ResultPosted)] == [ALL ^ 1 << CHEAT]
 
 
+@DEEP
 def test_a_false_complaint_costs_its_deposit(ground: Ground) -> None:
     with served(ground, attacks={0: Attack.FALSE_COMPLAINT}, **ONE_ROUND) as game:
         settle(game)
@@ -133,6 +137,7 @@ def test_who_merges_a_chunk_wrongly_cannot_show_it(ground: Ground) -> None:
         assert asked.facts.chunk == CHUNKS // 2
 
 
+@DEEP
 def test_a_false_sketch_is_contested_by_its_trainer(ground: Ground) -> None:
     with served(ground, attacks={0: Attack.WRONG_SKETCH}, **ONE_ROUND) as game:
         challenged = loses(game, ChallengeKind.SKETCH)
@@ -156,6 +161,7 @@ def test_a_friends_false_sketch_shows_in_the_sum_and_a_false_answer_is_refuted(g
         assert [event.chunk for event in events(game, SketchRefuted)] == [0]
 
 
+@DEEP
 def test_a_lie_about_a_slots_sketch_is_refuted_by_its_trainer(ground: Ground) -> None:
     with served(ground, attacks={0: Attack.FRIEND_SKETCH}, **ONE_ROUND) as game:
         loses(game, ChallengeKind.SKETCH)
@@ -163,12 +169,14 @@ def test_a_lie_about_a_slots_sketch_is_refuted_by_its_trainer(ground: Ground) ->
         assert [event.chunk for event in events(game, SketchRefuted)] == [0]
 
 
+@DEEP
 def test_who_hides_the_rounds_files_is_asked_for_a_chunk(ground: Ground) -> None:
     hidden = {**ONE_ROUND, "training__learning_rate": 0.06}
     with served(ground, attacks={0: Attack.WITHHOLD_MODEL}, **hidden) as game:
         loses(game, ChallengeKind.CHUNK)
 
 
+@DEEP
 def test_a_chunk_that_others_cannot_fetch_is_shown_and_asked_for_once(ground: Ground) -> None:
     with served(ground, private={0}, **{**ONE_ROUND, "training__learning_rate": 0.07}) as game:
         game.start()
@@ -178,6 +186,7 @@ def test_a_chunk_that_others_cannot_fetch_is_shown_and_asked_for_once(ground: Gr
         assert not events(game, RoundUndone)
 
 
+@DEEP
 def test_another_that_has_the_files_shows_the_chunk(ground: Ground) -> None:
     with served(ground, private={0}, **{**ONE_ROUND, "training__learning_rate": 0.05}) as game:
         game.start()
@@ -192,7 +201,7 @@ def test_another_that_has_the_files_shows_the_chunk(ground: Ground) -> None:
         assert called["from"] == game.address(1)
 
 
-@pytest.mark.parametrize("slot", [CHEAT, SUM])
+@pytest.mark.parametrize("slot", [pytest.param(CHEAT, marks=DEEP), SUM])
 def test_an_honest_aggregator_answers_for_its_sketches_and_is_paid_for_it(ground: Ground, slot: int) -> None:
     with served(ground, **ONE_ROUND) as game:
         game.start()
@@ -210,6 +219,7 @@ def test_an_honest_aggregator_answers_for_its_sketches_and_is_paid_for_it(ground
         assert not events(game, RoundUndone)
 
 
+@DEEP
 def test_a_proof_that_is_demanded_is_given(ground: Ground) -> None:
     with served(ground, demand_rate=1.0, **ONE_ROUND) as game:
         game.start()
@@ -219,11 +229,13 @@ def test_a_proof_that_is_demanded_is_given(ground: Ground) -> None:
         assert game.state.status is Status.SETTLED
 
 
+@DEEP
 def test_who_posts_a_false_gram_matrix_loses_bond_and_place(ground: Ground) -> None:
     with served(ground, attacks={0: Attack.FALSE_GRAM}, **ONE_ROUND) as game:
         loses(game, ChallengeKind.PROOF)
 
 
+@DEEP
 def test_lies_are_refused_on_chain_and_the_next_aggregator_takes_over(ground: Ground) -> None:
     with served(ground, attacks={0: Attack.TAMPER_AGGREGATE}, settlement__mode="proved", **ONE_ROUND) as game:
         settle(game)
@@ -231,6 +243,7 @@ def test_lies_are_refused_on_chain_and_the_next_aggregator_takes_over(ground: Gr
         assert [event.aggregator for event in events(game, ResultPosted)] == [game.address(1)]
 
 
+@DEEP
 def test_two_cohorts_are_merged_one_after_another(ground: Ground) -> None:
     with served(ground, trainers=2 * SLOTS, cohort__cohorts=2, **ONE_ROUND) as game:
         game.start()
