@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ Figures = dict[str, dict[str, Cost]]  # by shape, by call
 
 GROWTH = 0.02
 DIVIDED = ("postResult", "postResult on demand", "postResult by reference")
-VARIES = ("drawn", "draw")  # by the hash of a block
+VARIES = re.compile(r"\bdrawn?\b")  # by the hash of a block
 BEGIN, END = "<!-- gas: begin -->", "<!-- gas: end -->"
 
 
@@ -100,7 +101,7 @@ def changes(known: Mapping[str, Mapping[str, int]], found: Figures) -> list[Chan
         before, after = known.get(shape, {}), now.get(shape, {})
         for call in dict.fromkeys([*before, *after]):
             change = Change(shape, call, before.get(call), after.get(call))
-            if change.before != change.now and not _varies(call) and (change.fails or _moved(change)):
+            if change.before != change.now and not VARIES.search(call) and (change.fails or _moved(change)):
                 result.append(change)
     return result
 
@@ -121,12 +122,12 @@ def replaced(document: str, tables: str) -> str:
     return f"{before}{BEGIN}\n{tables}\n{END}{rest.split(END)[1]}"
 
 
-def tables(found: Figures) -> str:
-    """Markdown: the aims, then all calls by shape."""
-    return "\n".join(_lines(found))
+def tables(found: Figures, elsewhere: Collection[str] = ()) -> str:
+    """Markdown: the aims, then all calls by shape, but for the shapes that are shown `elsewhere`."""
+    return "\n".join(_lines(found, elsewhere))
 
 
-def _lines(found: Figures) -> Iterator[str]:
+def _lines(found: Figures, elsewhere: Collection[str]) -> Iterator[str]:
     yield "| aim | at most | measured | floor | above the floor | |"
     yield "|---|---:|---:|---:|---:|---|"
     for aim in AIMS:
@@ -135,6 +136,8 @@ def _lines(found: Figures) -> Iterator[str]:
         met = "met" if gas <= aim.most else f"**missed by {gas - aim.most:,}**"
         yield f"| {aim.name} | {aim.most:,} | {gas:,} | {floor:,} | {gas - floor:,} ({gas / floor:.2f}x) | {met} |"
     for shape, costs in found.items():
+        if shape in elsewhere:
+            continue
         yield ""
         yield f"{shape}:"
         yield ""
@@ -182,7 +185,3 @@ def _moved(change: Change) -> bool:
     return (
         change.before is not None and change.now is not None and abs(change.now / change.before - 1) > 0.001
     )
-
-
-def _varies(call: str) -> bool:
-    return any(word in call for word in VARIES)

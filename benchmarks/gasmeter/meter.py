@@ -40,6 +40,12 @@ class Cost:
         return self.calldata + self.stores + self.precompiles
 
 
+def total(*costs: Cost) -> Cost:
+    """Of some calls together, without the parts."""
+    fields = ("gas", "calldata", "stores", "precompiles", "bytes")
+    return Cost(**{name: sum(getattr(cost, name) for cost in costs) for name in fields})
+
+
 @dataclass
 class Meter:
     """A market on a local chain. `costs`: by the name of the call, the first of each name."""

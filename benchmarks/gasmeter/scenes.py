@@ -105,6 +105,16 @@ def challenge(play: Play, kind: ChallengeKind, name: str | None = None) -> None:
     play.send(play.doubter, play.calls.challenge(play.project, int(kind), 0, known), name)
 
 
+def settled(play: Play) -> None:
+    """A trainer, the owner and an aggregator claim what a finished project owes them."""
+    play.meter.wait_until(play.meter.client.project(play.project).challenge_deadline)
+    play.send(play.owner, play.calls.settle(play.project), "settle")
+    trainer, first = play.trainers[2], play.aggregators[0]
+    play.send(trainer, play.calls.claim(play.project, trainer.address), "claim: trainer")
+    play.send(play.owner, play.calls.claim(play.project, play.owner.address), "claim: owner")
+    play.send(first, play.calls.claim(play.project, first.address), "claim: aggregator")
+
+
 def _leave_and_start(play: Play) -> None:
     last = play.trainers[-1]
     play.send(last, play.calls.leave(play.project), "leave: the last trainer, Open")
@@ -142,13 +152,8 @@ def _paid_out(play: Play) -> None:
         play.send(play.owner, play.calls.skip(play.project, play.round, 0))
     play.meter.wait_until(client.project(play.project).submit_deadline)
     play.send(play.owner, play.calls.skip(play.project, play.round, 0), "skip: the last round")
-    play.meter.wait_until(client.project(play.project).challenge_deadline)
-    play.send(play.owner, play.calls.settle(play.project), "settle")
+    settled(play)
     trainer, vault = play.trainers[2], client.vault.contract.functions
-    play.send(trainer, play.calls.claim(play.project, trainer.address), "claim: trainer")
-    play.send(play.owner, play.calls.claim(play.project, play.owner.address), "claim: owner")
-    first = play.aggregators[0]
-    play.send(first, play.calls.claim(play.project, first.address), "claim: aggregator")
     play.send(trainer, play.calls.release(play.project), "release: trainer")
     play.send(play.aggregators[1], play.calls.release(play.project), "release: aggregator")
     play.send(trainer, vault.unbond(NATIVE_COIN, STAKE), "unbond")

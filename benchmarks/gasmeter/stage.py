@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from eth_account.signers.local import LocalAccount
@@ -43,8 +43,8 @@ from marketplace.node.signatures import signed_by
 from marketplace.protocol.digests import update_digest
 from marketplace.protocol.field import to_felt
 from marketplace.protocol.fixed_point import apply_updates
-from marketplace.protocol.gram import gram
-from marketplace.protocol.krum import judge, mask
+from marketplace.protocol.gram import Gram, gram
+from marketplace.protocol.krum import judge, mask, members
 from marketplace.updates.batch import Batch, BatchEntry
 from zk import curve, keys, verifier
 from zk.commit import Committer
@@ -64,6 +64,13 @@ CONTACT = b"/ip4/203.0.113.5/tcp/4001/p2p/12D3KooWGQmdpbssrYHWFTwwbKmKL3i1EsRgWF
 SEALED_KEY = np.random.default_rng(SEED).bytes(80)
 
 account = cache(public_account)
+
+
+class Committed(Protocol):
+    """A round's updates, one an input of the circuit: what is submitted is of their commitments."""
+
+    @property
+    def commitments(self) -> Sequence[Point]: ...
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,8 @@ class Stage:
             "duplicate_cosine": 9990,
             "reference_share": 10_000 if by_owner else 0,
             "reveal_bond": STAKE if by_owner else 0,
+            "chunks": 0,
+            "chunk_length": 0,
             "spec": random.bytes(32),
             "circuit": self.circuit,
             "validation": keccak(VALIDATION + SALT) if by_owner else bytes(32),
@@ -166,18 +175,19 @@ class Play:
         vault = self.meter.client.vault.contract.functions
         self.send(sender, vault.deposit(NATIVE_COIN, amount), name, amount)
 
-    def gather(self) -> None:
-        """All join, and their calls are kept."""
+    def gather(self, *, kept: bool = True) -> None:
+        """All join. `kept`: their calls are."""
         last = self.terms.trainers - 1
         name: str | None
         for place, sender in enumerate(self.aggregators):
             self.deposit(sender, BOND)
-            name = ("joinAsAggregator: first", "joinAsAggregator: later")[place]
+            name = ("joinAsAggregator: first", "joinAsAggregator: later")[place] if kept else None
             self.send(sender, self.calls.joinAsAggregator(self.project, SALT, CONTACT, []), name)
         for number in range(self.terms.trainers):
             sender = account(1 + number)
-            self.deposit(sender, STAKE, {0: "deposit: first", last: "deposit: later"}.get(number))
-            name = {0: "join: first", 1: "join: later", last: "join: last"}.get(number)
+            name = {0: "deposit: first", last: "deposit: later"}.get(number) if kept else None
+            self.deposit(sender, STAKE, name)
+            name = {0: "join: first", 1: "join: later", last: "join: last"}.get(number) if kept else None
             self.send(sender, self.calls.join(self.project, SALT), name)
             self.trainers.append(sender)
 
@@ -188,7 +198,7 @@ class Play:
         assert number is not None
         return self.trainers[number]
 
-    def submit(self, rows: Rows, slots: Iterable[int], names: dict[int, str], cohort: int = 0) -> None:
+    def submit(self, rows: Committed, slots: Iterable[int], names: dict[int, str], cohort: int = 0) -> None:
         """Submissions by transaction; those of slots in `names` are kept."""
         for slot in slots:
             seat = cohort * self.terms.slots + slot
@@ -197,7 +207,7 @@ class Play:
             call = self.calls.submit(self.project, round_, seat, digest, blob)
             self.send(sender, call, names.get(slot))
 
-    def submit_reference(self, rows: Rows, name: str | None = None) -> None:
+    def submit_reference(self, rows: Committed, name: str | None = None) -> None:
         """The owner's reference: the last row."""
         round_ = self.round
         digest = digest_of(rows, self.terms.slots, self.owner)
@@ -205,7 +215,7 @@ class Play:
             self.owner, self.calls.submitReference(self.project, round_, digest, _blob(round_, 99)), name
         )
 
-    def post_batch(self, rows: Rows, slots: Iterable[int], name: str) -> None:
+    def post_batch(self, rows: Committed, slots: Iterable[int], name: str) -> None:
         """The aggregator's batch of these slots' signed digests."""
         client, round_, entries = self.meter.client, self.round, []
         for slot in slots:
@@ -233,15 +243,22 @@ class Play:
 
     def result(self, rows: Rows, cohort: int = 0) -> tuple[RoundResult, NDArray[np.int32]]:
         """What an honest aggregator posts, and the model after it."""
+        proved = self.terms.settlement is Settlement.PROVED
+        proof = rows.proof.proof if proved else b"".join(map(curve.to_bytes, rows.commitments))
+        result = self.judged(gram(rows.updates), proof, cohort)
+        return result, apply_updates(self.model, [rows.updates[slot] for slot in members(result.merged)])
+
+    def judged(self, matrix: Gram, proof: bytes, cohort: int = 0, *, left_out: int = 0) -> RoundResult:
+        """What an honest aggregator says of a cohort's Gram matrix. `left_out`: mask of absent slots."""
         client, terms = self.meter.client, self.terms
         state, known = client.project(self.project), self.arrived(cohort)
         seated = cohort_trainers(client, self.project, state, terms.slots, state.round, cohort)
         is_signed = signed_by(client, self.project, state.round, seated)
         said = received(known, terms.slots, client.cohort(self.project, cohort).batched, is_signed)
-        matrix, by_owner = gram(rows.updates), terms.score_rule is ScoreRule.REFERENCE
-        verdict = judge(rules_of(terms), matrix, said.slots, said.positions, reference_present=by_owner)
-        proved = terms.settlement is Settlement.PROVED
-        result = RoundResult(
+        present = [slot for slot in said.slots if not left_out >> slot & 1]
+        by_owner = terms.score_rule is ScoreRule.REFERENCE
+        verdict = judge(rules_of(terms), matrix, present, said.positions, reference_present=by_owner)
+        return RoundResult(
             round=state.round,
             cohort=cohort,
             merged=mask(verdict.merged),
@@ -251,9 +268,8 @@ class Play:
             neighbours=tuple(mask(near) for near in verdict.neighbours),
             gram=tuple(to_felt(entry) for entry in matrix.triangle),
             arrivals=known,
-            proof=rows.proof.proof if proved else b"".join(map(curve.to_bytes, rows.commitments)),
+            proof=proof,
         )
-        return result, apply_updates(self.model, [rows.updates[slot] for slot in verdict.merged])
 
     def opening(self, vector: NDArray[Any]) -> tuple[Any, ...]:
         """The opening of an update or a model, as the contract takes it."""
@@ -277,6 +293,8 @@ def open_stage(shape: CircuitShape, circuits: Path) -> Iterator[Stage]:
         code = compile_source(verifier.CONTRACT, verifier.source(files))
         digest = deploy_circuit(sender, address(deployment.gram_verifier), code, circuit_of(files))
         meter = Meter(deployment.client(anvil.url).connect(), names_of(deployment))
+        # Not the machine's clock: whether two calls share a second decides whether a challenge moves the round's window.
+        meter.ask("anvil_setBlockTimestampInterval", 1)
         yield Stage(meter, deployment, files, digest)
 
 
@@ -310,7 +328,7 @@ def initial_model(files: CircuitFiles) -> NDArray[np.int32]:
     return np.random.default_rng(SEED).integers(-(2**20), 2**20, files.shape.length, dtype=np.int32)
 
 
-def digest_of(rows: Rows, slot: int, holder: LocalAccount) -> bytes:
+def digest_of(rows: Committed, slot: int, holder: LocalAccount) -> bytes:
     """What is submitted for a row."""
     point = rows.commitments[slot]
     return update_digest(point.x, point.y, holder.address)
