@@ -54,7 +54,10 @@ def merge(
 def judged(
     rules: Rules, updates: Mapping[int, Input], positions: Sequence[int], behaviour: Behaviour = HONEST
 ) -> tuple[Gram, Judgement]:
-    """The Gram matrix that is posted, and what the rules make of it. Arguments as of `merge`."""
+    """The Gram matrix that is posted, and what the rules make of it. Arguments as of `merge`.
+
+    Never raises FarPair for an honest aggregator: G is that of integer vectors (docs/proof.md).
+    """
     trainers = [slot for slot in sorted(updates) if slot < rules.slots]
     matrix = behaviour.gram(gram_of(rules, updates), set(trainers))
     return matrix, judge(rules, matrix, trainers, positions, reference_present=rules.slots in updates)

@@ -10,6 +10,7 @@ themselves: training is deterministic, so the two can be compared round by round
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 import tempfile
@@ -34,7 +35,7 @@ from marketplace.devnet.demo.run import run_demo
 from marketplace.errors import FairshareError
 from marketplace.node.options import user_folder
 
-TRAINERS = 8
+TRAINERS, FAULTS = 8, 2
 ATTACKS = ("sign-flip@6", "random@7")
 AIM_ACCURACY, AIM_RANKS = 0.01, 0.95
 # Of a round: what ends a step, and in whose log. The latest of all parties counts.
@@ -136,7 +137,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a directory for everybody's files and logs")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    plan = Plan(cast(TRAINERS, ATTACKS), given.rounds, "fashion-mnist", given.seed, "cnn", "projection")
+    parties = dataclasses.replace(cast(TRAINERS, ATTACKS), faults=FAULTS)
+    plan = Plan(parties, given.rounds, "fashion-mnist", given.seed, "cnn", "projection")
     try:
         with tempfile.TemporaryDirectory(prefix="fairshare-sketch-", ignore_cleanup_errors=True) as folder:
             directory = given.keep or Path(folder) / "demo"

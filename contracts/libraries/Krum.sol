@@ -9,14 +9,14 @@ import {BitMask} from "./BitMask.sol";
 /// @notice docs/protocol.md, "From G to pay", steps 1 to 9; marketplace/protocol/krum.py is its twin. Multi-Krum after
 /// Blanchard et al., "Machine Learning with Adversaries" (NeurIPS 2017). Pure: it checks claims instead of sorting.
 /// @dev Never overflows and never divides by zero, whatever field elements G holds: present slots have
-/// G_ii <= N_max < 2^63, so an inner product that passes the near test is below 2^63, a distance at most 2^65, a score
-/// below 2^76 and a dot_i below 2^67. That is what `unchecked` relies on throughout.
+/// G_ii <= N_max < 2^63, so an inner product that is not refused is below 2^63, a distance at most 2^65, a score below
+/// 2^69 and a dot_i below 2^67. That is what `unchecked` relies on throughout.
 library Krum {
     using BitMask for uint256;
 
-    /// @notice Distance of two updates whose inner product no vectors in range can have.
-    uint256 internal constant FAR = 0x1000000000000000000; // 2^72; literals: assembly takes no other constants
+    /// @dev BN254's scalar field; a literal, because assembly takes no other constants.
     uint256 private constant FIELD = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
+    uint256 private constant FAR_SHIFT = 16; // in a mask of twins: from a slot's bit to the one that says it is far
     uint256 private constant COSINE_SHIFT = 32;
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant BASIS_POINTS_SQUARED = 100_000_000;
@@ -74,7 +74,7 @@ library Krum {
     }
 
     /// @dev A round while it is judged. `table` has K columns, by slot: row 0 is G_jj, row 1 dot_j, and row 2 + i, for
-    /// present i and j, is their *closeness* FAR - D_ij.
+    /// present i and j, is D_ij.
     struct Work {
         uint256 slots;
         uint256 inputs; // rows of G
@@ -88,6 +88,9 @@ library Krum {
         uint256[] table;
     }
 
+    /// @notice No vectors of int16 within N_max have this inner product of two present updates, or (other = K) of one
+    /// and the reference: one of the two is none, and nobody complained.
+    error FarPair(uint256 slot, uint256 other);
     /// @notice The claim about a slot's nearest neighbours is not the rule's.
     error WrongNeighbours(uint256 slot, uint256 claimed);
     /// @notice The claimed mask is not the n - f smallest (score, slot).
@@ -104,7 +107,7 @@ library Krum {
         return Math.max(slots - faults, 2 * faults + 3);
     }
 
-    /// @notice Judges a round; reverts where a claim is not exactly what the rules give.
+    /// @notice Judges a round; reverts where two vectors are far, or a claim is not exactly what the rules give.
     function judge(
         Rules memory rules,
         Round memory round,
@@ -142,7 +145,14 @@ library Krum {
         }
         uint256 median = _medianNorm(work, round.medianNormSlot);
         _contribute(work, median, rules.rule == ScoreRule.Cosine, verdict);
-        if (verdict.byReference) _contributeAlong(work, gram, median, verdict);
+        if (verdict.byReference) {
+            uint256 cell;
+            // solhint-disable-next-line no-inline-assembly
+            assembly ("memory-safe") {
+                cell := add(gram.offset, shl(5, mload(work)))
+            }
+            _contributeAlong(work, cell, gram[gram.length - 1], median, verdict);
+        }
     }
 
     function _requireLength(uint256 given, uint256 expected) private pure {
@@ -200,7 +210,11 @@ library Krum {
             for (uint256 i = 0; i < slots; ++i) {
                 if ((work.present >> i) & 1 != 0) {
                     uint256 twins = _compareOne(work, i, toGram);
-                    if (twins != 0 && work.alike) work.copies |= _copies(positions, i, twins);
+                    if (twins != 0) {
+                        uint256 far = (twins >> FAR_SHIFT) & work.present;
+                        if (far != 0) revert FarPair(i, Math.log2(far & (~far + 1)));
+                        if (work.alike) work.copies |= _copies(positions, i, twins);
+                    }
                 }
                 toGram += 32 * --rest;
             }
@@ -217,14 +231,15 @@ library Krum {
         }
     }
 
-    /// @dev Compares slot i with those above it. The closeness of absent ones nobody reads, and as their G_jj is 0 in
-    /// the table, they are nobody's twins. In two's complement: a negative inner product is 2^256 less its size, and
-    /// its square and the sums come out right.
+    /// @dev Compares slot i with those above it, absent ones too: their distances nobody reads, and that an oversized
+    /// one is far is no wonder. In two's complement: a negative inner product is 2^256 less its size, and its square and
+    /// the sums come out right.
     /// @param together Mask of the slots that add to dot_i, as i adds to theirs: none if i is not merged.
     /// @param width Of a row of the table, in bytes.
     /// @param bit The number of slot i; in the loop the mask of j alone.
     /// @param square The table; in the loop where G_jj is in it.
-    /// @return twins The slots that i is a near-duplicate of.
+    /// @return twins The slots that i is a near-duplicate of; shifted by FAR_SHIFT those that it is far from. Absent
+    /// ones are no near-duplicates, as their G_jj is 0 in the table.
     /// @return dot What the walk adds to dot_i.
     function _compareRow(
         uint256 toGram,
@@ -241,8 +256,8 @@ library Krum {
             square := add(square, 0x20)
             let end := add(square, width)
             square := add(square, shl(5, bit))
-            let toRow := mul(width, add(bit, 2)) // from G_jj to the closeness of i and j
-            let column := add(square, toRow) // where the closeness of j and i is
+            let toRow := mul(width, add(bit, 2)) // from G_jj to the distance of i and j
+            let column := add(square, toRow) // where the distance of j and i is
             let a := mload(square)
             let duplicates := mul(duplicate, a)
             if together {
@@ -259,12 +274,14 @@ library Krum {
                 // Plus N_max, so that one comparison does for both signs.
                 let inner := addmod(calldataload(add(square, toGram)), bound, FIELD)
                 if gt(inner, shl(1, bound)) {
+                    twins := or(twins, shl(FAR_SHIFT, bit))
                     continue
                 }
                 inner := sub(inner, bound)
                 // Most pairs are below the near-duplicates' limit, which is not above that of Cauchy-Schwarz.
                 if iszero(lt(mul(mul(inner, inner), BASIS_POINTS_SQUARED), mul(duplicates, mload(square)))) {
                     if gt(mul(inner, inner), mul(a, mload(square))) {
+                        twins := or(twins, shl(FAR_SHIFT, bit))
                         continue
                     }
                     if sgt(inner, 0) {
@@ -275,7 +292,7 @@ library Krum {
                     dot := add(dot, inner)
                     mstore(add(square, width), add(inner, mload(add(square, width))))
                 }
-                inner := add(sub(FAR, add(a, mload(square))), shl(1, inner)) // closeness
+                inner := sub(add(a, mload(square)), shl(1, inner)) // distance
                 mstore(add(square, toRow), inner)
                 mstore(column, inner)
             }
@@ -312,16 +329,16 @@ library Krum {
                 uint256 others = (present >> i) & 1 != 0 ? present ^ (1 << i) : 0;
                 if (named & ~others != 0) revert WrongNeighbours(i, named);
                 if (others != 0) {
-                    (uint256 count, uint256 closeness, bool nearest) = _sumOfNearest(row, named, others ^ named);
+                    (uint256 count, uint256 sum, bool nearest) = _sumOfNearest(row, named, others ^ named);
                     if (count != wanted || !nearest) revert WrongNeighbours(i, named);
-                    scores[i] = wanted * FAR - closeness;
+                    scores[i] = sum;
                 }
                 row += width;
             }
         }
     }
 
-    /// @dev How many are named, their closeness in sum, and whether none of them is less close than one of the others.
+    /// @dev How many are named, their distances in sum, and whether none of them is farther than one of the others.
     function _sumOfNearest(
         uint256 row,
         uint256 named,
@@ -329,22 +346,22 @@ library Krum {
     ) private pure returns (uint256 count, uint256 sum, bool nearest) {
         // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
-            let most := 0 // closeness of the others
+            let least := not(0) // distance of the others
             for {} others {} {
                 let bit := and(others, sub(0, others)) // the lowest
                 others := xor(others, bit)
-                let closeness := mload(add(row, shl(5, byte(mod(bit, 19), INDEX_OF_BIT))))
-                if gt(closeness, most) {
-                    most := closeness
+                let distance := mload(add(row, shl(5, byte(mod(bit, 19), INDEX_OF_BIT))))
+                if lt(distance, least) {
+                    least := distance
                 }
             }
             let farther := 0
             for {} named {} {
                 let bit := and(named, sub(0, named))
                 named := xor(named, bit)
-                let closeness := mload(add(row, shl(5, byte(mod(bit, 19), INDEX_OF_BIT))))
-                farther := or(farther, lt(closeness, most))
-                sum := add(sum, closeness)
+                let distance := mload(add(row, shl(5, byte(mod(bit, 19), INDEX_OF_BIT))))
+                farther := or(farther, gt(distance, least))
+                sum := add(sum, distance)
                 count := add(count, 1)
             }
             nearest := iszero(farther)
@@ -437,26 +454,39 @@ library Krum {
         verdict.total = total;
     }
 
-    /// @dev Step 8b, as step 8: <q_i, q_ref> counts where it is positive and possible for vectors in range.
+    /// @dev Steps 2 and 8b: <q_i, q_ref> must be possible for vectors in range, and counts where it is positive.
+    /// @param cell Where the call data have G_i,ref, at the end of row i, for i = 0.
+    /// @param ownSquare G_ref,ref.
     function _contributeAlong(
         Work memory work,
-        uint256[] calldata gram,
+        uint256 cell,
+        uint256 ownSquare,
         uint256 median,
         Verdict memory verdict
     ) private pure {
-        (uint256[] memory table, uint256 slots, uint256 paid) = (work.table, work.slots, work.merged & ~work.copies);
-        uint256[] memory contributions = verdict.referenceContributions;
-        uint256 ownSquare = gram[gram.length - 1];
+        (uint256[] memory table, uint256 slots, uint256 bound) = (work.table, work.slots, work.bound);
+        uint256 paid = work.merged & ~work.copies;
         uint256 total = 0;
         unchecked {
             for (uint256 i = 0; i < slots; ++i) {
-                if ((paid >> i) & 1 == 0) continue;
-                uint256 dot = gram[i * (slots + 1) - (i * (i + 1)) / 2 + slots];
-                uint256 square = table[i];
-                if (dot > work.bound || dot * dot > square * ownSquare || square == 0) continue;
-                dot = _capped(dot, square, median);
-                contributions[i] = dot;
-                total += dot;
+                if ((work.present >> i) & 1 != 0) {
+                    uint256 square;
+                    uint256 dot;
+                    // solhint-disable-next-line no-inline-assembly
+                    assembly ("memory-safe") {
+                        square := mload(add(add(table, 0x20), shl(5, i)))
+                        dot := addmod(calldataload(cell), bound, FIELD) // as in _compareRow
+                    }
+                    if (dot > 2 * bound) revert FarPair(i, slots);
+                    dot -= bound;
+                    if (dot * dot > square * ownSquare) revert FarPair(i, slots);
+                    if (int256(dot) > 0 && (paid >> i) & 1 != 0) {
+                        dot = _capped(dot, square, median);
+                        verdict.referenceContributions[i] = dot;
+                        total += dot;
+                    }
+                }
+                cell += 32 * (slots - i);
             }
         }
         verdict.referenceTotal = total;

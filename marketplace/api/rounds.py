@@ -18,7 +18,6 @@ from marketplace.api.disputes import Said, challenge_shown, root_shown
 from marketplace.api.parts import hexed, point_of, transaction_of
 from marketplace.chain import events as e
 from marketplace.chain.types import Address, RoundResult, ScoreRule
-from marketplace.node.project import rules_of
 from marketplace.node.seats import cohort_numbers
 from marketplace.protocol.field import from_felt
 from marketplace.protocol.gram import Gram
@@ -121,9 +120,8 @@ def _slot(
     present = bool(posted and posted.present >> slot & 1)
     score = None
     if result is not None and gram is not None and present:
-        rules = rules_of(chronicle.terms)
         # The contract has checked that these are the nearest.
-        score = sum(distance(rules, gram, slot, other) for other in members(result.neighbours[slot]))
+        score = sum(distance(gram, slot, other) for other in members(result.neighbours[slot]))
     struck = [strike for strike in cohort.strikes if strike.trainer == trainer]
     return m.SlotShown(
         slot=slot,

@@ -17,7 +17,7 @@ def wrong_claim(rules: Rules, gram: Gram, judgement: Judgement, result: RoundRes
     quorum = len(judgement.present) >= rules.quorum
     for slot, claimed in enumerate(result.neighbours):
         named = members(claimed)
-        if not (_nearest(rules, gram, judgement, slot, named) if quorum else claimed == 0):
+        if not (_nearest(gram, judgement, slot, named) if quorum else claimed == 0):
             return f"the neighbours of slot {slot} are named as {claimed:#x}, which is not what G gives"
     if not quorum:
         return ""
@@ -31,12 +31,12 @@ def wrong_claim(rules: Rules, gram: Gram, judgement: Judgement, result: RoundRes
     return ""
 
 
-def _nearest(rules: Rules, gram: Gram, judgement: Judgement, slot: int, named: Sequence[int]) -> bool:
+def _nearest(gram: Gram, judgement: Judgement, slot: int, named: Sequence[int]) -> bool:
     """As many as the rule wants, and together as near as the nearest are."""
     due = judgement.neighbours[slot]
     others = set(judgement.present) - {slot} if slot in judgement.present else set()
     return (
         len(named) == len(due)
         and set(named) <= others
-        and sum(distance(rules, gram, slot, other) for other in named) == judgement.scores[slot]
+        and sum(distance(gram, slot, other) for other in named) == judgement.scores[slot]
     )

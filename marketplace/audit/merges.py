@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from marketplace.audit.report import UNCHECKABLE, failed, unchecked
 from marketplace.audit.rounds import CohortReplay
 from marketplace.audit.shelf import Shelf
+from marketplace.audit.steps import hold_length
 from marketplace.chain.events import ResultPosted
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.sketch.sums import sketch_of_move
@@ -93,7 +94,7 @@ def check_sum(
     initial: str,
     sketcher: Sketcher,
 ) -> str:
-    """The merged sketches of a round's results add up to the sketch of what the model moved by."""
+    """The merged sketches of a round's results add up to that of what the model moved by, which is not too long."""
     unread = [cohort for cohort in results if cohort.settlement is None]
     if unread:
         raise unchecked(unread[0].unread or "a result's sketches could not be read")
@@ -104,6 +105,7 @@ def check_sum(
     sketch = sketch_of_move(sketcher, start, after)
     if shelf.committer.sketch_commitment(sketch) != moved(zero, points, zero):
         raise failed("the merged sketches do not add up to the sketch of what the model moved by")
+    hold_length(sum(value**2 for value in sketch.tolist()), results)
     return f"{len(points)} merged sketches add up to the sketch of what the model moved by"
 
 

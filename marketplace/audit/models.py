@@ -32,6 +32,15 @@ def check_model(
     nobody serves the file.
     """
     cid = from_digest(digest)
+    if committer.commit(load_model(store, cid, length, timeout_s, answered=answered)) != commitment:
+        raise failed(f"the model {cid} is not the one behind the commitment on chain")
+    return f"the model {cid} is the one behind the commitment on chain"
+
+
+def load_model(
+    store: ContentStore, cid: str, length: int, timeout_s: float, *, answered: bytes = b""
+) -> NDArray[np.int32]:
+    """A model by its CID, as it is: int32 [length]. Arguments as of `check_model`."""
     try:
         packed = store.fetch(cid, max_bytes=packed_model_bytes(length), timeout_s=timeout_s)
     except FairshareError as error:
@@ -40,9 +49,7 @@ def check_model(
         packed = pack_model(np.frombuffer(answered, dtype="<i4").astype(np.int32))
         if cid_of(packed) != cid:
             raise
-    if committer.commit(unpack_model(packed, length)) != commitment:
-        raise failed(f"the model {cid} is not the one behind the commitment on chain")
-    return f"the model {cid} is the one behind the commitment on chain"
+    return unpack_model(packed, length)
 
 
 def check_answers(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from marketplace.audit import models, proofs
 from marketplace.audit.dispute_checks import check_chunk_answers
 from marketplace.audit.report import Check, unchecked
 from marketplace.audit.rounds import CohortReplay, RoundReplay, Theme
 from marketplace.audit.run import Run
 from marketplace.audit.sketch_checks import sketch_checks
+from marketplace.audit.steps import check_step
+from marketplace.storage.cid import from_digest
 
 _MOVED = {
     False: "it moved by exactly the merged commitments",
@@ -31,15 +36,23 @@ def round_checks(run: Run, round_: RoundReplay) -> Iterator[Check]:
         )
     if run.is_sketched:
         yield from sketch_checks(run, round_)
-    elif made is not None and round_.stands and made is not last_model(run)[1]:
-        yield run.check(f"{name}: model", lambda: model_check(run, round_, made))
+    elif made is not None and round_.stands:
+        if made is not last_model(run)[1]:
+            yield run.check(f"{name}: model", lambda: model_check(run, round_, made))
+        if len(round_.moving) > 1:
+            yield run.check(
+                f"{name}: step",
+                lambda: check_step(_before(run, round_), _model(run, round_, made), round_.moving),
+            )
     for theme in run.untold(number):
         yield run.check(f"{name}: {theme}", run.holds(theme, number, ""))
 
 
-def last_model(run: Run) -> tuple[RoundReplay | None, CohortReplay | None]:
-    """The last round whose result stands and moved the model, and that result."""
+def last_model(run: Run, before: int | None = None) -> tuple[RoundReplay | None, CohortReplay | None]:
+    """The last round (of those `before` one) whose result stands and moved the model, and that result."""
     for round_ in reversed(run.replayed.rounds):
+        if before is not None and round_.number >= before:
+            continue
         if round_.stands and round_.model_result is not None:
             return round_, round_.model_result
     return None, None
@@ -56,8 +69,28 @@ def model_check(run: Run, round_: RoundReplay, cohort: CohortReplay) -> str:
         run.need_committer(),
         run.need_length(),
         run.timeout_s,
-        answered=round_.model_answer.packed if round_.model_answer is not None else b"",
+        answered=_answered(round_),
     )
+
+
+def _before(run: Run, round_: RoundReplay) -> NDArray[np.int32]:
+    """The model that a round began with."""
+    earlier, result = last_model(run, round_.number)
+    if earlier is None or result is None:
+        return models.load_model(run.store, run.need_spec().initial_model, run.need_length(), run.timeout_s)
+    return _model(run, earlier, result)
+
+
+def _model(run: Run, round_: RoundReplay, cohort: CohortReplay) -> NDArray[np.int32]:
+    if cohort.posted is None:
+        raise unchecked("the round has no result")
+    cid = from_digest(cohort.posted.model)
+    return models.load_model(run.store, cid, run.need_length(), run.timeout_s, answered=_answered(round_))
+
+
+def _answered(round_: RoundReplay) -> bytes:
+    """The model as it was put on chain to answer a challenge, if it was."""
+    return round_.model_answer.packed if round_.model_answer is not None else b""
 
 
 def _answers(run: Run, cohort: CohortReplay) -> str:

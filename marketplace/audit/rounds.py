@@ -211,7 +211,11 @@ class RoundReplay:
         )
 
     @property
+    def moving(self) -> list[CohortReplay]:
+        """Those of its results that merged something."""
+        return [cohort for cohort in self.results if cohort.posted is not None and cohort.posted.merged]
+
+    @property
     def model_result(self) -> CohortReplay | None:
         """The last result that moved the model: its model is the one that the next round starts from."""
-        moved = [cohort for cohort in self.results if cohort.posted is not None and cohort.posted.merged]
-        return moved[-1] if moved else None
+        return self.moving[-1] if self.moving else None

@@ -20,7 +20,7 @@ from marketplace.errors import FairshareError
 from marketplace.node.outcomes import outcome_of, statement
 from marketplace.node.project import rules_of
 from marketplace.protocol.digests import update_digest
-from marketplace.protocol.krum import mask
+from marketplace.protocol.krum import FarPair, mask
 from zk.curve import INFINITY, SIZE, Point
 
 
@@ -120,6 +120,10 @@ def _settle(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> dict[str
             model=book.zero if book.is_sketched else book.standing.model,
             zero=book.zero,
         )
+    except FarPair as error:
+        message = f"{name_of(event)}: the contract took a result that it has to refuse: {error}"
+        book.wrong(Theme.JUDGEMENT, message, cohort.index)
+        return None
     except (FairshareError, ValueError) as error:
         book.wrong(Theme.JUDGEMENT, f"{name_of(event)}: its numbers cannot be judged: {error}", cohort.index)
         return None

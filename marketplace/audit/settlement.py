@@ -63,8 +63,8 @@ def settle(
 
     `present`: slots with an update; `reference`: whether the owner's is there; `stakes`: what is left of each
     trainer's stake, by slot; `carried`: the pot before; `arrived`: what came in of the strikes, None: all of it;
-    `model`: its commitment before, on the sketch path C_0. Raises ValueError, INTEGRITY where the numbers are no Gram
-    matrix or no points.
+    `model`: its commitment before, on the sketch path C_0. Raises FarPair; ValueError, INTEGRITY where the numbers
+    are no Gram matrix or no points.
     """
     gram = Gram(inputs(terms), tuple(from_felt(felt) for felt in result.gram))
     points = commitments_in(terms, result)

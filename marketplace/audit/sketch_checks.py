@@ -30,7 +30,7 @@ def sketch_checks(run: Run, round_: RoundReplay) -> Iterator[Check]:
 
 
 def _published(run: Run, round_: RoundReplay) -> Iterator[Check]:
-    moving = [cohort for cohort in round_.results if cohort.posted is not None and cohort.posted.merged]
+    moving = round_.moving
     for cohort in moving:
         name = f"round {round_.number}" + (f", cohort {cohort.index}" if len(round_.cohorts) > 1 else "")
         before = _before(run, cohort)
@@ -50,13 +50,7 @@ def _published(run: Run, round_: RoundReplay) -> Iterator[Check]:
 
 def _before(run: Run, cohort: CohortReplay) -> CohortReplay | None:
     """The result that made the model that another one moved; None: it is the initial one."""
-    standing = [
-        other
-        for round_ in run.replayed.rounds
-        if round_.stands
-        for other in round_.results
-        if other.posted is not None and other.posted.merged
-    ]
+    standing = [other for round_ in run.replayed.rounds if round_.stands for other in round_.moving]
     place = standing.index(cohort)
     return standing[place - 1] if place else None
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import combinations
 from math import isqrt
 
+from marketplace.errors import FairshareError, Reason
 from marketplace.protocol.gram import Gram
 
-FAR = 1 << 72
 COSINE_SHIFT = 32
 BASIS_POINTS = 10_000
 
@@ -61,6 +62,17 @@ class Judgement:
     median_norm_slot: int
 
 
+class FarPair(FairshareError):
+    """Two inputs of a G whose inner product no vectors of int16 within the norm bound have; the contract refuses it."""
+
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__(
+            Reason.INTEGRITY,
+            f"the inner product of inputs {first} and {second} is not that of int16 vectors within the norm bound",
+        )
+        self.pair = (first, second)
+
+
 def quorum(slots: int, faults: int) -> int:
     """max(K - f, 2f + 3)."""
     return max(slots - faults, 2 * faults + 3)
@@ -87,7 +99,7 @@ def judge(
     """Judge a cohort's round from its Gram matrix.
 
     `submitted`: slots with an update in the proof; `positions`: by slot, the order of submission from 1;
-    `reference_present`: whether G's last row is the owner's reference.
+    `reference_present`: whether G's last row is the owner's reference. Raises FarPair.
     """
     judged = sorted(set(submitted))
     oversized = tuple(i for i in judged if not 0 <= gram[i, i] <= rules.max_norm_squared)
@@ -98,8 +110,10 @@ def judge(
             present, oversized, (), oversized, none, none, none, False, ((),) * rules.slots, 0, 0
         )
 
+    by_reference = reference_present and _counts(rules, gram)
+    _refuse_far(rules, gram, present, by_reference)
     neighbours = [_nearest(rules, gram, i, present) if i in present else () for i in range(rules.slots)]
-    scores = [sum(distance(rules, gram, i, j) for j in near) for i, near in enumerate(neighbours)]
+    scores = [sum(distance(gram, i, j) for j in near) for i, near in enumerate(neighbours)]
     by_score = sorted(present, key=lambda i: (scores[i], i))
     merged = tuple(sorted(by_score[: len(present) - rules.faults]))
     median_score_slot = by_score[(len(present) - 1) // 2]
@@ -115,7 +129,6 @@ def judge(
         else 0
         for i in range(rules.slots)
     ]
-    by_reference = reference_present and _counts(rules, gram)
     along = [
         reference_contribution(rules, gram, i, norms[i], norms[median_norm_slot])
         if by_reference and i in merged and i not in copies
@@ -138,21 +151,21 @@ def judge(
 
 
 def near(rules: Rules, gram: Gram, i: int, j: int) -> bool:
-    """Whether G_ij is possible for two vectors within the norm bound (Cauchy-Schwarz)."""
+    """Whether G_ij is possible for two vectors within the norm bound (Cauchy-Schwarz); else the pair is far."""
     inner = gram[i, j]
     return abs(inner) <= rules.max_norm_squared and inner * inner <= gram[i, i] * gram[j, j]
 
 
-def distance(rules: Rules, gram: Gram, i: int, j: int) -> int:
-    """Squared distance of two present updates, FAR where no vectors in range could be so."""
-    return gram[i, i] + gram[j, j] - 2 * gram[i, j] if near(rules, gram, i, j) else FAR
+def distance(gram: Gram, i: int, j: int) -> int:
+    """Squared distance of two present updates."""
+    return gram[i, i] + gram[j, j] - 2 * gram[i, j]
 
 
 def contribution(
     rules: Rules, gram: Gram, slot: int, merged: Iterable[int], norm: int, median_norm: int
 ) -> int:
     """Contribution of a merged slot by the project's score rule."""
-    dot = sum(gram[slot, j] for j in merged if near(rules, gram, slot, j))
+    dot = sum(gram[slot, j] for j in merged)
     if norm == 0 or dot <= 0:
         return 0
     if rules.score_rule is ScoreRule.COSINE:
@@ -166,7 +179,7 @@ def reference_contribution(rules: Rules, gram: Gram, slot: int, norm: int, media
     First order of what the step gains on the owner's validation loss: in-run data Shapley (Wang et al. 2024).
     """
     dot = gram[slot, rules.slots]
-    if norm == 0 or dot <= 0 or not near(rules, gram, slot, rules.slots):
+    if norm == 0 or dot <= 0:
         return 0
     return dot * min(norm, median_norm) // norm
 
@@ -176,8 +189,16 @@ def _counts(rules: Rules, gram: Gram) -> bool:
     return rules.reference and 0 < gram[rules.slots, rules.slots] <= rules.max_norm_squared
 
 
+def _refuse_far(rules: Rules, gram: Gram, present: Sequence[int], by_reference: bool) -> None:
+    """Of several pairs it names the contract's: the first of two updates, else the first with the reference."""
+    pairs = [*combinations(present, 2), *((i, rules.slots) for i in present if by_reference)]
+    for i, j in pairs:
+        if not near(rules, gram, i, j):
+            raise FarPair(i, j)
+
+
 def _nearest(rules: Rules, gram: Gram, slot: int, present: Sequence[int]) -> tuple[int, ...]:
-    others = sorted((j for j in present if j != slot), key=lambda j: (distance(rules, gram, slot, j), j))
+    others = sorted((j for j in present if j != slot), key=lambda j: (distance(gram, slot, j), j))
     return tuple(sorted(others[: len(present) - rules.faults - 2]))
 
 
@@ -192,6 +213,5 @@ def _duplicates(rules: Rules, gram: Gram, present: Sequence[int], positions: Seq
         for j in present
         if positions[i] < positions[j]
         and gram[i, j] > 0
-        and near(rules, gram, i, j)
         and (gram[i, j] * BASIS_POINTS) ** 2 >= bound * gram[i, i] * gram[j, j]
     }

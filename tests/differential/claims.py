@@ -69,7 +69,7 @@ def _allowed_neighbours(round_: Round, judgement: Judgement, slot: int, claimed:
     named = members(claimed)
     if len(named) != len(honest) or not set(named) <= set(judgement.present) - {slot}:
         return False
-    return sum(distance(round_.rules, round_.gram, slot, j) for j in named) == judgement.scores[slot]
+    return sum(distance(round_.gram, slot, j) for j in named) == judgement.scores[slot]
 
 
 def _is_median(judgement: Judgement, values: tuple[int, ...] | list[int], claimed: int, honest: int) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import isqrt
 
 import numpy as np
 
 from marketplace.protocol.field import FIELD_MODULUS, from_felt, to_felt
 from marketplace.protocol.gram import Gram, gram, triangle_size
-from marketplace.protocol.krum import BASIS_POINTS, Judgement, Rules, ScoreRule, judge
+from marketplace.protocol.krum import BASIS_POINTS, Judgement, Rules, ScoreRule, judge, near
 
 LARGEST_BOUND = 2**63 - 1
 SHAPES = [(slots, faults) for slots in range(3, 17) for faults in range((slots - 3) // 2 + 1)]
@@ -33,7 +34,7 @@ class Round:
     positions: tuple[int, ...]
 
     def judged(self) -> Judgement:
-        """What Python makes of it."""
+        """What Python makes of it; FarPair where it has one."""
         return judge(
             self.rules,
             self.gram,
@@ -53,13 +54,27 @@ def edges(rules: Rules, a: int = 0, b: int = 0) -> list[int]:
     return sorted({sign * size for size in sizes for sign in (1, -1)})
 
 
+def mended(rules: Rules, matrix: Gram, inputs: int | None = None) -> Gram:
+    """What is far put at the limit, where it is near; but for slots beyond the bound, who are absent.
+
+    `inputs`: only of so many, None: of all.
+    """
+    slots, triangle, bound = matrix.slots, list(matrix.triangle), rules.max_norm_squared
+    within = [i for i in range(inputs or slots) if 0 <= matrix[i, i] <= bound]
+    for i, j in combinations(within, 2):
+        if not near(rules, matrix, i, j):
+            limit = isqrt(matrix[i, i] * matrix[j, j])
+            triangle[cell(slots, i, j)] = limit if matrix[i, j] > 0 else -limit
+    return Gram(slots, tuple(triangle))
+
+
 def cell(slots: int, i: int, j: int) -> int:
     """Index of G_ij, i <= j, in the triangle."""
     return i * slots - i * (i - 1) // 2 + j - i
 
 
 def random_round(random: np.random.Generator) -> Round:
-    """Any round, the likelier ones included: half of all have everybody present."""
+    """Any round, the likelier ones included: half of all have everybody present, and most have no far pair."""
     slots, faults = SHAPES[int(random.integers(len(SHAPES)))]
     reference = slots < 16 and random.random() < 0.5
     matrix = _matrix(random, slots + reference)
@@ -79,9 +94,11 @@ def random_round(random: np.random.Generator) -> Round:
     positions = [0] * slots
     for slot, position in zip(submitted, order.tolist(), strict=True):
         positions[slot] = position
-    return Round(
-        rules, _on_the_edge(random, rules, matrix), tuple(submitted), random.random() < 0.8, tuple(positions)
-    )
+    matrix = _on_the_edge(random, rules, matrix)
+    mend = random.integers(4)
+    if mend:
+        matrix = mended(rules, matrix, slots if mend == 1 else None)
+    return Round(rules, matrix, tuple(submitted), random.random() < 0.8, tuple(positions))
 
 
 def _matrix(random: np.random.Generator, slots: int) -> Gram:

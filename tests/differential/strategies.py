@@ -18,6 +18,7 @@ from tests.differential.rounds import (
     Round,
     cell,
     edges,
+    mended,
 )
 
 bounds = st.one_of(st.integers(1, 50), st.just(LARGEST_BOUND), st.integers(1, LARGEST_BOUND))
@@ -39,6 +40,8 @@ def rounds(draw: Any) -> Round:
         duplicate_cosine=draw(st.sampled_from(DUPLICATE_COSINES) | st.integers(0, BASIS_POINTS)),
     )
     matrix = draw(_overwritten(rules, draw(_small_gram(slots + reference))))
+    if draw(st.booleans()):
+        matrix = mended(rules, matrix)
     order = draw(st.permutations(range(slots)))
     absent = draw(st.sets(st.integers(0, slots - 1), max_size=2))
     submitted = [slot for slot in order if slot not in absent]

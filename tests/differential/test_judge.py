@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from marketplace.chain.reverts import Revert
 from marketplace.protocol.gram import gram
-from marketplace.protocol.krum import Judgement, Rules, mask
+from marketplace.protocol.krum import FarPair, Judgement, Rules, mask, members
 from tests.differential.claims import Claims, altered_claims, honest_claims, refusal
-from tests.differential.judge_on_chain import JudgeOnChain, Verdict
-from tests.differential.rounds import SHAPES, Round, random_round
-from tests.differential.situations import count_situations
+from tests.differential.judge_on_chain import Answer, JudgeOnChain, Verdict
+from tests.differential.rounds import SHAPES, Round, mended, random_round
+from tests.differential.situations import count_far, count_situations
 from tests.differential.strategies import rounds
+from tests.support.crafted_updates import LARGE, RULES, gram_of, two_that_cancel
 
 _CHUNK = 250  # rounds whose calls are held in memory at a time
 
@@ -40,26 +41,45 @@ def expected(judgement: Judgement) -> Verdict:
 def assert_alike(judge_on_chain: JudgeOnChain, seeds: Sequence[int]) -> Counter[str]:
     """Judges the rounds of these seeds on both sides. Returns how often each situation came up."""
     seen: Counter[str] = Counter()
-    asked: list[tuple[int, Judgement, Claims, Revert | None]] = []
+    asked: list[tuple[int, Claims, Answer]] = []
 
     def calls() -> Iterator[bytes]:
         for seed in seeds:
             random = np.random.default_rng(seed)
             round_ = random_round(random)
-            judgement = round_.judged()
-            count_situations(seen, round_, judgement)
-            honest = honest_claims(judgement)
-            claims = [honest, *altered_claims(random, round_, honest)]
-            for claim in claims:
-                wanted = refusal(round_, judgement, claim)
-                asked.append((seed, judgement, claim, wanted))
-                seen["claims equal by rule"] += wanted is None and claim != honest and bool(judgement.merged)
-                seen[wanted.name if wanted else "accepted"] += 1
-            yield from judge_on_chain.calls(round_, claims)
+            due = answers_due(random, round_, seen)
+            asked.extend((seed, claims, answer) for claims, answer in due)
+            yield from judge_on_chain.calls(round_, [claims for claims, _ in due])
 
-    for answer, (seed, judgement, claim, wanted) in zip(judge_on_chain.ask_all(calls()), asked, strict=True):
-        assert answer == (wanted or expected(judgement)), f"random_round of seed {seed}, {claim}"
+    for answer, (seed, claims, wanted) in zip(judge_on_chain.ask_all(calls()), asked, strict=True):
+        assert answer == wanted, f"random_round of seed {seed}, {claims}"
     return seen
+
+
+def answers_due(
+    random: np.random.Generator, round_: Round, seen: Counter[str]
+) -> list[tuple[Claims, Answer]]:
+    """Claims about the round, honest ones first, and what the contract has to answer to each."""
+    slots = round_.rules.slots
+    try:
+        judgement = round_.judged()
+        verdict: Answer = expected(judgement)
+        count_situations(seen, round_, judgement)
+    except FarPair as far:
+        count_far(seen, round_, far.pair)
+        verdict = Revert("FarPair", {"slot": far.pair[0], "other": far.pair[1]})
+        if far.pair[1] < slots:  # before any claim is looked at
+            return [(Claims(0, 0, 0, (0,) * slots), verdict)]
+        judgement = replace(round_, reference_present=False).judged()  # it has no say in the claims
+    honest = honest_claims(judgement)
+    due: list[tuple[Claims, Answer]] = []
+    for claims in (honest, *altered_claims(random, round_, honest)):
+        wrong = refusal(round_, judgement, claims)
+        answer = wrong or verdict
+        due.append((claims, answer))
+        seen["claims equal by rule"] += wrong is None and claims != honest and bool(judgement.merged)
+        seen[answer.name if isinstance(answer, Revert) else "accepted"] += 1
+    return due
 
 
 SITUATIONS = (
@@ -73,6 +93,9 @@ SITUATIONS = (
     "struck by score",
     "far by the bound",
     "far by Cauchy-Schwarz",
+    "the reference far by the bound",
+    "the reference far by Cauchy-Schwarz",
+    "an absent one far",
     "exactly parallel",
     "negative projections",
     "unpaid copies",
@@ -108,11 +131,8 @@ def test_python_and_solidity_judge_ten_thousand_rounds_alike(
 
 
 def _assert_round_alike(judge_on_chain: JudgeOnChain, round_: Round, seed: int) -> None:
-    judgement = round_.judged()
-    honest = honest_claims(judgement)
-    claims = [honest, *altered_claims(np.random.default_rng(seed), round_, honest)]
-    answers = judge_on_chain.ask(round_, claims)
-    assert answers == [refusal(round_, judgement, claim) or expected(judgement) for claim in claims]
+    due = answers_due(np.random.default_rng(seed), round_, Counter())
+    assert judge_on_chain.ask(round_, [claims for claims, _ in due]) == [answer for _, answer in due]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -128,6 +148,16 @@ def test_more_rounds_at_the_edges_are_judged_alike(
     judge_on_chain: JudgeOnChain, round_: Round, seed: int
 ) -> None:
     _assert_round_alike(judge_on_chain, round_, seed)
+
+
+@pytest.mark.parametrize("hidden", [60, 90, LARGE])
+def test_two_whose_parts_cancel_are_refused(judge_on_chain: JudgeOnChain, hidden: int) -> None:
+    """Two trainers and their aggregator, whose claims are those of the round that it looks like."""
+    everybody, order = tuple(range(RULES.slots)), tuple(range(1, RULES.slots + 1))
+    round_ = Round(RULES, gram_of(two_that_cancel(hidden)), everybody, False, order)
+    honest = honest_claims(replace(round_, gram=mended(RULES, round_.gram)).judged())
+    assert {0, 1} <= set(members(honest.merged))
+    assert judge_on_chain.ask(round_, [honest]) == [Revert("FarPair", {"slot": 0, "other": 1})]
 
 
 @pytest.mark.parametrize("change", [-1, 1])

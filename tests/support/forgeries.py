@@ -10,6 +10,7 @@ from eth_utils.crypto import keccak
 
 from marketplace.chain.types import Arrivals, RoundResult
 from marketplace.protocol.field import FIELD_MODULUS
+from marketplace.protocol.krum import FarPair
 from tests.support.forgery_scene import ABSENT, INPUTS, Scene, commitment, felts_of, judged_anew
 from zk.curve import BASE_FIELD, SIZE, Point, add, from_bytes, is_on_curve, to_bytes
 from zk.felts import unsigned
@@ -19,7 +20,8 @@ PREFIX = SIZE * INPUTS
 _SECP256K1 = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _ORDER = (0, 1, 3, 2, 5)  # in which here's updates arrived
 
-CLAIMS = frozenset({"WrongNeighbours", "WrongMerged", "WrongMedianScore", "WrongMedianNorm"})
+FAR = frozenset({"FarPair"})
+CLAIMS = FAR | {"WrongNeighbours", "WrongMerged", "WrongMedianScore", "WrongMedianNorm"}
 REJECTED = frozenset({"ProofRejected"})
 DIGEST = frozenset({"DigestMismatch"})
 ARRIVALS = frozenset({"WrongArrivals"})
@@ -96,17 +98,24 @@ def _numbers_judged(scene: Scene) -> Iterator[Forgery]:
         for name, value in (("+ 1", felts[index] + 1), ("- 1", felts[index] - 1), ("negated", -felts[index])):
             if value % FIELD_MODULUS != felts[index]:
                 changed = (*felts[:index], value % FIELD_MODULUS, *felts[index + 1 :])
-                yield Forgery(f"G_{i}{j} {name}, judged anew", with_numbers(scene, changed), REJECTED)
+                yield _judged_anew(scene, f"G_{i}{j} {name}", changed)
     norms = [index for index, (i, j) in enumerate(_cells()) if i == j and i != ABSENT]
     shared = tuple(felts[norms[0]] if index in norms else felt for index, felt in enumerate(felts))
-    yield Forgery("all norms alike, judged anew", with_numbers(scene, shared), REJECTED)
-    yield Forgery("no update but zeros, judged anew", with_numbers(scene, (0,) * len(felts)), REJECTED)
-    other = scene.other.result.gram
-    yield Forgery("G of the other project, judged anew", with_numbers(scene, other), REJECTED)
+    yield _judged_anew(scene, "all norms alike", shared)
+    yield _judged_anew(scene, "no update but zeros", (0,) * len(felts))
+    yield _judged_anew(scene, "G of the other project", scene.other.result.gram)
     rich = tuple(
-        4 * felt % FIELD_MODULUS if 0 in cell else felt for cell, felt in zip(_cells(), felts, strict=True)
+        (1, 2, 4)[cell.count(0)] * felt % FIELD_MODULUS for cell, felt in zip(_cells(), felts, strict=True)
     )
-    yield Forgery("slot 0 made longer, judged anew", with_numbers(scene, rich), REJECTED)
+    yield _judged_anew(scene, "slot 0 made longer", rich)
+
+
+def _judged_anew(scene: Scene, name: str, felts: tuple[int, ...]) -> Forgery:
+    """Numbers that no vectors can have give no judgement: whatever is claimed of them is refused."""
+    try:
+        return Forgery(f"{name}, judged anew", with_numbers(scene, felts), REJECTED)
+    except FarPair:
+        return Forgery(f"{name}, a far pair", replace(scene.here.result, gram=felts), FAR)
 
 
 def _commitments(scene: Scene) -> Iterator[Forgery]:

@@ -18,7 +18,6 @@ from marketplace.devnet.demo.story import RoundStory
 from marketplace.node import console
 from marketplace.node.models import last_standing
 from marketplace.node.outcomes import posted_result
-from marketplace.node.project import rules_of
 from marketplace.protocol.field import from_felt
 from marketplace.protocol.gram import Gram
 from marketplace.protocol.krum import distance, members
@@ -161,11 +160,11 @@ def _round(chronicle: Chronicle, number: int, told: RoundStory | None) -> dict[s
 
 def _krum_scores(chronicle: Chronicle, posted: e.ResultPosted) -> list[int]:
     """By slot, from the neighbours that the contract has checked; 0 for a slot that was not present."""
-    result, rules = posted_result(chronicle.client, chronicle.project, posted), rules_of(chronicle.terms)
+    result = posted_result(chronicle.client, chronicle.project, posted)
     inputs = chronicle.terms.slots + (chronicle.terms.score_rule is ScoreRule.REFERENCE)
     gram = Gram(inputs, tuple(from_felt(entry) for entry in result.gram))
     return [
-        sum(distance(rules, gram, slot, other) for other in members(near))
+        sum(distance(gram, slot, other) for other in members(near))
         for slot, near in enumerate(result.neighbours)
     ]
 

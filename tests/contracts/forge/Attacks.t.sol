@@ -14,6 +14,7 @@ import {
     Terms
 } from "../../../contracts/interfaces/ITrainingMarket.sol";
 import {BN254, G1} from "../../../contracts/libraries/BN254.sol";
+import {Krum} from "../../../contracts/libraries/Krum.sol";
 import {Permit} from "../../../contracts/libraries/Payments.sol";
 import {OddVerifier} from "./support/AcceptingVerifier.sol";
 import {Play} from "./support/Play.sol";
@@ -77,6 +78,7 @@ contract CallingReceiver {
 /// | Sybil cohort | here; ReputationRegistry.testFuzzSybilsScoreNoMoreInSum |
 /// | overflow at extreme amounts | here; TermsCheck.testTotalAmount, Settling.testConservation |
 /// | an update blown up to the norm bound | here; Krum.testFuzzLargestNorms |
+/// | updates that are no int16 and cancel | here; Krum.testAFarPairIsRefused |
 /// | an owner bending the reference | here |
 /// | unbond escape before a slash | here; StakeVault.testUnbondingStakeCannotBeLocked |
 /// | tx.origin | used nowhere |
@@ -299,13 +301,30 @@ contract AttacksTest is Play {
             uint256 project = _activeWith(t);
             _submitFirst(project, SLOTS);
             RoundResult memory r = _result(project, 0, _honestGram());
-            // Off the diagonal: read as a number it would be a far pair, not another way to write the same one.
+            // Whatever the judge makes of it: it would be another way to write the same number.
             for (uint256 cell = 0; cell < r.gram.length; ++cell) {
                 r.gram[cell] += BN254.SCALAR_MODULUS;
                 bytes memory data = abi.encodeCall(market.postResult, (project, r));
                 vm.assertTrue(!_try(address(market), aggregators[0], data), "not a field element");
                 r.gram[cell] -= BN254.SCALAR_MODULUS;
             }
+            _postResult(project, r);
+        }
+    }
+
+    /// x and x sqrt(-1), x and -x sqrt(-1) in rows that are zero elsewhere: honest norms, a model that can be shown, and a
+    /// step of 2x. Two trainers and their aggregator can prove it; the product of the two, 2x^2 more, gives them away.
+    function testTwoWhosePartsCancelAreRefused() external {
+        for (uint256 settlement = 0; settlement < 2; ++settlement) {
+            Terms memory t = _terms(address(0));
+            t.settlement = Settlement(settlement);
+            uint256 project = _activeWith(t);
+            _submitFirst(project, SLOTS);
+            RoundResult memory r = _result(project, 0, _honestGram());
+            uint256 honest = r.gram[1];
+            r.gram[1] += 2 * 3_000_000 ** 2;
+            _refused(project, r, abi.encodeWithSelector(Krum.FarPair.selector, 0, 1));
+            r.gram[1] = honest;
             _postResult(project, r);
         }
     }

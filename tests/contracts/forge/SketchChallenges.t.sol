@@ -208,24 +208,28 @@ contract SketchChallengesTest is SketchFixture {
         _challenge(_project, ChallengeKind.Sketch, _question(posted, SUM, 0), posted);
         (int256[] memory moved, uint256[] memory values) = _move(facts);
         _answer(facts, values, moved);
+        bytes4 wrong = ITrainingMarket.WrongFacts.selector;
+        bytes4 elsewhere = ITrainingMarket.NotUnderRoot.selector;
         SketchEvidence memory evidence = _evidence(SUM, CHUNK);
         evidence.packed[3] ^= 0x01;
-        _notRefuted(facts, CHUNK, values, evidence);
+        _noEvidence(facts, CHUNK, values, evidence, wrong);
         evidence.leaf.hash = keccak256(evidence.packed);
-        _notRefuted(facts, CHUNK, values, evidence);
+        _noEvidence(facts, CHUNK, values, evidence, elsewhere);
         evidence = _evidence(SUM, CHUNK);
         evidence.packedBefore[3] ^= 0x01;
-        _notRefuted(facts, CHUNK, values, evidence);
+        _noEvidence(facts, CHUNK, values, evidence, wrong);
+        evidence.packedBefore = new bytes(0);
+        _noEvidence(facts, CHUNK, values, evidence, ITrainingMarket.InvalidLength.selector);
         evidence = _evidence(SUM, CHUNK);
         evidence.leaf.path[0] ^= bytes32(uint256(1));
-        _notRefuted(facts, CHUNK, values, evidence);
+        _noEvidence(facts, CHUNK, values, evidence, elsewhere);
         evidence = _evidence(SUM, CHUNK);
-        _notRefuted(facts, CHUNK + 1, values, evidence); // the right chunk at another place
+        _noEvidence(facts, CHUNK + 1, values, evidence, elsewhere); // the right chunk at another place
         (evidence.leaf, evidence.before) = (evidence.before, evidence.leaf);
         (evidence.packed, evidence.packedBefore) = (evidence.packedBefore, evidence.packed);
-        _notRefuted(facts, CHUNK, values, evidence);
+        _noEvidence(facts, CHUNK, values, evidence, elsewhere);
         evidence = _evidence(SUM, CHUNK);
-        _notRefuted(facts, CHUNKS, values, evidence);
+        _noEvidence(facts, CHUNKS, values, evidence, ITrainingMarket.WrongChunk.selector);
         values[CHUNK] = addmod(values[CHUNK], 1, R); // a value that nobody stated
         bytes32 stated = market.standingAnswerOf(_project);
         bytes32 given = keccak256(abi.encodePacked(values));
@@ -251,7 +255,11 @@ contract SketchChallengesTest is SketchFixture {
         _makeUp(values, CHUNK, y);
         vm.prank(aggregators[0]);
         market.answerSketch(_project, facts, values, proof);
-        for (uint32 j = 0; j < CHUNKS; j += 2) _notRefuted(facts, j, values, _evidence(SLOT, j)); // these are true
+        for (uint32 j = 0; j < CHUNKS; j += 2) {
+            SketchEvidence memory evidence = _evidence(SLOT, j);
+            vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotRefuted.selector, j, values[j]));
+            market.refuteSketch(_project, facts, j, values, evidence);
+        }
         _refute(posted, facts, CHUNK, values);
     }
 
@@ -652,18 +660,20 @@ contract SketchChallengesTest is SketchFixture {
         market.undo(_project, _one(posted));
     }
 
+    /// Some leaf is not under its root.
     function _notShown(ChunkFacts memory facts, ShownChunk memory shown) private {
-        vm.expectRevert();
+        vm.expectPartialRevert(ITrainingMarket.NotUnderRoot.selector);
         market.showChunk(_project, facts, shown);
     }
 
-    function _notRefuted(
+    function _noEvidence(
         SketchFacts memory facts,
         uint256 chunk,
         uint256[] memory values,
-        SketchEvidence memory evidence
+        SketchEvidence memory evidence,
+        bytes4 why
     ) private {
-        vm.expectRevert();
+        vm.expectPartialRevert(why);
         market.refuteSketch(_project, facts, chunk, values, evidence);
     }
 

@@ -294,6 +294,9 @@ contract SketchRoundsTest is SketchFixture {
         posted.result.neighbours[0] ^= 3;
         _refused(project, posted, "");
         posted.result.neighbours[0] ^= 3;
+        posted.result.gram[1] += 1 << 41;
+        _refused(project, posted, abi.encodeWithSelector(Krum.FarPair.selector, 0, 1));
+        posted.result.gram[1] -= 1 << 41;
         bytes memory proof = posted.result.proof;
         posted.result.proof = new bytes(64 * SLOTS - 1);
         _refused(project, posted, "");

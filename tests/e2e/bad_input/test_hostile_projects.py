@@ -15,15 +15,15 @@ from marketplace.node.project import load_project
 from marketplace.updates.codec import pack_model
 from tests.e2e.bad_input.commands import AUDIT, MODEL, SERVE, TRAIN, WATCH, filled
 from tests.e2e.bad_input.ground import Ground, Visitor
-from tests.support.live_market import SLOTS, iris
+from tests.support.live_market import SLOTS, iris, project_file
 from trainer_node.behaviour import Behaviour
 from trainer_node.work import prepare
 from zk.keys import limits
-from zk.shape import CircuitShape
 
 SPEC, LIE = Reason.BAD_SPEC, Reason.INTEGRITY
-LENGTH = 15  # of a softmax over iris
-SRS_BYTES = limits(CircuitShape(SLOTS, LENGTH)).srs
+SHAPE = project_file().shape
+LENGTH = SHAPE.length  # of a model: a softmax over iris has 15 numbers, its circuit some more
+SRS_BYTES = limits(SHAPE).srs
 
 
 def packed(value: int, length: int = LENGTH) -> bytes:
@@ -64,7 +64,7 @@ HOSTILE: dict[str, tuple[Callable[[Ground], bytes], Reason, str]] = {
     "another market": (lambda g: g.spec(chain={"market": "0x" + "11" * 20}), SPEC, "chain.market"),
     "another circuit": (lambda g: g.spec(circuit={"digest": "0x" + "11" * 32}), SPEC, "circuit"),
     "another model": (starting_at(packed(1)), LIE, "model"),
-    "a model of another length": (starting_at(packed(0, 14)), LIE, "model"),
+    "a model of another length": (starting_at(packed(0, LENGTH - 1)), LIE, "model"),
     "no model": (starting_at(b"a model"), LIE, "model"),
     "a verifying key of other bytes": (naming(vk=b"\x01" * 5000), LIE, "circuit files"),
     "an empty verifying key": (naming(vk=b""), LIE, "verifying key"),

@@ -9,9 +9,16 @@ import pytest
 
 from marketplace.chain.types import Status
 from marketplace.errors import Reason
+from marketplace.spec.rules import LEAST_WINDOW_S
 from tests.e2e.bad_input.commands import POST, SERVE, TRAIN, Command, filled, name
-from tests.e2e.bad_input.ground import Ground, Visitor
+from tests.e2e.bad_input.ground import Ground, Visitor, write_project
+from tests.support.live_market import project_file
 
+# Long enough for a public chain, which is told first.
+PUBLIC_WINDOWS = {
+    f"rounds.{window}_window": LEAST_WINDOW_S
+    for window in ("join", "submit", "answer", "result", "challenge")
+}
 STAKE, BOND, REWARD = "0.1", "0.2", "1.05"  # the reward, and the bond for the reveal
 
 
@@ -97,8 +104,12 @@ def test_an_attack_is_for_test_chains(ground: Ground, visitor: Visitor) -> None:
                 reason=Reason.BAD_INPUT,
                 named=["--attack"],
             )
+        write_project(visitor.home / "project", project_file(**PUBLIC_WINDOWS))
         visitor.refused(
-            *filled(visitor, POST), rpc=rpc, reason=Reason.REFUSED, named=["chain 1 ", "test SRS"]
+            *filled(visitor, POST),
+            rpc=rpc,
+            reason=Reason.REFUSED,
+            named=["chain 1 ", "no SRS of the ceremony"],
         )
 
 

@@ -22,7 +22,7 @@ from tests.e2e.bad_input.ground import Ground, Visitor
 from tests.e2e.bad_input.test_spec import with_change
 
 R = Reason
-BOUND_S = 60
+BOUND_S = 180  # of one command, most of which is its start: a machine may have other things to do
 
 Case = Callable[[Visitor], None]
 
@@ -183,7 +183,7 @@ CASES: tuple[Case, ...] = (
 )
 
 
-@pytest.mark.timeout(BOUND_S + 60)
+@pytest.mark.timeout(len(CASES) * 60)  # each of which takes seconds where nothing else runs
 def test_every_reason_as_a_shell_sees_it(ground: Ground, tmp_path: Path) -> None:
     ground.project("open")
     ground.project("late", **{"rounds.join_window": 1})

@@ -17,6 +17,7 @@ from marketplace.audit.spoken import place_of
 from marketplace.chain import events as e
 from marketplace.chain.types import Arrivals, ChallengeKind, RoundResult
 from marketplace.errors import FairshareError
+from marketplace.protocol.krum import members
 from tests.support.altered_history import NOT_REPLAYED, holds, is_opened, other
 from tests.support.market_run import Play
 
@@ -107,6 +108,21 @@ def test_no_result_crashes_the_replay(any_history: History, fields: dict[str, An
     assert isinstance(real, RoundResult)
     results = {**any_history.results, place: dataclasses.replace(real, **fields)}
     assert not holds(dataclasses.replace(any_history, results=results))
+
+
+def test_a_result_that_the_contract_has_to_refuse_is_named(history: History) -> None:
+    """Two present updates whose product no vectors have: whoever took it was no such contract."""
+    posted = history.of(e.ResultPosted)[0]
+    real = history.results[place_of(posted)]
+    assert isinstance(real, RoundResult)
+    i, j = members(posted.present & ~posted.struck)[:2]
+    slots = history.terms.slots
+    gram = list(real.gram)
+    gram[i * slots - i * (i - 1) // 2 + j - i] = 2**100
+    results = {**history.results, place_of(posted): dataclasses.replace(real, gram=tuple(gram))}
+    found = [str(wrong) for wrong in replay(dataclasses.replace(history, results=results)).violations]
+    said = f"it has to refuse: the inner product of inputs {i} and {j} is not that of int16 vectors"
+    assert any(said in wrong for wrong in found), found
 
 
 def test_amounts_beyond_their_type_do_not_crash_the_replay(history: History) -> None:

@@ -80,6 +80,8 @@ def test_a_drawn_project_holds_so_far(drawn: Play, cache: Path) -> None:
     said = {check.name: check.detail for check in report.checks}
     assert said["round 2, cohort 0: proof"].startswith("unproved so far")
     assert "skipped" in said["round 2, cohort 1: payments"]
+    assert said["round 1: step"].endswith("of 2 cohorts together")
+    assert "round 2: step" not in said
     assert report.checks[-1].name == "model so far"
 
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marketplace.errors import Reason
+from marketplace.protocol.field import FIELD_MODULUS
 from marketplace.protocol.gram import Gram, gram
-from marketplace.protocol.krum import FAR, Judgement, Rules, ScoreRule, judge, mask, members, quorum
+from marketplace.protocol.krum import FarPair, Judgement, Rules, ScoreRule, judge, mask, members, quorum
 from marketplace.protocol.shares import amounts, contribution_units, divisor, round_budget, strike_loss
 
 K, F, D = 7, 2, 6
@@ -22,6 +24,14 @@ IN_ORDER = list(range(1, K + 1))
 def rules(**changes: object) -> Rules:
     fields: dict[str, object] = {"slots": K, "faults": F, "max_norm_squared": BOUND, **changes}
     return Rules(**fields)  # type: ignore[arg-type]
+
+
+def with_inner(matrix: Gram, cells: dict[tuple[int, int], int]) -> Gram:
+    """The matrix with other inner products, by pair (i, j), i <= j."""
+    slots, triangle = matrix.slots, list(matrix.triangle)
+    for (i, j), inner in cells.items():
+        triangle[i * slots - i * (i - 1) // 2 + j - i] = inner
+    return Gram(slots, tuple(triangle))
 
 
 def honest(seed: int = 0) -> list[np.ndarray]:
@@ -111,20 +121,39 @@ def test_too_few_present_merge_nothing_but_oversized_are_struck() -> None:
     assert (verdict.merged, verdict.struck, sum(verdict.contributions)) == ((), (0,), 0)
 
 
-def test_impossible_inner_products_read_as_far() -> None:
-    """A wrapped update: small norm, and an inner product that no small vectors have."""
+@pytest.mark.parametrize("inner", [BOUND + 1, -BOUND - 1, 9_000, -9_000, 2**128, FIELD_MODULUS // 2])
+def test_inner_products_that_no_vectors_have_are_refused(inner: int) -> None:
+    """A wrapped update: small norm, and beyond the bound or Cauchy-Schwarz, where its distance would be negative."""
     matrix = gram(honest())
-    triangle = list(matrix.triangle)
-    for j in range(1, K):
-        triangle[j] = BOUND + 1  # G_0j: beyond the bound
-    verdict = judge(rules(strike_factor=400), Gram(K, tuple(triangle)), ALL, IN_ORDER)
-    assert verdict.scores[0] == FAR * (K - F - 2)
-    assert 0 not in verdict.merged
-    assert 0 in verdict.struck
-    for j in range(1, K):
-        triangle[j] = 9_000  # within the bound, and beyond Cauchy-Schwarz: its distance would be negative
-    verdict = judge(rules(), Gram(K, tuple(triangle)), ALL, IN_ORDER)
-    assert 0 not in verdict.merged
+    with pytest.raises(FarPair) as found:
+        judge(rules(strike_factor=400), with_inner(matrix, {(5, 6): inner, (2, 4): inner}), ALL, IN_ORDER)
+    assert (found.value.pair, found.value.reason) == ((2, 4), Reason.INTEGRITY)
+
+
+@given(updates, st.sampled_from([(i, j) for j in ALL for i in range(j)]), st.sampled_from([1, -1]))
+def test_no_vectors_within_the_bound_are_refused(
+    rows: list[np.ndarray], pair: tuple[int, int], sign: int
+) -> None:
+    """Cauchy and Schwarz: parallel ones are at the limit, and one more than that is refused."""
+    i, j = pair
+    rows[j] = rows[i] * sign
+    within = Rules(K, F, max(int(row @ row) for row in rows))
+    judge(within, gram(rows), ALL, IN_ORDER)
+    beyond = sign * (int(rows[i] @ rows[i]) + 1)
+    with pytest.raises(FarPair):
+        judge(within, with_inner(gram(rows), {pair: beyond}), ALL, IN_ORDER)
+
+
+def test_absent_ones_may_have_any_inner_product() -> None:
+    """As an honest update beyond the bound has. Below the quorum nothing is merged, and nothing looked at."""
+    rows = [*honest(), honest(1)[0]]
+    larger = Rules(8, 2, BOUND)
+    wild = {(0, j): 2**128 for j in range(1, 8)} | {(0, 0): BOUND + 1}
+    verdict = judge(larger, with_inner(gram(rows), wild), range(8), range(1, 9))
+    assert verdict == judge(larger, with_inner(gram(rows), {(0, 0): BOUND + 1}), range(8), range(1, 9))
+    assert verdict.struck == (0,)
+    wild = {(0, 0): BOUND + 1, (1, 2): 2**128}
+    assert judge(rules(), with_inner(gram(honest()), wild), ALL, IN_ORDER).merged == ()
 
 
 def test_blowing_an_update_up_earns_nothing_more() -> None:
@@ -245,11 +274,14 @@ def test_an_update_blown_up_gains_nothing_by_the_reference() -> None:
     assert blown.reference_contributions[0] <= max(plain.reference_contributions) * 1.1
 
 
-def test_an_impossible_inner_product_with_the_reference_counts_nothing() -> None:
-    matrix = gram([*honest(), OWNER])
-    triangle = list(matrix.triangle)
-    triangle[K] = BOUND  # G_0,ref: more than Cauchy and Schwarz allow
-    verdict = judge(
-        rules(reference=True), Gram(K + 1, tuple(triangle)), ALL, IN_ORDER, reference_present=True
-    )
-    assert verdict.reference_contributions[0] == 0
+@pytest.mark.parametrize("inner", [BOUND, -BOUND])
+def test_an_impossible_inner_product_with_the_reference_is_refused(inner: int) -> None:
+    """More than Cauchy and Schwarz allow, with whichever slot; where the reference counts."""
+    by_owner, matrix = rules(reference=True), gram([*honest(), OWNER])
+    for slot in ALL:
+        wrong = with_inner(matrix, {(slot, K): inner})
+        with pytest.raises(FarPair) as found:
+            judge(by_owner, wrong, ALL, IN_ORDER, reference_present=True)
+        assert found.value.pair == (slot, K)
+        judge(by_owner, wrong, ALL, IN_ORDER)
+        judge(by_owner, with_inner(wrong, {(K, K): BOUND + 1}), ALL, IN_ORDER, reference_present=True)

@@ -427,7 +427,7 @@ contract Handler is Play {
         _in[token] += amount;
     }
 
-    /// Honest, but for some numbers of any size.
+    /// Honest, but for some numbers of any size that a Gram matrix can have.
     function _gram(uint256 project, uint256 seed) private view returns (uint256[] memory gram) {
         gram = _honestGram(_inputs(project));
         for (uint256 k = (seed >> 64) % 6; k > 0; --k) {
@@ -440,6 +440,23 @@ contract Handler is Play {
                         ? 1 << 41
                         : 400;
             gram[(dice >> 8) % gram.length] = (dice >> 16) % top;
+        }
+        _mend(gram, _inputs(project), market.termsOf(project).maxNormSquared);
+    }
+
+    /// Zero where two vectors within the bound would be far: such results are refused (Krum.FarPair).
+    function _mend(uint256[] memory gram, uint256 inputs, uint256 bound_) private pure {
+        uint256[] memory squares = new uint256[](inputs);
+        uint256 at = 0;
+        for (uint256 i = 0; i < inputs; at += inputs - i++) squares[i] = gram[at];
+        at = 0;
+        for (uint256 i = 0; i < inputs; ++i) {
+            for (uint256 j = i; j < inputs; ++j) {
+                uint256 size = gram[at] > BN254.SCALAR_MODULUS / 2 ? BN254.SCALAR_MODULUS - gram[at] : gram[at];
+                bool within = squares[i] <= bound_ && squares[j] <= bound_;
+                if (within && (size > bound_ || size * size > squares[i] * squares[j])) gram[at] = 0;
+                ++at;
+            }
         }
     }
 

@@ -44,6 +44,11 @@ contract SlowKrum {
         if (K - rules.faults > quorum) quorum = K - rules.faults;
         if (w.n < quorum) return (v, c);
 
+        if (rules.hasReference && input.referencePresent) {
+            uint256 own = _raw(input, K + 1, K, K);
+            v.byReference = own > 0 && own <= rules.maxNormSquared;
+        }
+        _refuseFar(rules, input, w, v.byReference);
         _scores(rules, input, w, v, c);
         _masks(rules, input, w, v, c);
         for (uint256 a = 0; a < w.n; a++) {
@@ -51,10 +56,6 @@ contract SlowKrum {
             if (rules.strikeFactor > 0 && v.scores[i] * 100 > rules.strikeFactor * w.medianScore) {
                 if (!_in(v.struck, i)) v.struck += 2 ** i;
             }
-        }
-        if (rules.hasReference && input.referencePresent) {
-            uint256 own = _raw(input, K + 1, K, K);
-            v.byReference = own > 0 && own <= rules.maxNormSquared;
         }
         _contributions(rules, input, w, v, c);
     }
@@ -65,11 +66,28 @@ contract SlowKrum {
         uint256 i,
         uint256 j
     ) public pure returns (uint256) {
-        if (!_near(rules, input, i, j)) return 2 ** 72;
         uint256 K = rules.hasReference ? rules.slots + 1 : rules.slots;
         int256 d = _signed(input, K, i, i) + _signed(input, K, j, j) - 2 * _signed(input, K, i, j);
         require(d >= 0, "negative distance");
         return uint256(d);
+    }
+
+    function _refuseFar(
+        Krum.Rules memory rules,
+        Krum.Input memory input,
+        Work memory w,
+        bool byReference
+    ) private pure {
+        for (uint256 a = 0; a < w.n; a++) {
+            for (uint256 b = a + 1; b < w.n; b++) {
+                (uint256 i, uint256 j) = (w.slotsPresent[a], w.slotsPresent[b]);
+                if (!_near(rules, input, i, j)) revert Krum.FarPair(i, j);
+            }
+        }
+        for (uint256 a = 0; byReference && a < w.n; a++) {
+            uint256 i = w.slotsPresent[a];
+            if (!_near(rules, input, i, rules.slots)) revert Krum.FarPair(i, rules.slots);
+        }
     }
 
     function _scores(
@@ -130,7 +148,7 @@ contract SlowKrum {
             if (!_in(c.merged, i) || w.norms[i] == 0 || _isCopy(rules, input, w, i)) continue;
             int256 dot = 0;
             for (uint256 j = 0; j < rules.slots; j++) {
-                if (_in(c.merged, j) && _near(rules, input, i, j)) dot += _signed(input, w.inputs, i, j);
+                if (_in(c.merged, j)) dot += _signed(input, w.inputs, i, j);
             }
             _alongReference(rules, input, w, v, i);
             if (dot <= 0) continue;
@@ -150,7 +168,7 @@ contract SlowKrum {
         Krum.Verdict memory v,
         uint256 i
     ) private pure {
-        if (!v.byReference || !_near(rules, input, i, rules.slots)) return;
+        if (!v.byReference) return;
         int256 dot = _signed(input, w.inputs, i, rules.slots);
         if (dot <= 0) return;
         uint256 smaller = w.norms[i] < w.medianNorm ? w.norms[i] : w.medianNorm;
@@ -167,7 +185,7 @@ contract SlowKrum {
         if (rules.duplicateCosine == 0) return false;
         for (uint256 a = 0; a < w.n; a++) {
             uint256 i = w.slotsPresent[a];
-            if (i == j || input.positions[i] >= input.positions[j] || !_near(rules, input, i, j)) continue;
+            if (i == j || input.positions[i] >= input.positions[j]) continue;
             int256 inner = _signed(input, w.inputs, i, j);
             if (inner <= 0) continue;
             uint256 left = (uint256(inner) * 10_000) ** 2;
