@@ -29,10 +29,10 @@ from trainer_node.behaviour import Attack
 
 ALL, CHEAT = 2**SLOTS - 1, 2
 WINDOWS: dict[str, object] = {
-    "rounds.submit_window": 30,
-    "rounds.answer_window": 16,
-    "rounds.result_window": 60,
-    "rounds.challenge_window": 16,
+    "rounds.submit_window": 60,
+    "rounds.answer_window": 30,
+    "rounds.result_window": 120,
+    "rounds.challenge_window": 30,
 }
 POT = round_budget(10**18, 1, 1, 10**16)
 
@@ -44,7 +44,7 @@ def played(
     **changes: object,
 ) -> Outcome:
     """A project of one round that settles, whoever cheats: what was earned is claimed, the model is the chain's."""
-    file = project_file(**PROJECTION, **SKETCHED, **WINDOWS, **{"rounds.count": 1, **changes})
+    file = project_file(**{**PROJECTION, **SKETCHED, **WINDOWS, "rounds.count": 1, **changes})
     outcome = market.run(market.post(file), attacks, aggregator_attacks)
     settled(market, outcome)
     return outcome
@@ -126,8 +126,7 @@ def test_what_a_question_uncovers_is_undone_and_done_again(
 ) -> None:
     # A model that nobody has made before: another project's would be the same blob.
     rate = {AggregatorAttack.WRONG_CHUNK: 0.131, AggregatorAttack.WRONG_SKETCH: 0.132}.get(attack, 0.133)
-    wide = {"rounds.submit_window": 40, "rounds.challenge_window": 40}
-    outcome = played(market, None, {0: attack}, **{"training.learning_rate": rate, **wide})
+    outcome = played(market, None, {0: attack}, **{"training.learning_rate": rate})
     first, second = (session.address for session in market.aggregators)
     challenges = fetch(market.owner.client, [Challenged], outcome.project)
     assert [event.kind for event in challenges] == [kind]
