@@ -15,7 +15,7 @@ FIRST, LATER, LAST = "submit: first of a later round", "submit", "submit: last o
 
 def proved(stage: Stage, vectors: Vectors) -> None:
     """Two rounds with proofs, to the claims."""
-    play = create_sketched(stage, vectors, "create", rounds=2)
+    play = create_sketched(stage, vectors, "create: a market's first", rounds=2)
     _start(play)
     last = play.terms.slots - 1
     _submit(play, {0: "submit: first of round 1", 1: "submit: round 1", last: LAST})
@@ -29,7 +29,7 @@ def proved(stage: Stage, vectors: Vectors) -> None:
 
 def on_demand(stage: Stage, vectors: Vectors) -> None:
     """Results without a proof; each question and its answer, complaints, a batch, false answers."""
-    play = create_sketched(stage, vectors, rounds=4, settlement=Settlement.ON_DEMAND)
+    play = create_sketched(stage, vectors, "create", rounds=4, settlement=Settlement.ON_DEMAND)
     _start(play)
     _round(play, "postSketchResult on demand: round 1")
     _round(play, "postSketchResult on demand")
