@@ -166,15 +166,11 @@ def _lines(found: Figures, elsewhere: Collection[str]) -> Iterator[str]:
 def _of(aim: Aim, found: Figures) -> Cost:
     costs = found[aim.shape]
     total = costs[aim.call]
-    for other, sign in ((aim.plus, 1), (aim.less, -1)):
-        if other is not None:
-            total = _sum(total, costs[other], sign)
+    if aim.plus is not None:
+        total += costs[aim.plus]
+    if aim.less is not None:
+        total -= costs[aim.less]
     return total
-
-
-def _sum(one: Cost, other: Cost, sign: int) -> Cost:
-    fields = ("gas", "calldata", "stores", "precompiles", "bytes")
-    return Cost(**{name: getattr(one, name) + sign * getattr(other, name) for name in fields})
 
 
 def _creation(gas: int, code: bytes) -> Cost:

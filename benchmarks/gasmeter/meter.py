@@ -15,6 +15,7 @@ _GAS_LIMIT = 16_000_000
 _BASE = 21_000
 _BYTE, _ZERO_BYTE = 16, 4
 _PRECOMPILES = 10
+_ADDED = ("gas", "calldata", "stores", "precompiles", "bytes")  # of a Cost
 _NEW_WORD, _CHANGED_WORD, _CLEARED_WORD = 22_100, 5_000, 200
 _STATE_DIFFERENCE = {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
 
@@ -39,11 +40,20 @@ class Cost:
         """21,000, calldata, stores, pairings and curve additions."""
         return self.calldata + self.stores + self.precompiles
 
+    def __add__(self, other: Cost) -> Cost:
+        """Of both calls, `parts` left out."""
+        return self._with(other, 1)
 
-def total(*costs: Cost) -> Cost:
-    """Of some calls together, without the parts."""
-    fields = ("gas", "calldata", "stores", "precompiles", "bytes")
-    return Cost(**{name: sum(getattr(cost, name) for cost in costs) for name in fields})
+    def __sub__(self, other: Cost) -> Cost:
+        """How much more than the other, `parts` left out."""
+        return self._with(other, -1)
+
+    def __mul__(self, times: int) -> Cost:
+        """Of so many such calls, `parts` left out."""
+        return self._with(self, times - 1)
+
+    def _with(self, other: Cost, times: int) -> Cost:
+        return Cost(**{name: getattr(self, name) + times * getattr(other, name) for name in _ADDED})
 
 
 @dataclass

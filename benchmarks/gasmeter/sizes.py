@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from gasmeter.figures import Figures
-from gasmeter.meter import Cost, total
+from gasmeter.meter import Cost
 from gasmeter.sketch_scenes import FIRST, LAST, LATER
 from gasmeter.vectors import CHUNK_LENGTH, WIDTH
 from marketplace.protocol.chunk_tree import chunks_of, depth_of
@@ -33,7 +33,7 @@ def _lines(by_size: Sequence[Mapping[str, Cost]], slots: int) -> Iterator[str]:
         f"{parameters:,} parameters: {chunks(parameters):,} chunks, depth {depth_of(chunks(parameters))}"
         for parameters in PARAMETERS
     ]
-    yield f"The sketch path, K = {slots}, k = {WIDTH:,}, n = {CHUNK_LENGTH:,}, by size; the last five are of the largest:"
+    yield f"The sketch path, K = {slots}, k = {WIDTH:,}, n = {CHUNK_LENGTH:,}, by size; the last five of the largest:"
     yield ""
     yield f"| | {' | '.join(sizes)} | 21,000 and calldata | stores | precompiles | above the floor | bytes |"
     yield f"|---|{'---:|' * (len(sizes) + 5)}"
@@ -54,13 +54,10 @@ def _lines(by_size: Sequence[Mapping[str, Cost]], slots: int) -> Iterator[str]:
 
 def _rounds(costs: Mapping[str, Cost], slots: int) -> dict[str, Cost]:
     """Of a round after the first: its calls, all trainers submitting by transaction."""
-    submitted = total(costs[FIRST], *[costs[LATER]] * (slots - 2), costs[LAST])
-    claimed = total(*[costs["claim: trainer"]] * slots, costs["claim: aggregator"])
-    results = {"proved": costs["postSketchResult"], "on demand": costs["postSketchResult on demand"]}
-    rounds = {
-        f"**a round, {how}**: {slots} x submit, drawSketch, postSketchResult": total(
-            submitted, costs["drawSketch"], result
-        )
-        for how, result in results.items()
+    before = costs[FIRST] + costs[LATER] * (slots - 2) + costs[LAST] + costs["drawSketch"]
+    calls = f"{slots} x submit, drawSketch, postSketchResult"
+    return {
+        f"**a round, proved**: {calls}": before + costs["postSketchResult"],
+        f"**a round, on demand**: {calls}": before + costs["postSketchResult on demand"],
+        f"what it earned: {slots} + 1 x claim": costs["claim: trainer"] * slots + costs["claim: aggregator"],
     }
-    return rounds | {f"what all of it earned: {slots} + 1 x claim": claimed}

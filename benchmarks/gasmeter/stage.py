@@ -293,7 +293,7 @@ def open_stage(shape: CircuitShape, circuits: Path) -> Iterator[Stage]:
         code = compile_source(verifier.CONTRACT, verifier.source(files))
         digest = deploy_circuit(sender, address(deployment.gram_verifier), code, circuit_of(files))
         meter = Meter(deployment.client(anvil.url).connect(), names_of(deployment))
-        # Not the machine's clock: whether two calls share a second decides whether a challenge moves the round's window.
+        # Not the machine's clock: a challenge moves the round's window only where it shares no second with the result.
         meter.ask("anvil_setBlockTimestampInterval", 1)
         yield Stage(meter, deployment, files, digest)
 
