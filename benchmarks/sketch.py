@@ -85,7 +85,9 @@ def show(
     """The tables; whether accuracy, outliers and pay are as they should be."""
     console = Console(width=120)
     rounds = document["rounds"]
-    slots = [trainer["slot"] for trainer in document["trainers"]]  # they sit in the order in which they joined
+    slots = [
+        trainer["slot"] for trainer in document["trainers"]
+    ]  # they sit in the order in which they joined
     table = Table("round", "accuracy", "plain", "left out", "plain", "Spearman of pay", "gas of the result")
     same, ranks, far = True, [], 0.0
     for told, other in zip(rounds, plain, strict=True):
