@@ -232,8 +232,8 @@ library Krum {
     }
 
     /// @dev Compares slot i with those above it, absent ones too: their distances nobody reads, and an oversized one
-    /// may well be far. In two's complement: a negative inner product is 2^256 less its size, and its square and the sums
-    /// come out right.
+    /// may well be far. In two's complement: a negative inner product is 2^256 less its size, and its square and the
+    /// sums come out right.
     /// @param together Mask of the slots that add to dot_i, as i adds to theirs: none if i is not merged.
     /// @param width Of a row of the table, in bytes.
     /// @param bit The number of slot i; in the loop the mask of j alone.
