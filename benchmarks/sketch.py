@@ -85,13 +85,17 @@ def show(
     """The tables; whether accuracy, outliers and pay are as they should be."""
     console = Console(width=120)
     rounds = document["rounds"]
+    slots = [
+        trainer["slot"] for trainer in document["trainers"]
+    ]  # they sit in the order in which they joined
     table = Table("round", "accuracy", "plain", "left out", "plain", "Spearman of pay", "gas of the result")
     same, ranks, far = True, [], 0.0
     for told, other in zip(rounds, plain, strict=True):
-        out = sorted(set(range(TRAINERS)) - set(told["merged"]))
+        out = [index for index, slot in enumerate(slots) if slot not in told["merged"]]
+        shares = [told["shares"][slot] for slot in slots]
         out_plain = sorted(set(range(TRAINERS)) - set(other.judgement.merged))
         same &= out == out_plain
-        rank = float(spearmanr(told["shares"], other.shares).statistic)
+        rank = float(spearmanr(shares, other.shares).statistic)
         ranks.append(rank)
         accuracy = float("nan") if told["accuracy"] is None else told["accuracy"]
         far = max(far, abs(accuracy - other.accuracy)) if accuracy == accuracy else float("inf")
@@ -107,7 +111,7 @@ def show(
     console.print(table)
     paid = np.array([float(trainer["paid"]) for trainer in document["trainers"]])
     whole = float(spearmanr(paid, np.sum([other.shares for other in plain], axis=0)).statistic)
-    honest = [trainer["slot"] for trainer in document["trainers"] if trainer["behaviour"] == "honest"]
+    honest = [trainer["index"] for trainer in document["trainers"] if trainer["behaviour"] == "honest"]
     among = float(
         spearmanr(paid[honest], np.sum([other.shares for other in plain], axis=0)[honest]).statistic
     )

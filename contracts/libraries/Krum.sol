@@ -149,7 +149,7 @@ library Krum {
             uint256 cell;
             // solhint-disable-next-line no-inline-assembly
             assembly ("memory-safe") {
-                cell := add(gram.offset, shl(5, mload(work)))
+                cell := add(gram.offset, shl(5, mload(work))) // work.slots
             }
             _contributeAlong(work, cell, gram[gram.length - 1], median, verdict);
         }
@@ -231,9 +231,9 @@ library Krum {
         }
     }
 
-    /// @dev Compares slot i with those above it, absent ones too: their distances nobody reads, and that an oversized
-    /// one is far is no wonder. In two's complement: a negative inner product is 2^256 less its size, and its square and
-    /// the sums come out right.
+    /// @dev Compares slot i with those above it, absent ones too: their distances nobody reads, and an oversized one
+    /// may well be far. In two's complement: a negative inner product is 2^256 less its size, and its square and the
+    /// sums come out right.
     /// @param together Mask of the slots that add to dot_i, as i adds to theirs: none if i is not merged.
     /// @param width Of a row of the table, in bytes.
     /// @param bit The number of slot i; in the loop the mask of j alone.

@@ -106,8 +106,9 @@ library Complaints {
         Opening calldata opening
     ) external {
         Rounds.requirePath(s.projects[project], project, false);
-        address holder = requireAbout(s, project, at, commitment);
+        address holder = requireOpen(s, project, at);
         if (!BN254.isOnCurve(commitment)) revert ITrainingMarket.NotOnCurve(commitment.x, commitment.y);
+        requireDigest(s, project, at, Arrival.digestOf(commitment.x, commitment.y, holder));
         uint256 norm = IGramVerifier(parts.gramVerifier).open(
             s.terms[project].circuit,
             commitment,
@@ -120,22 +121,24 @@ library Complaints {
         close(s, parts, project, at, holder);
     }
 
-    /// @notice Reverts unless a complaint about this slot is open, and its digest is of `commitment`.
+    /// @notice Reverts unless a complaint about this slot (round, cohort, slot) is open.
     /// @return holder Whose update it is.
-    function requireAbout(
+    function requireOpen(
         MarketState storage s,
         uint256 project,
-        uint256[3] memory at,
-        G1 memory commitment
+        uint256[3] memory at
     ) internal returns (address holder) {
         Project storage p = Rounds.inRound(s, project, at[0]);
         Rounds.requireBefore(p.answerDeadline);
         if (!uint256(Rounds.cohort(s, project, at[1]).complained).has(at[2])) {
             revert ITrainingMarket.NothingToAnswer(at[2]);
         }
-        holder = _holder(s, p, project, at);
-        bytes32 digest = s.complaints[project][place(at[0], at[1], at[2])];
-        if (Arrival.digestOf(commitment.x, commitment.y, holder) != digest) {
+        return _holder(s, p, project, at);
+    }
+
+    /// @notice Reverts unless the complaint is about this digest.
+    function requireDigest(MarketState storage s, uint256 project, uint256[3] memory at, bytes32 digest) internal view {
+        if (s.complaints[project][place(at[0], at[1], at[2])] != digest) {
             revert ITrainingMarket.DigestMismatch(at[2]);
         }
     }

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {IGramVerifier} from "../interfaces/IGramVerifier.sol";
 import {UpdateChunk} from "../interfaces/ISketch.sol";
 import {Arrivals, ITrainingMarket, Terms} from "../interfaces/ITrainingMarket.sol";
+import {Arrival} from "../libraries/Arrival.sol";
 import {BitMask} from "../libraries/BitMask.sol";
 import {BN254, G1} from "../libraries/BN254.sol";
 import {ChunkTree} from "../libraries/ChunkTree.sol";
@@ -57,7 +58,8 @@ library SketchComplaints {
     ) external {
         Rounds.requirePath(s.projects[project], project, true);
         uint256 chunks = s.terms[project].chunks;
-        address holder = Complaints.requireAbout(s, project, at, G1(uint256(given.root), chunks));
+        address holder = Complaints.requireOpen(s, project, at);
+        Complaints.requireDigest(s, project, at, Arrival.digestOf(uint256(given.root), chunks, holder));
         G1 calldata point = given.point;
         if (!BN254.isOnCurve(point)) revert ITrainingMarket.NotOnCurve(point.x, point.y);
         uint256 chunk = chunkOf(s, project, at);
