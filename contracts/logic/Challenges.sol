@@ -41,7 +41,9 @@ library Challenges {
         Terms storage t = s.terms[project];
         Challenge storage open = ofRound(s, p, project);
         uint256 mark = markOf(kind, cohort);
-        if (kind == ChallengeKind.None || cohort >= p.cohorts || open.answered & mark != 0) {
+        // Of the sketch path's kinds none could be answered here.
+        bool known = kind == ChallengeKind.Model || kind == ChallengeKind.Proof;
+        if (!known || cohort >= p.cohorts || open.answered & mark != 0) {
             revert ITrainingMarket.CannotChallenge(project);
         }
         open.accused = p.outcomeIndex;

@@ -64,6 +64,12 @@ class ChallengeKind(IntEnum):
     SKETCH = 4  # sketch path: that is not the commitment of the sketch
 
 
+EXACT_KINDS = (
+    ChallengeKind.MODEL,
+    ChallengeKind.PROOF,
+)  # that `challenge` takes; others are for `challengeSketch`
+
+
 @dataclasses.dataclass(frozen=True)
 class Terms(AbiStruct):
     """What an owner fixes when it posts a project."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lens import View
 
-from marketplace.chain.types import ChallengeKind, Cohort, ScoreRule, Settlement, Status, Terms
+from marketplace.chain.types import EXACT_KINDS, ChallengeKind, Cohort, ScoreRule, Settlement, Status, Terms
 from marketplace.node.seats import number_in_seat
 from marketplace.protocol.krum import quorum
 
@@ -258,7 +258,7 @@ class RuleBook:
         raised = view.challenge.answered if view.challenge.round == state.outcome_round else 0
         mark = 1 if kind is ChallengeKind.MODEL else 2 << cohort
         proof = kind is ChallengeKind.PROOF
-        impossible = kind is ChallengeKind.NONE or (proof and t.settlement is not Settlement.ON_DEMAND)
+        impossible = kind not in EXACT_KINDS or (proof and t.settlement is not Settlement.ON_DEMAND)
         return self._challenged() | _broken(
             {
                 "CannotChallenge": not (over and open_)

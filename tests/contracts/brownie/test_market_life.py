@@ -29,6 +29,7 @@ from wire import wait, wait_until
 from world import World
 
 from marketplace.chain.types import (
+    EXACT_KINDS,
     NATIVE_COIN,
     ChallengeKind,
     Project,
@@ -85,7 +86,7 @@ def rounds(draw: Any) -> Round:
         timeouts=draw(st.sampled_from([0, 0, 0, 1, 3])),
         answered=answered,
         silent=silent,
-        challenge=draw(st.sampled_from(list(ChallengeKind))),
+        challenge=draw(st.sampled_from([ChallengeKind.NONE, *EXACT_KINDS])),
         shown=draw(st.booleans()),
     )
 

@@ -125,6 +125,18 @@ contract ChallengesTest is MarketFixture {
         market.challenge(project, ChallengeKind.Model, 0, new Outcome[](0));
     }
 
+    /// Found by brownie's random lives: a kind that has no answer here undid an honest round.
+    function testTheSketchPathsKindsCannotBeAskedHere() public {
+        uint256 project = _played(_terms(address(0)));
+        _deposit(address(0), stranger, DEPOSIT);
+        ChallengeKind[3] memory kinds = [ChallengeKind.None, ChallengeKind.Chunk, ChallengeKind.Sketch];
+        for (uint256 i = 0; i < kinds.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.CannotChallenge.selector, project));
+            vm.prank(stranger);
+            market.challenge(project, kinds[i], 0, new Outcome[](0));
+        }
+    }
+
     function testAChallengeNeedsItsDeposit() public {
         uint256 project = _played(_terms(address(0)));
         vm.expectRevert();

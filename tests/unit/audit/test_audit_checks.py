@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from marketplace.chain.events import FaultRecorded, TrainerJoined, TrainerRecord
 from marketplace.chain.types import NATIVE_COIN, Address, Arrivals, RoundResult, ScoreRule, Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.protocol.field import to_felt
+from marketplace.protocol.gram import gram
 from marketplace.protocol.reputation import HALF_LIFE
 from tests.support.structs import blank
 from zk.curve import Point, to_bytes
@@ -69,18 +71,19 @@ def test_a_test_srs_is_for_local_chains_only() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(
-    entries=st.lists(st.integers(-(2**20), 2**20), min_size=21, max_size=21),
+    rows=st.lists(st.lists(st.integers(-(2**20), 2**20), min_size=3, max_size=3), min_size=6, max_size=6),
     reference=st.booleans(),
     carried=st.integers(0, 2**90),
     stakes=st.lists(st.integers(0, 2**60), min_size=5, max_size=5),
 )
 def test_a_round_never_gives_more_than_its_pot(
-    entries: list[int], reference: bool, carried: int, stakes: list[int]
+    rows: list[list[int]], reference: bool, carried: int, stakes: list[int]
 ) -> None:
-    diagonal = {0, 6, 11, 15, 18, 20}
-    gram = [abs(entry) if place in diagonal else entry for place, entry in enumerate(entries)]
+    numbers = gram([np.array(row) for row in rows]).triangle
     left = dict(enumerate(stakes))
-    settled = _settle([to_felt(entry) for entry in gram], reference=reference, stakes=left, carried=carried)
+    settled = _settle(
+        [to_felt(number) for number in numbers], reference=reference, stakes=left, carried=carried
+    )
     assert settled.budget == 10**18 // 2 // 3 - 10**15
     assert settled.pot == settled.budget + carried + sum(settled.losses.values())
     assert sum(settled.amounts) <= settled.pot
@@ -90,16 +93,16 @@ def test_a_round_never_gives_more_than_its_pot(
 
 
 def test_what_a_shrunken_token_brought_is_what_is_shared() -> None:
-    gram = [to_felt(0 if place else 2**50) for place in range(21)]  # slot 0 is beyond the bound
-    settled = _settle(gram, stakes=dict.fromkeys(range(5), 10**16), arrived=7)
+    numbers = [to_felt(0 if place else 2**50) for place in range(21)]  # slot 0 is beyond the bound
+    settled = _settle(numbers, stakes=dict.fromkeys(range(5), 10**16), arrived=7)
     assert settled.losses == {0: 5 * 10**15}
     assert settled.pot == settled.budget + 7
 
 
 def test_numbers_that_are_no_matrix_are_refused() -> None:
-    for gram in ((1,) * 20, (2**256 - 1,) * 21):
+    for numbers in ((1,) * 20, (2**256 - 1,) * 21):
         with pytest.raises(ValueError, match=r"entries|field"):
-            _settle(gram)
+            _settle(numbers)
 
 
 def test_commitments_that_are_no_points_are_refused() -> None:
@@ -123,9 +126,9 @@ def test_the_reputation_floor_is_replayed(score: int, ok: bool) -> None:
     assert below_floor(written, [joined], times, 1_000_000) == ([] if ok else [(trainer, score)])
 
 
-def _settle(gram: Sequence[int], **changes: Any) -> Settled:
+def _settle(numbers: Sequence[int], **changes: Any) -> Settled:
     proof = changes.pop("proof", to_bytes(GENERATOR) * 6)
-    result = blank(RoundResult, gram=tuple(gram), proof=proof, neighbours=(0,) * 5, arrivals=NO_ARRIVALS)
+    result = blank(RoundResult, gram=tuple(numbers), proof=proof, neighbours=(0,) * 5, arrivals=NO_ARRIVALS)
     values: dict[str, Any] = {
         "cohorts": 3,
         "present": range(5),
