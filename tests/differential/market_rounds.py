@@ -159,12 +159,13 @@ def _post(stage: Stage, whole: WholeRound) -> Play:
     )
     cid = stage.store.add(spec.to_bytes())
     model = run.initial_model(spec.length)
-    terms = _terms(terms_of(spec, digest_of(cid), Committer(stage.files).commit(model)), whole)
+    committer = Committer(stage.files)
+    terms = _terms(terms_of(spec, digest_of(cid), committer.commit(model)), whole)
     owner = public_account(0)
     function = stage.client.market.functions.create(astuple(terms), NO_PERMIT.to_abi())
     run.send(stage.client, owner, function, value=terms.reward + terms.reveal_bond)
     project = stage.client.project_count()
-    return Play(stage, project, spec, stage.client.terms(project), owner, [], [], model)
+    return Play(stage, project, spec, stage.client.terms(project), owner, [], [], model, committer)
 
 
 def _terms(terms: SpecTerms, whole: WholeRound) -> SpecTerms:
