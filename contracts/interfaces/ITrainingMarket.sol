@@ -10,6 +10,7 @@ import {
     SketchFacts,
     SketchQuestion,
     SketchResult,
+    SketchStatement,
     UpdateChunk
 } from "./ISketch.sol";
 
@@ -330,16 +331,17 @@ interface ITrainingMarket {
         uint256 y,
         uint96[] amounts
     );
-    /// @notice Sketch path, with ResultPosted: mask of inputs left out without blame, the sum (x, y) of the merged
-    /// sketches, and keccak256 of the SketchStatement.
+    /// @notice On demand, with ResultPosted, off the sketch path: what a proof of it would have to show (Outcome).
+    /// @dev A challenge hands it in, and whoever posts through a contract could hide the call.
+    event ResultStated(uint256 indexed project, uint256 indexed round, uint256 indexed cohort, bytes32 statement);
+    /// @notice Sketch path, with ResultPosted: mask of inputs left out without blame, and what the result states.
+    /// @dev In full: a challenge quotes it. As with ResultStated.
     event SketchResultPosted(
         uint256 indexed project,
         uint256 indexed round,
         uint256 indexed cohort,
         uint256 leftOut,
-        uint256 x,
-        uint256 y,
-        bytes32 statement
+        SketchStatement statement
     );
     /// @notice A trainer was struck; `slashed` of its stake went to the round's pot.
     event TrainerStruck(uint256 indexed project, uint256 indexed round, address indexed trainer, uint256 slashed);

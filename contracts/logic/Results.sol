@@ -74,6 +74,9 @@ library Results {
         pay(s, p, t, work, received.numbers, result.merged != 0);
         remember(p, work.outcome);
         announce(work, result);
+        if (t.settlement == Settlement.OnDemand) {
+            emit ITrainingMarket.ResultStated(project, p.round, result.cohort, work.outcome.statement);
+        }
         Rounds.conclude(s, project, c);
     }
 

@@ -203,9 +203,7 @@ library SketchRounds {
             work.outcome.round,
             work.outcome.cohort,
             sketch.leftOut,
-            statement.sum.x,
-            statement.sum.y,
-            work.outcome.statement
+            statement
         );
     }
 }

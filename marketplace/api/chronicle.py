@@ -64,8 +64,24 @@ class CohortTold:
     named: dict[int, int] = field(
         default_factory=dict
     )  # sketch path: the chunk that a complaint names, by slot
-    stated: e.SketchResultPosted | None = None
+    stated: e.SketchResultPosted | e.ResultStated | None = None
     arrived: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def statement(self) -> bytes:
+        """What the result states, hashed (`Outcome.statement`); nothing where it states nothing."""
+        match self.stated:
+            case e.SketchResultPosted(statement=statement):
+                return statement.digest()
+            case e.ResultStated(statement=hashed):
+                return hashed
+            case None:
+                return b""
+
+    @property
+    def left_out(self) -> int:
+        """Mask of slots."""
+        return self.stated.left_out if isinstance(self.stated, e.SketchResultPosted) else 0
 
     @property
     def complained(self) -> set[int]:
@@ -181,7 +197,7 @@ def _tell(rounds: dict[int, RoundTold], event: e.Event) -> None:
         case e.ChunksComplained():
             named = dict(zip(members(event.slots), event.chunks, strict=False))
             rounds[event.round].cohort(event.cohort).named |= named
-        case e.SketchResultPosted():
+        case e.SketchResultPosted() | e.ResultStated():
             rounds[event.round].cohort(event.cohort).stated = event
         case e.UpdateAnswered() | e.UpdateChunkAnswered():
             rounds[event.round].cohort(event.cohort).answers[event.slot] = event

@@ -100,8 +100,8 @@ def _cohort(chronicle: Chronicle, told: RoundTold, cohort: CohortTold, said: Sai
         gram=[str(entry) for entry in gram.triangle] if gram else None,
         model=from_digest(posted.model) if posted else None,
         model_commitment=point_of(Point(posted.x, posted.y)) if posted else None,
-        sum=point_of(Point(stated.x, stated.y)) if stated else None,
-        statement=hexed(stated.statement) if stated else None,
+        sum=point_of(stated.statement.sum) if isinstance(stated, e.SketchResultPosted) else None,
+        statement=hexed(cohort.statement) if cohort.stated else None,
         result_transaction=transaction_of(posted) if posted else None,
     )
 
@@ -135,7 +135,7 @@ def _slot(
         answered_in=transaction_of(answer) if answer else None,
         withheld=slot in cohort.withheld,
         chunk=cohort.named.get(slot),
-        left_out=bool(cohort.stated and cohort.stated.left_out >> slot & 1),
+        left_out=bool(cohort.left_out >> slot & 1),
         root=root_shown(answer, said if present else None, slot),
         commitment=_commitment(answer, result if present else None, slot),
         present=present,

@@ -17,6 +17,7 @@ from marketplace.audit import (
     rules_result,
     rules_round,
     rules_sketch,
+    rules_stated,
 )
 from marketplace.audit.book import Book, Movement, Recorded, name_of
 from marketplace.audit.history import History
@@ -44,7 +45,8 @@ _RULES: dict[type[e.Event], Callable[..., None]] = {  # (book, event, its block'
     e.SketchDrawn: rules_sketch.drawn,
     e.ChunksComplained: rules_sketch.chunks_complained,
     e.UpdateChunkAnswered: rules_sketch.chunk_answered,
-    e.SketchResultPosted: rules_sketch.stated,
+    e.SketchResultPosted: rules_stated.sketch_stated,
+    e.ResultStated: rules_stated.result_stated,
     e.ChunkQuestioned: rules_dispute.chunk_questioned,
     e.SketchQuestioned: rules_dispute.sketch_questioned,
     e.ChunkShown: rules_dispute.chunk_shown,

@@ -16,6 +16,7 @@ from marketplace.chain.events import (
     KeyResealed,
     ReferenceSubmitted,
     ResultPosted,
+    ResultStated,
     RoundClosed,
     RoundOpened,
     RoundSkipped,
@@ -114,7 +115,7 @@ class CohortReplay:
         0  # inputs whose complaint was answered and that the aggregator could not open all the same
     )
     statement: SketchStatement | None = None
-    stated: SketchResultPosted | None = None
+    stated: SketchResultPosted | ResultStated | None = None
     settlement: Settlement | None = None
     demand: Challenged | None = None  # of the result's proof
     proof: ChallengeAnswered | None = None

@@ -12,7 +12,7 @@ from marketplace.audit.rules_dispute import facts_digest, open_dispute
 from marketplace.chain import events as e
 from marketplace.chain.types import Challenge, ChallengeKind, Settlement, Status
 from marketplace.chain.types import Outcome as Link
-from marketplace.node.outcomes import statement
+from marketplace.node.outcomes import hashed_statement
 from marketplace.protocol.sketch_check import SUM
 from zk.curve import Point
 
@@ -104,9 +104,9 @@ def _statement(
         return link.statement
     round_ = _round(book, event.round)
     cohort = _cohort(round_, event) if round_ is not None else None
-    if cohort is None or cohort.statement is None or cohort.result is None:
+    if cohort is None or cohort.statement is None:
         return bytes(32)
-    return statement(cohort.statement.commitments, cohort.result.gram)
+    return hashed_statement(cohort.statement.commitments, cohort.statement.gram)
 
 
 def answered(book: Book, event: e.ChallengeAnswered, time: int) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth_abi.exceptions import EncodingError
-
 from marketplace.audit.book import Book, Recorded, name_of
 from marketplace.audit.claims import wrong_claim
 from marketplace.audit.received import read_arrivals
@@ -13,15 +11,15 @@ from marketplace.audit.rounds import CohortReplay, Theme
 from marketplace.audit.rules_complaint import settle_silence
 from marketplace.audit.rules_round import conclude
 from marketplace.audit.rules_sketch import hold_left_out, hold_root, roots_of, statement_of
+from marketplace.audit.rules_stated import link
 from marketplace.audit.settlement import commitments_in, settle
 from marketplace.chain import events as e
 from marketplace.chain.types import Settlement
 from marketplace.errors import FairshareError
-from marketplace.node.outcomes import outcome_of, statement
 from marketplace.node.project import rules_of
 from marketplace.protocol.digests import update_digest
 from marketplace.protocol.krum import FarPair, mask
-from zk.curve import INFINITY, SIZE, Point
+from zk.curve import INFINITY, Point
 
 
 def struck(book: Book, event: e.TrainerStruck, time: int) -> None:
@@ -59,12 +57,14 @@ def posted(book: Book, event: e.ResultPosted, time: int) -> None:
     book.require(event.fee == fee, Theme.PAYMENTS, event, f"the fee is {event.fee}, not {fee}", cohort.index)
     _take(book, cohort, due)
     _give(book, cohort, event)
-    _link(book, cohort, event)
     book.move_model(event)
     cohort.model = p.model
     if book.is_sketched:
         book.due = ((e.SketchResultPosted,), event.transaction_hash)  # which concludes it
+    elif book.terms.settlement is Settlement.ON_DEMAND:
+        book.due = ((e.ResultStated,), event.transaction_hash)  # likewise
     else:
+        link(book, cohort, event, bytes(32))
         conclude(book, event, cohort)
 
 
@@ -213,32 +213,3 @@ def _give(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> None:
     slashed = sum(strike.slashed for strike in cohort.strikes)
     p.escrow += p.pot + slashed - sum(event.amounts) - event.fee
     p.pot = 0
-
-
-def _link(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> None:
-    """What the contract keeps of the result, so that it can be undone."""
-    p, result = book.standing, cohort.result
-    if p.outcome_round != p.round:
-        book.links = []
-    p.outcome_round, p.outcome_index = p.round, p.aggregator_index
-    said = bytes(32)
-    if book.is_sketched:
-        if cohort.statement is None:
-            book.links = None
-        else:
-            said = cohort.statement.digest()
-    elif book.terms.settlement is Settlement.ON_DEMAND and result is not None:
-        proof = result.proof
-        said = statement(proof[: len(proof) - len(proof) % SIZE], result.gram)
-    elif book.terms.settlement is Settlement.ON_DEMAND:
-        book.links = None
-    if book.links is None:
-        return
-    slashed = sum(strike.slashed for strike in cohort.strikes)
-    try:
-        link = outcome_of(event, p.aggregator_index, slashed, cohort.before, said, cohort.numbers)
-        book.links.append(link)
-        book.outcome_chain()
-    except (FairshareError, EncodingError, ValueError, IndexError):
-        book.links = None
-        book.wrong(Theme.PAYMENTS, f"{name_of(event)}: what it gives cannot be undone", cohort.index)

@@ -8,7 +8,6 @@ from marketplace.audit.book import Book
 from marketplace.audit.chunk_paths import is_under
 from marketplace.audit.rounds import CohortReplay, Theme
 from marketplace.audit.rules_complaint import end_complaint, holder_of
-from marketplace.audit.rules_round import conclude
 from marketplace.chain import events as e
 from marketplace.chain.types import RoundResult, SketchResult, SketchStatement
 from marketplace.protocol.chunk_tree import Leaf
@@ -135,34 +134,3 @@ def statement_of(
         sum=cohort.settlement.moved,
         root=sketch.root,
     )
-
-
-def stated(book: Book, event: e.SketchResultPosted, time: int) -> None:
-    """With the result just posted: whom it left out, the merged sketches' sum, and the hash of what it states."""
-    current = book.in_round(event, event.round)
-    cohort = current.cohorts[event.cohort] if current and event.cohort < len(current.cohorts) else None
-    posted = cohort.posted if cohort is not None else None
-    follows = posted is not None and posted.transaction_hash == event.transaction_hash
-    fresh = follows and cohort is not None and cohort.stated is None
-    book.require(fresh, Theme.TIMELINE, event, "it follows no result")
-    if not fresh or cohort is None or posted is None:
-        return
-    cohort.stated = event
-    statement, settled = cohort.statement, cohort.settlement
-    if statement is not None and settled is not None:
-        problems = [
-            (event.left_out == cohort.left_out, Theme.ARRIVALS, "whom it left out is not what it said"),
-            (
-                Point(event.x, event.y) == settled.moved,
-                Theme.COMMITMENTS,
-                "the sum is not the merged sketches'",
-            ),
-            (
-                event.statement == statement.digest(),
-                Theme.COMMITMENTS,
-                "the statement is not that of the result",
-            ),
-        ]
-        for holds, theme, message in problems:
-            book.require(holds, theme, event, message, cohort.index)
-    conclude(book, posted, cohort)

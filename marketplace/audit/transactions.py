@@ -60,6 +60,7 @@ def _repeated(slots: int) -> dict[type[e.Event], dict[str, _Repeated]]:
         },
         e.RoundSkipped: {"skip": _COHORT},
         e.ResultPosted: {"postResult": _POSTED, "postSketchResult": _POSTED},
+        e.ResultStated: {"postResult": _RESULT},
         e.AggregatorTimedOut: {"timeout": _ROUND},
         e.Challenged: {
             "challenge": project | {"kind": lambda e: e.kind, "cohort": lambda e: e.cohort},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -13,7 +14,9 @@ from marketplace.chain.events import (
     Event,
     ResultCall,
     ResultPosted,
+    ResultStated,
     RoundUndone,
+    SketchResultPosted,
     TrainerStruck,
     decode_result_call,
     fetch,
@@ -21,7 +24,6 @@ from marketplace.chain.events import (
 from marketplace.chain.types import Outcome, RoundResult, Settlement, SketchResult, SketchStatement, Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.seats import cohort_numbers
-from marketplace.protocol.krum import mask, members
 from zk import curve
 from zk.curve import Point
 
@@ -29,12 +31,13 @@ _OUTCOME = "(uint16,uint8,uint8,uint96,uint96,uint96,uint96,(uint256,uint256),by
 _WORD = 32  # bytes
 _NOT_STATED = bytes(_WORD)  # a proved result has nothing left to prove
 
+S = TypeVar("S", ResultStated, SketchResultPosted)
+
 
 def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
     """Outcomes of the project's latest round with results, as the chain holds their hash; () where there is none.
 
-    Raises INTEGRITY where the endpoint's events are not those of the hash, or a result that has something left to show
-    (on demand, or on the sketch path) was posted through another contract.
+    Raises INTEGRITY where the endpoint's events are not those of the hash.
     """
     at = client.latest_block().number
     state, terms = client.project(project, block=at), client.terms(project)
@@ -44,7 +47,7 @@ def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
     models, slashed = models_before(events, terms.initial_model), slashed_by(events)
     found = []
     for event in results_of(events, state.outcome_round):
-        statement = _stated(client, project, terms, event)
+        statement = _stated(client, project, terms, event, at)
         numbers = cohort_numbers(state, terms.slots, event.round, event.cohort)
         index = client.membership(project, event.aggregator, block=at).aggregator_index
         found.append(outcome_of(event, index or 0, slashed[event], models[event], statement, numbers))
@@ -81,36 +84,32 @@ def posted_sketch(client: MarketClient, project: int, event: ResultPosted) -> Po
     return PostedSketch(event, call.result, call.sketch)
 
 
-def sketch_statement(posted: PostedSketch, zero: Point) -> SketchStatement:
-    """What the result states: preimage of its outcome's statement. `zero`: C_0."""
-    result, roots = posted.result, posted.sketch.roots
-    commitments = result.proof[: curve.SIZE * len(roots)]
-    points = [
-        curve.from_bytes(commitments[at : at + curve.SIZE]) for at in range(0, len(commitments), curve.SIZE)
-    ]
-    if len(points) != len(roots) or result.merged >> len(roots):
-        raise FairshareError(
-            Reason.INTEGRITY, "a result has fewer commitments than roots", "use another endpoint"
-        )
-    return SketchStatement(
-        commitments=commitments,
-        gram=_gram_hash(result.gram),
-        roots=roots,
-        present=mask(slot for slot, root in enumerate(roots) if any(root)),
-        merged=result.merged,
-        sum=curve.moved(zero, [points[slot] for slot in members(result.merged)], zero),
-        root=posted.sketch.root,
-    )
+def sketch_statement(client: MarketClient, project: int, event: ResultPosted, block: int) -> SketchStatement:
+    """What a result on the sketch path states, as of `block`; INTEGRITY where the endpoint does not serve it."""
+    stated = _with(client, SketchResultPosted, project, event, block)
+    return stated.statement
 
 
-def _stated(client: MarketClient, project: int, terms: Terms, event: ResultPosted) -> bytes:
+def _stated(client: MarketClient, project: int, terms: Terms, event: ResultPosted, block: int) -> bytes:
     """`Outcome.statement` of a result."""
     if terms.chunks:
-        zero = client.circuit(terms.circuit).zero
-        return sketch_statement(posted_sketch(client, project, event), zero).digest()
+        return sketch_statement(client, project, event, block).digest()
     if terms.settlement is Settlement.ON_DEMAND:
-        return statement_of(posted_result(client, project, event))
+        return _with(client, ResultStated, project, event, block).statement
     return _NOT_STATED
+
+
+def _with(client: MarketClient, kind: type[S], project: int, event: ResultPosted, block: int) -> S:
+    """The event that comes with a result."""
+    place = (event.transaction_hash, event.cohort)
+    for found in fetch(client, [kind], project, event.round, to_block=block):
+        if (found.transaction_hash, found.cohort) == place:
+            return found
+    raise FairshareError(
+        Reason.INTEGRITY,
+        f"the endpoint does not serve what the result of round {event.round}, cohort {event.cohort}, states",
+        "use another endpoint",
+    )
 
 
 def _call_of(client: MarketClient, project: int, event: ResultPosted) -> ResultCall:
@@ -192,11 +191,12 @@ def statement(commitments: bytes, gram: Sequence[int]) -> bytes:
     """Of 64 bytes a slot and the upper triangle: the hash that the contract holds an aggregator to."""
     if len(commitments) % curve.SIZE:
         raise ValueError("commitments have 64 bytes each")
-    return bytes(keccak(encode(["bytes32", "bytes32"], [keccak(commitments), _gram_hash(gram)])))
+    return hashed_statement(commitments, keccak(b"".join(entry.to_bytes(_WORD, "big") for entry in gram)))
 
 
-def _gram_hash(gram: Sequence[int]) -> bytes:
-    return bytes(keccak(b"".join(entry.to_bytes(_WORD, "big") for entry in gram)))
+def hashed_statement(commitments: bytes, gram: bytes) -> bytes:
+    """`statement`, of the hash of the upper triangle's words."""
+    return bytes(keccak(encode(["bytes32", "bytes32"], [keccak(commitments), gram])))
 
 
 def _taken(number: int | None) -> int:

@@ -28,7 +28,7 @@ from marketplace.chain.types import (
     UpdateChunk,
 )
 from marketplace.node.arrivals import received
-from marketplace.node.outcomes import outcomes, posted_sketch, results_of, sketch_statement
+from marketplace.node.outcomes import outcomes, results_of, sketch_statement
 from marketplace.node.project import rules_of
 from marketplace.node.seats import cohort_trainers
 from marketplace.node.signatures import signed_by
@@ -195,8 +195,8 @@ def statements(play: Play) -> list[SketchStatement]:
     client, project = play.client, play.project
     number = client.project(project).outcome_round
     found = results_of(e.fetch(client, [e.ResultPosted], project), number)
-    zero = play.stage.files.zero
-    return [sketch_statement(posted_sketch(client, project, event), zero) for event in found]
+    block = client.latest_block().number
+    return [sketch_statement(client, project, event, block) for event in found]
 
 
 def ask(play: Play, account: LocalAccount, kind: ChallengeKind, *, slot: int = 0, chunk: int = 0) -> None:

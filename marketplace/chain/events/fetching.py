@@ -17,7 +17,15 @@ from marketplace.chain.contracts import abi_entry, codec
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.events.base import Event
 from marketplace.chain.names import snake_case
-from marketplace.chain.types import Address, ChallengeKind, ChunkFacts, SketchFacts, Status, address
+from marketplace.chain.types import (
+    Address,
+    ChallengeKind,
+    ChunkFacts,
+    SketchFacts,
+    SketchStatement,
+    Status,
+    address,
+)
 from marketplace.errors import FairshareError, Reason
 
 _FIRST_SPAN = 10_000  # blocks asked for at once; halved when the endpoint refuses, doubled while it agrees
@@ -25,9 +33,10 @@ _ENUMS: Mapping[str, type[Status | ChallengeKind]] = {
     "enum Status": Status,
     "enum ChallengeKind": ChallengeKind,
 }
-_STRUCTS: Mapping[str, type[ChunkFacts | SketchFacts]] = {
+_STRUCTS: Mapping[str, type[ChunkFacts | SketchFacts | SketchStatement]] = {
     "struct ChunkFacts": ChunkFacts,
     "struct SketchFacts": SketchFacts,
+    "struct SketchStatement": SketchStatement,
 }
 
 E = TypeVar("E", bound=Event)

@@ -160,6 +160,14 @@ class ResultPosted(Event):
 
 
 @dataclasses.dataclass(frozen=True)
+class ResultStated(Event):
+    project: int
+    round: int
+    cohort: int
+    statement: bytes
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainerStruck(Event):
     project: int
     round: int
@@ -263,6 +271,7 @@ MARKET_EVENTS: tuple[type[Event], ...] = (
     UpdateAnswered,
     UpdateWithheld,
     ResultPosted,
+    ResultStated,
     TrainerStruck,
     AggregatorTimedOut,
     RoundSkipped,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from marketplace.chain.events.base import Event
-from marketplace.chain.types import ChunkFacts, SketchFacts
+from marketplace.chain.types import ChunkFacts, SketchFacts, SketchStatement
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +43,7 @@ class SketchResultPosted(Event):
     round: int
     cohort: int
     left_out: int
-    x: int
-    y: int
-    statement: bytes
+    statement: SketchStatement
 
 
 @dataclasses.dataclass(frozen=True)

@@ -90,8 +90,7 @@ class Shelf:
 
 def reference_of(context: ProjectContext, result: CohortRecord) -> ModelReference:
     """The model that a result made."""
-    event = result.posted.event
-    return ModelReference(event.round, result.manifest, commitment_of(context, result.after))
+    return ModelReference(result.posted.round, result.manifest, commitment_of(context, result.after))
 
 
 def commitment_of(context: ProjectContext, root: bytes) -> Point:

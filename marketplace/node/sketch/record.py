@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marketplace.chain.events import Event, ResultPosted, RoundUndone, SketchDrawn, fetch
+from marketplace.chain.events import (
+    Event,
+    ResultPosted,
+    RoundUndone,
+    SketchDrawn,
+    fetch,
+)
 from marketplace.chain.types import SketchStatement
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.models import ModelReference, last_standing
-from marketplace.node.outcomes import PostedSketch, posted_sketch, results_of, sketch_statement
+from marketplace.node.outcomes import results_of, sketch_statement
 from marketplace.node.project import ProjectContext
 from marketplace.protocol.krum import members
 from marketplace.storage.cid import from_digest
@@ -22,7 +28,7 @@ class CohortRecord:
     """A cohort's result. `before`, `after`: roots of the model, 32 bytes each."""
 
     cohort: int
-    posted: PostedSketch
+    posted: ResultPosted
     statement: SketchStatement
     before: bytes
     after: bytes
@@ -83,11 +89,9 @@ def record_of(context: ProjectContext, round_: int, block: int) -> RoundRecord:
     before = _reference(context, events[:first])
     root, results = _root(before.commitment), []
     for event in results_of(events, round_):
-        posted = posted_sketch(client, number, event)
-        statement = sketch_statement(posted, context.circuit.zero)
-        results.append(
-            CohortRecord(event.cohort, posted, statement, root, statement.root, from_digest(event.model))
-        )
+        statement = sketch_statement(client, number, event, block)
+        manifest = from_digest(event.model)
+        results.append(CohortRecord(event.cohort, event, statement, root, statement.root, manifest))
         root = statement.root
     return RoundRecord(round_, seed_of(context, round_, block), before, tuple(results))
 

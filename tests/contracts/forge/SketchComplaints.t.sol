@@ -45,15 +45,7 @@ contract SketchComplaintsTest is SketchFixture {
         Posted memory posted = _prepare(project, 0);
         uint256 escrow = market.projectOf(project).escrow;
         vm.expectEmit(true, true, true, true);
-        emit ITrainingMarket.SketchResultPosted(
-            project,
-            1,
-            0,
-            1 << VICTIM,
-            posted.statement.sum.x,
-            posted.statement.sum.y,
-            keccak256(abi.encode(posted.statement))
-        );
+        emit ITrainingMarket.SketchResultPosted(project, 1, 0, 1 << VICTIM, posted.statement);
         _postSketch(project, posted);
         vm.assertEq(uint256(posted.outcome.fee), 0, "no fee");
         vm.assertEq(uint256(market.aggregatorsOf(project)[0].earned), 0, "no fee");

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aggregator.behaviour import FRIEND, Attack
+from marketplace.chain.client import MarketClient
 from marketplace.chain.events import (
     AggregatorTimedOut,
     ChallengeAnswered,
@@ -24,8 +25,10 @@ from marketplace.chain.events import (
     SketchQuestioned,
     SketchRefuted,
     SketchResultPosted,
+    Transferred,
     UpdateChunkAnswered,
     UpdateWithheld,
+    fetch,
 )
 from marketplace.chain.types import ChallengeKind, Status
 from marketplace.node.challenging import raise_challenge
@@ -83,6 +86,25 @@ def test_a_false_leaf_is_complained_about_by_its_chunk_and_costs_its_trainer(gro
         assert result.fee
 
 
+def test_a_false_leaf_costs_the_whole_stake_where_the_deposit_is_as_much(ground: Ground) -> None:
+    stakes = {
+        "stakes__trainer": "0.01 eth",
+        "stakes__complaint_deposit": "0.01 eth",
+        "stakes__aggregator": "0.2 eth",
+    }
+    with served(ground, trainer_attacks={CHEAT: TrainerAttack.FALSE_LEAF}, **ONE_ROUND, **stakes) as game:
+        settle(game)
+        (withheld,), (result,) = events(game, UpdateWithheld), events(game, ResultPosted)
+        assert (withheld.slot, withheld.paid) == (CHEAT, 10**16)
+        client, project = game.play.client, game.play.project
+        liar, honest = (game.play.trainers[slot].sender.address for slot in (CHEAT, CHEAT + 1))
+        assert client.membership(project, liar).locked == 0
+        taken = [(event.from_, event.to, event.amount) for event in fetch(client, [Transferred])]
+        assert taken == [(liar, game.address(0), 10**16)]
+        assert client.vault.free(client.terms(project).token, honest) == 10**16, "its stake is back, whole"
+        assert result.present == ALL ^ 1 << CHEAT
+
+
 def test_who_answers_with_a_chunk_and_keeps_the_rest_is_left_out(ground: Ground) -> None:
     with served(ground, trainer_attacks={CHEAT: TrainerAttack.ONE_CHUNK}, **ONE_ROUND) as game:
         settle(game)
@@ -135,6 +157,14 @@ def test_who_merges_a_chunk_wrongly_cannot_show_it(ground: Ground) -> None:
         loses(game, ChallengeKind.CHUNK)
         (asked,) = events(game, ChunkQuestioned)
         assert asked.facts.chunk == CHUNKS // 2
+
+
+def test_who_posts_through_a_contract_hides_nothing_that_is_asked_about(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MarketClient, "transaction_input", lambda *_: b"a contract's own call")
+    with served(ground, attacks={0: Attack.WRONG_CHUNK}, **ONE_ROUND) as game:
+        loses(game, ChallengeKind.CHUNK)
 
 
 @DEEP

@@ -144,12 +144,15 @@ def test_an_unread_result_is_told_from_a_wrong_one(history: History) -> None:
     assert found.state == history.state
 
 
-def test_an_unread_result_on_demand_leaves_the_chain_of_outcomes_open(doubted_history: History) -> None:
+def test_of_an_unread_result_on_demand_the_outcome_is_known(doubted_history: History) -> None:
     place = place_of(doubted_history.of(e.ResultPosted)[-1])
     results = {**doubted_history.results, place: "not there"}
     found = replay(dataclasses.replace(doubted_history, results=results))
     assert found.violations == ()
-    assert not found.outcome_known
+    assert found.outcome_known
+    assert found.state == doubted_history.state, (
+        "whoever posts through a contract hides nothing that is disputed"
+    )
 
 
 def test_an_unread_complaint_about_a_batch_is_no_violation(history: History) -> None:

@@ -164,14 +164,31 @@ def test_calls_that_cannot_be_told_are_no_violation(questioned: Play, questioned
         assert (check.ok, check.detail) == (None, "not there")
 
 
+def _otherwise(**changes: Any) -> Callable[[Any], Any]:
+    """The same with other values."""
+    return lambda stated: replace(stated, **changes)
+
+
 @pytest.mark.parametrize(
     ("kind", "number", "changes", "theme", "words"),
     [
         (e.SketchDrawn, 1, {"seed": bytes(32)}, Theme.SEED, "the seed is not that of block"),
         (e.ResultPosted, 2, {"fee": 10**15}, Theme.PAYMENTS, "the fee is 1000000000000000, not 0"),
         (e.ResultPosted, 1, {"x": 5}, Theme.MODEL, "root is not the one that its transaction said"),
-        (e.SketchResultPosted, 1, {"statement": bytes(32)}, Theme.COMMITMENTS, "statement is not that"),
-        (e.SketchResultPosted, 1, {"x": 5}, Theme.COMMITMENTS, "the sum is not the merged sketches'"),
+        (
+            e.SketchResultPosted,
+            1,
+            {"statement": _otherwise(root=bytes(32))},
+            Theme.COMMITMENTS,
+            "statement is not that",
+        ),
+        (
+            e.SketchResultPosted,
+            1,
+            {"statement": _otherwise(sum=Point(5, 5))},
+            Theme.COMMITMENTS,
+            "the sum is not the merged sketches'",
+        ),
         (e.SketchResultPosted, 2, {"left_out": 0}, Theme.ARRIVALS, "whom it left out"),
         (e.UpdateChunkAnswered, 2, {"chunk": 1}, Theme.COMPLAINTS, "but the complaint names chunk"),
         (e.UpdateChunkAnswered, 2, {"x": 1, "y": 2}, Theme.COMPLAINTS, "not under the root"),
@@ -190,7 +207,8 @@ def test_what_an_event_says_falsely_is_named(
 ) -> None:
     events: list[Any] = questioned_history.of(kind)
     event = next(event for event in events if event.round == number)
-    changed = _with(questioned_history, questioned_history.events.index(event), replace(event, **changes))
+    values = {name: to(getattr(event, name)) if callable(to) else to for name, to in changes.items()}
+    changed = _with(questioned_history, questioned_history.events.index(event), replace(event, **values))
     found = [violation for violation in replay(changed).violations if violation.theme is theme]
     assert found, replay(changed).violations
     assert words in found[0].message
@@ -348,9 +366,9 @@ def test_what_the_contract_cannot_see_is_found_in_the_files(
     again: tuple[Play, dict[int, Update]], lie: Lie, failures: dict[str, str]
 ) -> None:
     play, updates = again
-    if lie.sketches:  # near the others, so that it is merged
-        false = sketched.sketcher(play).sketch(updates[2]) + 1
-        lie = replace(lie, sketches={2: false})
+    if lie.sketches:  # of all: which are merged is the seed's
+        sketch = sketched.sketcher(play).sketch
+        lie = replace(lie, sketches={slot: sketch(update) + 1 for slot, update in updates.items()})
     sketched.post_result(play, play.aggregators[0], lie=lie)
     history = read_history(play.client, play.project)
     assert replay(history).violations == ()

@@ -102,8 +102,8 @@ def test_a_round_shows_roots_and_who_was_left_out(questioned: Play, api: TestCli
     assert other["digest"] == "0x" + digest.hex()
     assert (cohort["fee"], shown["sketch_seed"] is None) == ("0", False)
     stated = e.fetch(questioned.client, [e.SketchResultPosted], questioned.project, 2)[0]
-    assert cohort["statement"] == "0x" + stated.statement.hex()
-    assert cohort["sum"] == {"x": str(stated.x), "y": str(stated.y)}
+    assert cohort["statement"] == "0x" + stated.statement.digest().hex()
+    assert cohort["sum"] == {"x": str(stated.statement.sum.x), "y": str(stated.statement.sum.y)}
 
 
 def test_a_round_shows_what_was_asked(questioned: Play, api: TestClient) -> None:

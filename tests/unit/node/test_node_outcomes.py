@@ -93,9 +93,10 @@ def test_the_model_that_stands_is_of_the_last_round_that_was_not_undone() -> Non
 
 
 def test_the_chain_of_outcomes_is_the_contracts() -> None:
-    one = outcome_of(posted(9, 3, amounts=(1, 2)), 0, 0, M0, bytes(32), (0, 1))
+    one = outcome_of(posted(9, 3, amounts=(1, 2)), 0, 0, M0, b"s" * 32, (0, 1))
     # a dynamic struct: abi.encode puts an offset before it, its lists behind its words
-    words = [0x20, 3, 0, 0, 5, 1000, 10, 0, 1, 2, 0, 12 * 32, 15 * 32, 2, 0, 1, 2, 1, 2]
+    stated = int.from_bytes(b"s" * 32, "big")
+    words = [0x20, 3, 0, 0, 5, 1000, 10, 0, 1, 2, stated, 12 * 32, 15 * 32, 2, 0, 1, 2, 1, 2]
     link = keccak(b"".join(word.to_bytes(32, "big") for word in words))
     assert chain_of([one]) == keccak(bytes(32) + link)
     assert chain_of([one, one]) == keccak(chain_of([one]) + link)

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from marketplace.chain.client import MarketClient
 from marketplace.chain.events import (
     ChallengeAnswered,
     Challenged,
@@ -125,6 +126,19 @@ def test_a_result_that_lies_about_our_update_is_to_be_proved(ground: Ground) -> 
         (challenged,) = game.events(Challenged)
         assert (challenged.kind, challenged.cohort) == (ChallengeKind.PROOF, 0)  # type: ignore[attr-defined]
         assert challenged.challenger == trainer_address(0)  # type: ignore[attr-defined]
+        game.step(challenged.deadline + 60)  # type: ignore[attr-defined]
+        assert game.events(RoundUndone)
+
+
+def test_a_result_posted_through_a_contract_is_to_be_proved(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with play(ground) as game:
+        first_round(game, lie=1)
+        monkeypatch.setattr(MarketClient, "transaction_input", lambda *_: b"a contract's own call")
+        game.step()
+        (challenged,) = game.events(Challenged)
+        assert challenged.kind is ChallengeKind.PROOF  # type: ignore[attr-defined]
         game.step(challenged.deadline + 60)  # type: ignore[attr-defined]
         assert game.events(RoundUndone)
 
