@@ -45,7 +45,7 @@ from marketplace.spec import ProjectFile
 from zk import keys, prover
 from zk.catalogue import shape_for
 from zk.files import CircuitFiles
-from zk.prover import Proof, Update
+from zk.prover import UPDATE_LIMIT, Proof, Update
 
 SLOTS, FAULTS = 5, 1
 BATCH = 8
@@ -62,10 +62,12 @@ class PinnedProver(LocalProver):
     def __init__(self) -> None:
         super().__init__(cores=1)
 
-    def prove(self, files: CircuitFiles, updates: Sequence[Update | None]) -> Proof:
+    def prove(
+        self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT
+    ) -> Proof:
         """As `zk.prover.prove`; the process that it starts inherits the thread's core."""
         os.sched_setaffinity(0, {THERE})
-        return super().prove(files, updates)
+        return super().prove(files, updates, limit)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def recipe(hidden: int) -> Training:
     """Digits, by a network with one hidden layer."""
     made = Training("fashion-mnist", SLOTS, FAULTS)
     document = made.project.model_dump(exclude_none=True)
-    document["task"] |= {"features": 64, "classes": 10, "hidden": hidden, "trained": "all"}
+    document["task"] |= {"features": 64, "classes": 10, "hidden": hidden, "pool": 1, "trained": "all"}
     document["reward"]["amount"] = str(document["reward"]["amount"])
     made.project = ProjectFile.model_validate(document, strict=False)
     made.task = tasks.load(made.project.task)

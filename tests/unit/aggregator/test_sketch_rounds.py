@@ -99,8 +99,8 @@ def test_a_false_leaf_costs_the_whole_stake_where_the_deposit_is_as_much(ground:
         client, project = game.play.client, game.play.project
         liar, honest = (game.play.trainers[slot].sender.address for slot in (CHEAT, CHEAT + 1))
         assert client.membership(project, liar).locked == 0
-        taken = [(event.from_, event.to, event.amount) for event in fetch(client, [Transferred])]
-        assert taken == [(liar, game.address(0), 10**16)]
+        taken = [(event.to, event.amount) for event in fetch(client, [Transferred]) if event.from_ == liar]
+        assert taken[-1] == (game.address(0), 10**16)
         assert client.vault.free(client.terms(project).token, honest) == 10**16, "its stake is back, whole"
         assert result.present == ALL ^ 1 << CHEAT
 
