@@ -15,12 +15,12 @@ from eth_account.signers.local import LocalAccount
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.connections import Limits, peer_of
 from aggregator.intake import MAX_BODY_BYTES, Desk, Intake, read_submission, signer_of_receipt
-from aggregator.listening import listening, read_place
+from aggregator.listening import listening
 from marketplace.chain.submission import sign_submission
 from marketplace.chain.types import address
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.connections import Limits, peer_of
 from marketplace.node.hand_over import SignedSubmission, hand_over
 from marketplace.node.journal import Journal
 from marketplace.node.previews import Market
@@ -243,11 +243,3 @@ def test_a_peer_is_an_address_or_a_subscribers_network() -> None:
     assert peer_of("192.0.2.1") == peer_of("::ffff:192.0.2.1") == "192.0.2.1"
     assert peer_of("2001:db8::1") == peer_of("2001:db8::ff:1") != peer_of("2001:db8:0:1::1")
     assert peer_of("") == ""
-
-
-def test_places_to_listen() -> None:
-    assert read_place("127.0.0.1:9000") == ("127.0.0.1", 9000)
-    assert read_place("[::1]:80") == ("::1", 80)
-    for bad in ("", "9000", ":9000", "host:", "host:0", "host:65536", "host:٣", "host:1x"):
-        with pytest.raises(FairshareError):
-            read_place(bad)

@@ -1,4 +1,4 @@
-"""Connections to the intake, so bounded that slow clients lock nobody out: in number, in number a peer, in time."""
+"""Connections to a node's server, so bounded that slow clients lock nobody out: in number, by peer, in time."""
 
 from __future__ import annotations
 

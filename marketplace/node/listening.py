@@ -1,0 +1,91 @@
+"""An HTTP server beside a daemon: in a thread, bounded in connections, headers and time."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.connections import Gate, Limits
+
+LOOPBACK = "127.0.0.1"
+_IDLE_S = 5
+_MAX_HEADER_BYTES = 8192
+_STOP_S = 3
+
+
+@contextmanager
+def serving(
+    app: FastAPI, host: str, port: int, limits: Limits | None = None, *, name: str = "http"
+) -> Iterator[int]:
+    """Serves `app` in a thread called `name` until the end of the block; the port (`port` 0: any free one).
+
+    Who is slower, or has more connections, than `limits` allow is cut off.
+    Raises BAD_INPUT where the address cannot be had.
+    """
+    with _listener(host, port) as listener:
+        config = uvicorn.Config(
+            app,
+            http=Gate(limits or Limits()).protocol(),
+            ws="none",  # an upgraded connection would be out of reach of the gate
+            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+            log_level="error",  # warnings are about what clients send
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_IDLE_S,
+            timeout_graceful_shutdown=_STOP_S,
+        )
+        server = uvicorn.Server(config)
+        arguments: dict[str, Any] = {"sockets": [listener]}
+        thread = threading.Thread(target=server.run, kwargs=arguments, name=name, daemon=True)
+        thread.start()
+        try:
+            yield int(listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join(2 * _STOP_S)
+
+
+def read_place(text: str, *, default_host: str | None = None) -> tuple[str, int]:
+    """HOST and PORT of HOST:PORT, with [..] around an IPv6 address; BAD_INPUT for anything else.
+
+    With `default_host` PORT alone stands for a port there.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon and default_host is not None:
+        host = default_host
+    elif not colon:
+        host = ""
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= 0xFFFF:
+        raise FairshareError(
+            Reason.BAD_INPUT, f"{text!r} is no place to listen", "give HOST:PORT, such as 127.0.0.1:9000"
+        )
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as error:
+        raise _taken(host, port, error) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise _taken(host, port, error) from error
+    return listener
+
+
+def _taken(host: str, port: int, error: Exception) -> FairshareError:
+    return FairshareError(
+        Reason.BAD_INPUT, f"nothing can listen at {host}:{port}: {error}", "choose another place"
+    )
