@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,6 +47,16 @@ CREATE TABLE blobs (
     PRIMARY KEY (project, round, name)
 );
 """
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A signed transaction without its bytes. `place`: its number in the journal, ascending."""
+
+    place: int
+    intent: str
+    nonce: int
+    hash: bytes  # 32
 
 
 class Journal:
@@ -193,6 +204,16 @@ class Journal:
             " GROUP BY nonce) ORDER BY nonce",
             (chain_id, sender, nonce),
         )
+
+    def sent(self, chain_id: int, sender: str, *, after: int = 0) -> tuple[Sent, ...]:
+        """Every transaction that an account signed on a chain, of all intents, at places beyond `after`."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT id, intent, nonce, hash FROM transactions"
+                " WHERE chain_id = ? AND sender = ? AND id > ? ORDER BY id",
+                (chain_id, sender, after),
+            ).fetchall()
+        return tuple(Sent(place, intent, nonce, bytes(hash_)) for place, intent, nonce, hash_ in rows)
 
     def _transactions(self, where: str, values: tuple[int | str, ...]) -> list[SignedTransaction]:
         with self._lock:

@@ -1,0 +1,1 @@
+"""What taking part has brought and cost: gas from the journal's transactions, all else from the chain."""
