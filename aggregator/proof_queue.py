@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from marketplace.node.estimate import estimate_proof
+from marketplace.node.machine import SHARE_FOR_PROOFS, memory_bytes
 from zk import prover
 from zk.files import CircuitFiles
 from zk.prover import UPDATE_LIMIT, Proof, Update
-
-_SHARE_OF_MEMORY = 0.7  # the rest is for everything else on the machine
 
 
 class Prover(Protocol):
@@ -34,7 +33,7 @@ class LocalProver:
     def __init__(self, cores: int | None = None, memory: int | None = None) -> None:
         """`memory`: bytes for all proofs together; without it a share of what the machine has."""
         self.at_once = cores or os.cpu_count() or 1
-        self._memory = memory or int(_SHARE_OF_MEMORY * _machine_memory())
+        self._memory = memory or int(SHARE_FOR_PROOFS * memory_bytes())
         self._taken: list[int] = []
         self._changed = threading.Condition()
 
@@ -94,7 +93,3 @@ class ProofQueue:
     def close(self) -> None:
         """Begin nothing more; what runs is waited for."""
         self._pool.shutdown(cancel_futures=True)
-
-
-def _machine_memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,21 +1,31 @@
 """`fairshare doctor`: exit 0 when nothing stands in the way, else 1."""
 
+from typing import Annotated
+
 import typer
 
 from marketplace.node import console
-from marketplace.node.options import Settings, with_settings
+from marketplace.node.options import LAST_ID, Settings, with_settings
 
 app = typer.Typer()
+
+Projects = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--project", metavar="ID", min=1, max=LAST_ID, help="Hold memory against its proofs (repeatable)."
+    ),
+]
 
 
 @app.command()
 @with_settings
-def doctor(settings: Settings) -> None:
+def doctor(settings: Settings, project: Projects = None) -> None:
     """Check chain, market, storage, clock, disk, memory, GPU, keys and funds, and say what to do."""
-    from marketplace.cli.checkup import State, check_up
+    from marketplace.cli.checks.finding import State
+    from marketplace.cli.checkup import check_up
 
     with console.working("checking"):
-        findings = list(check_up(settings))
+        findings = list(check_up(settings, tuple(project or ())))
     table = console.table("", "check", "found", "do")
     for finding in findings:
         table.add_row(

@@ -20,6 +20,17 @@ TYPICAL_GAS = {
     "claim": 45_000,
 }
 
+_NEXT = {  # by role: what a node must always be able to pay for
+    "trainer": ("submit", "release", "claim"),
+    "aggregator": ("postResult", "release", "claim"),
+    "owner": ("submit", "claim"),  # a reference is submitted as an update is
+}
+
+
+def next_gas(role: str) -> int:
+    """Gas of the transactions that a node of this role may have to make next."""
+    return sum(TYPICAL_GAS[name] for name in _NEXT[role])
+
 
 def trainer_costs(terms: Terms, gas_price: int) -> dict[str, str]:
     """Stake, gas and the reward of an average trainer, as decimal strings in smallest units (gas in wei).

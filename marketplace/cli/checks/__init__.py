@@ -1,0 +1,1 @@
+"""What `fairshare doctor` looks at, by what it is about."""
