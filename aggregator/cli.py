@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,11 +15,22 @@ from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 from marketplace.node.logging import Logger
-from marketplace.node.options import LAST_ID, DryRun, Settings, with_settings
+from marketplace.node.money.showing import show_profit
+from marketplace.node.options import (
+    LAST_ID,
+    AllProjects,
+    DryRun,
+    LogFile,
+    MetricsAt,
+    Settings,
+    with_settings,
+)
 from marketplace.node.previews import Market
 from marketplace.node.session import Session, connect, open_session
 
 app = typer.Typer(help="Merge and prove rounds for a fee.", no_args_is_help=True)
+
+ROLE = "aggregator"
 
 Projects = Annotated[
     list[int] | None,
@@ -39,9 +49,6 @@ Listen = Annotated[
 Url = Annotated[
     str | None,
     typer.Option("--url", metavar="URL", help="Where trainers reach --listen; default http://HOST:PORT."),
-]
-LogFile = Annotated[
-    Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
 ]
 RayAddress = Annotated[
     str | None,
@@ -67,6 +74,7 @@ def run(
     url: Url = None,
     ray: RayAddress = None,
     log_file: LogFile = None,
+    metrics: MetricsAt = None,
     attack: Cheat = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -75,24 +83,29 @@ def run(
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.lifecycle import keep_going, stop_on_signals
+    from marketplace.node.telemetry.observing import observing
 
     if dry_run:
         _preview(settings, project or [])
         return
+    asked = observing(ROLE, metrics, log_file)
     with (
         stop_on_signals() as stop,
-        open_session(settings, "aggregator", stop=stop) as session,
+        open_session(settings, ROLE, stop=stop, telemetry=asked.telemetry) as session,
+        asked.of(session),
         ExitStack() as stack,
     ):
         if attack is not None and session.client.chain_id not in LOCAL_CHAIN_IDS:
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
-        logging.configure(file=log_file, role="aggregator", account=session.address)
         log = logging.logger()
         for number in project or ():
             session.client.project(number)  # NOT_FOUND: better said than waited for
         proofs = _open_queue(ray, log, stack)
         office = _open_office(session, contact or _own_address(session), listen, url, stack)
-        with ChainClock(session.client, stop=stop) as clock:
+        with (
+            session.telemetry.loop("watch") as turned,
+            ChainClock(session.client, stop=stop, on_turn=turned) as clock,
+        ):
             watch = Watch(
                 client=session.client,
                 address=session.address,
@@ -103,7 +116,7 @@ def run(
                 stop=stop,
             )
             keep_going(watch.step, stop=stop, log=log)
-            watch.join()
+        watch.join()
 
 
 @dataclass(frozen=True)
@@ -119,7 +132,8 @@ def _open_office(
     session: Session, contact: str, listen: str | None, url: str | None, stack: ExitStack
 ) -> Office:
     """BAD_INPUT for what cannot be published or listened at, before a bond is put up."""
-    from aggregator.listening import listening, read_place
+    from aggregator.listening import listening
+    from marketplace.node.listening import read_place
     from marketplace.storage.contact import encode_contact
 
     if listen is None:
@@ -174,7 +188,10 @@ def _serve(session: Session, project: int, office: Office, proofs: ProofQueue, a
         return
     peers = PeerBook(loaded[0], log)
     peers.connect_to_owner()
-    with ChainClock(session.client, stop=session.stop) as clock:
+    with (
+        session.telemetry.loop(f"project {project}") as turned,
+        ChainClock(session.client, stop=session.stop, on_turn=turned) as clock,
+    ):
         duty = Duty(
             context=loaded[0],
             sender=session.sender,
@@ -188,6 +205,7 @@ def _serve(session: Session, project: int, office: Office, proofs: ProofQueue, a
             url=office.url,
             desk=None if office.intake is None else office.intake.desk(project),
             proofs=proofs,
+            telemetry=session.telemetry,
         )
         keep_going(duty.step, stop=session.stop, log=log)
 
@@ -231,8 +249,11 @@ def _preview(settings: Settings, projects: list[int]) -> None:
 
 @app.command()
 @with_settings
-def status(settings: Settings) -> None:
-    """The projects you serve, your bonds, earnings and track record."""
+def status(settings: Settings, every: AllProjects = False) -> None:
+    """The projects you serve, your bonds, earnings and track record; with --all the profit of all you ever served."""
+    if every:
+        show_profit(settings, ROLE)
+        return
     client, address = connect(settings), keystore.address_in(settings.keystore)
     record = client.aggregator_record(address)
     served = []

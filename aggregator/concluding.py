@@ -12,6 +12,7 @@ from marketplace.chain.types import Block, Project, RoundResult, Settlement
 from marketplace.errors import FairshareError
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.lifecycle import is_transient
+from marketplace.node.telemetry.hooks import Work
 
 
 def is_ready(project: Project, case: Case, block: Block) -> bool:
@@ -31,7 +32,8 @@ def conclude(
     trainers = [slot for slot in updates if slot < node.context.rules.slots]
     if len(trainers) < node.context.rules.quorum:
         return _skip(node, project, case)
-    made = path.make(node, project, case, block)
+    with node.telemetry.at_work(Work.COMMITTING):
+        made = path.make(node, project, case, block)
     kept = Kept(node.journal, node.context.project, project.round)
     if node.context.terms.settlement is Settlement.PROVED:
         proof = proof_of(node, project.round, case.index, updates, path.limit)

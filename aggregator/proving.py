@@ -10,6 +10,7 @@ from aggregator.path import Input
 from aggregator.proof_queue import LocalProver, ProofQueue, Prover
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
+from marketplace.node.telemetry.hooks import Work
 
 
 def proof_of(
@@ -31,7 +32,8 @@ def proof_of(
     node.log.info("proving", round=round_, cohort=cohort, slots=sorted(updates))
     inputs = range(inputs_of(node.context.rules))
     rows = [updates[slot].update if slot in updates else None for slot in inputs]
-    proof = (prover or LocalProver()).prove(node.context.circuit, rows, limit)
+    with node.telemetry.at_work(Work.PROVING):
+        proof = (prover or LocalProver()).prove(node.context.circuit, rows, limit)
     if proof.gram != gram_of(node.context.rules, updates).triangle:
         raise FairshareError(Reason.INTERNAL, "the circuit's Gram matrix is not the one computed here")
     kept.keep_proof(cohort, set(updates), proof.proof)
@@ -64,7 +66,8 @@ def finish_proof(
     queue: ProofQueue, node: ProjectDaemon, round_: int, cohort: int, updates: Mapping[int, Input]
 ) -> None:
     """Wait for a proof that was begun: `proof_of` then has it at once. Raises what kept it from being made."""
-    queue.finish(_name(node, round_, cohort, updates))
+    with node.telemetry.waiting(Work.PROVING):
+        queue.finish(_name(node, round_, cohort, updates))
 
 
 def _name(

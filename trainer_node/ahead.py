@@ -16,6 +16,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.previews import Market, Preview, asking, fetch_preview
 from marketplace.node.seats import seat_in_round
+from marketplace.node.telemetry.hooks import Work
 from trainer_node.prepared import NAMES, Prepared
 
 DRAFT = "ahead:"  # journal: before the names of what was made for the next round
@@ -77,7 +78,8 @@ class Ahead:
             if job.preview is None or job.preview.commitment != project.model:
                 self.stop()
             elif job.thread is not None:
-                job.thread.join()
+                with node.telemetry.waiting(Work.TRAINING):
+                    job.thread.join()
             self._keep(node)
             self._job = None
         prepared = _draft(node, project.round)

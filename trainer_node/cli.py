@@ -10,7 +10,17 @@ from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
-from marketplace.node.options import DryRun, ProjectId, Settings, with_settings
+from marketplace.node.money.showing import show_profit
+from marketplace.node.options import (
+    LAST_ID,
+    AllProjects,
+    DryRun,
+    LogFile,
+    MetricsAt,
+    ProjectId,
+    Settings,
+    with_settings,
+)
 from marketplace.node.seats import seat_in_round
 from marketplace.node.session import connect, open_session
 from marketplace.node.withdrawal import collect_all
@@ -18,12 +28,10 @@ from trainer_node.behaviour import Attack, Behaviour
 
 app = typer.Typer(help="Train for a project and be paid for it.", no_args_is_help=True)
 
+ROLE = "trainer"
 
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="Your data: .npz with X and y.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-LogFile = Annotated[
-    Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
-]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Of the order of batches.")]
 DemandRate = Annotated[
     float,
@@ -33,6 +41,9 @@ DemandRate = Annotated[
         max=1.0,
         help="On-demand projects: how often to have a result proved that looks right.",
     ),
+]
+OneProject = Annotated[
+    int | None, typer.Argument(metavar="[ID]", min=1, max=LAST_ID, help="The project's number.")
 ]
 Cheat = Annotated[Attack | None, typer.Option("--attack", hidden=True)]
 
@@ -45,6 +56,7 @@ def run(
     data: Data,
     device: Device = "auto",
     log_file: LogFile = None,
+    metrics: MetricsAt = None,
     seed: Seed = None,
     demand_rate: DemandRate = 0.05,
     attack: Cheat = None,
@@ -60,6 +72,7 @@ def run(
     from marketplace.node.lifecycle import keep_going, stop_on_signals
     from marketplace.node.peers import PeerBook
     from marketplace.node.project import load_project
+    from marketplace.node.telemetry.observing import observing
     from trainer_node.challenging import Doubt
     from trainer_node.daemon import TrainerDaemon
     from trainer_node.submitting import Worker
@@ -67,10 +80,14 @@ def run(
     if not data.is_file():
         raise FairshareError(Reason.BAD_DATA, f"there is no file {data}", "give your .npz file with --data")
     check_device(device)
-    with stop_on_signals() as stop, open_session(settings, "trainer", stop=stop) as session:
+    asked = observing(ROLE, metrics, log_file, watched=not dry_run)
+    with (
+        stop_on_signals() as stop,
+        open_session(settings, ROLE, stop=stop, telemetry=asked.telemetry) as session,
+        asked.of(session),
+    ):
         if attack is not None and session.client.chain_id not in LOCAL_CHAIN_IDS:
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
-        logging.configure(file=log_file, role="trainer", account=session.address)
         log = logging.logger(project=project)
         context = load_project(session.client, session.store, project, session.cache)
         dataset = load_npz(data, context.task)
@@ -87,7 +104,10 @@ def run(
         peers = PeerBook(context, log)
         peers.connect_to_owner()
         own_seed = training_seed(session.journal, seed)
-        with ChainClock(session.client, stop=stop) as clock:
+        with (
+            session.telemetry.loop(f"project {project}") as turned,
+            ChainClock(session.client, stop=stop, on_turn=turned) as clock,
+        ):
             daemon = TrainerDaemon(
                 context=context,
                 sender=session.sender,
@@ -98,14 +118,22 @@ def run(
                 doubt=Doubt(demand_rate, own_seed),
                 peers=peers,
                 log=log,
+                telemetry=session.telemetry,
             )
             keep_going(daemon.step, stop=stop, log=log)
 
 
 @app.command()
 @with_settings
-def status(settings: Settings, project: ProjectId) -> None:
-    """Your part in a project: seat, stake, earnings and track record."""
+def status(settings: Settings, project: OneProject = None, every: AllProjects = False) -> None:
+    """Your part in a project: seat, stake, earnings and track record; with --all the profit of all of them."""
+    if every is (project is not None):
+        raise FairshareError(
+            Reason.BAD_INPUT, "status is of one project or of all", "give its number, or --all"
+        )
+    if project is None:
+        show_profit(settings, ROLE)
+        return
     client, address = connect(settings), keystore.address_in(settings.keystore)
     terms, state = client.terms(project), client.project(project)
     member, record = client.membership(project, address), client.trainer_record(address)
@@ -140,7 +168,7 @@ def status(settings: Settings, project: ProjectId) -> None:
 @with_settings
 def claim(settings: Settings, project: ProjectId) -> None:
     """Collect what you are owed: earnings to your account, stake of an ended project out of the vault."""
-    with open_session(settings, "trainer") as session:
+    with open_session(settings, ROLE) as session:
         document = collect_all(session, project)
     console.result(document, console.lines(document))
 
@@ -151,7 +179,7 @@ def leave(settings: Settings, project: ProjectId) -> None:
     """Leave a project; your stake becomes free again."""
     from trainer_node.daemon import JOINS
 
-    with open_session(settings, "trainer") as session:
+    with open_session(settings, ROLE) as session:
         state = session.client.project(project)
         if state.status not in (Status.OPEN, Status.ACTIVE):
             raise FairshareError(

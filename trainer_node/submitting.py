@@ -105,6 +105,7 @@ def _prepare(
         device=worker.device,
         aggregator_index=aggregator_index,
         aggregator_key=node.peers.aggregator(aggregator_index).encryption_key,
+        telemetry=node.telemetry,
     )
 
 

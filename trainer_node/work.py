@@ -11,6 +11,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.learning.train import local_delta
 from marketplace.node.project import ProjectContext
+from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry, Work
 from marketplace.node.vectors import commit
 from marketplace.protocol.digests import update_digest
 from marketplace.protocol.fixed_point import clip, padded, quantise
@@ -32,6 +33,7 @@ def prepare(
     device: str,
     aggregator_index: int,
     aggregator_key: bytes,
+    telemetry: Telemetry = NO_TELEMETRY,
 ) -> Prepared:
     """Train on `dataset` from the global `model`, int32[context.length], and make the update ready for submission.
 
@@ -39,9 +41,10 @@ def prepare(
     """
     round_seed = seed_of(seed, round_)
     data = behaviour.dataset(dataset, context.task.classes)
-    delta = local_delta(
-        context.task, context.weights(model), data, context.spec.training, round_seed, device, threads=1
-    )
+    with telemetry.at_work(Work.TRAINING):
+        delta = local_delta(
+            context.task, context.weights(model), data, context.spec.training, round_seed, device, threads=1
+        )
     clipped = clip(delta, context.spec.training.clip_norm)
     honest = quantise(clipped, context.spec.arithmetic.scale_bits, context.spec.divisor)
     if not honest.any() and delta.any():
@@ -52,7 +55,8 @@ def prepare(
         )
     bound = sure_norm_squared(context.terms.max_norm_squared, context.width if context.is_sketched else None)
     update = behaviour.update(honest, bound, round_seed)
-    made = behaviour.committed(commit(context, padded(update, context.length)))
+    with telemetry.at_work(Work.COMMITTING):
+        made = behaviour.committed(commit(context, padded(update, context.length)))
     bound_to = context.update_context(round_, trainer)
     sealed = seal(made.packed(), made.commitment, aggregator_key, bound_to)
     return Prepared.of(

@@ -7,7 +7,16 @@ import typer
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
-from marketplace.node.options import DryRun, OutputFile, ProjectId, Settings, with_output, with_settings
+from marketplace.node.options import (
+    DryRun,
+    LogFile,
+    MetricsAt,
+    OutputFile,
+    ProjectId,
+    Settings,
+    with_output,
+    with_settings,
+)
 
 if TYPE_CHECKING:
     from marketplace.owner.rounds_shown import RoundsShown
@@ -27,9 +36,6 @@ Evaluation = Annotated[
 ]
 Validation = Annotated[
     Path | None, typer.Option("--validation", metavar="FILE", help="Where your validation set (.npz) is now.")
-]
-LogFile = Annotated[
-    Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
 ]
 Stay = Annotated[bool, typer.Option("--serve", help="Then stay and serve it, as `project serve` does.")]
 
@@ -97,7 +103,7 @@ def post(
         )
         console.result(asdict(posted), words)
     if serve:
-        _serve(settings, posted.project, checked.evaluation, None, None)
+        _serve(settings, posted.project, checked.evaluation, None, None, None)
 
 
 @app.command("list")
@@ -142,13 +148,14 @@ def serve_project(
     evaluation: Evaluation = None,
     validation: Validation = None,
     log_file: LogFile = None,
+    metrics: MetricsAt = None,
 ) -> None:
     """Be your project's node until it is over: serve its files, post references, reveal, settle, refund.
 
     Stop and start it again at any time. With the reference rule, a round for which it does not post the reference
     in time is paid by the fallback rule.
     """
-    _serve(settings, project, evaluation, validation, log_file)
+    _serve(settings, project, evaluation, validation, log_file, metrics)
 
 
 @app.command()
@@ -290,20 +297,30 @@ def model(settings: Settings, project: ProjectId, output: OutputFile) -> None:
 
 
 def _serve(
-    settings: Settings, project: int, evaluation: Path | None, validation: Path | None, log_file: Path | None
+    settings: Settings,
+    project: int,
+    evaluation: Path | None,
+    validation: Path | None,
+    log_file: Path | None,
+    metrics: str | None,
 ) -> None:
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.lifecycle import keep_going, stop_on_signals
     from marketplace.node.project import load_project
     from marketplace.node.session import open_session
+    from marketplace.node.telemetry.observing import observing
     from marketplace.owner.checked import load_evaluation
     from marketplace.owner.node import owner_node, require_owner, secret_of
     from marketplace.owner.post import EVALUATION
     from marketplace.owner.rounds_shown import RoundsShown
 
-    with stop_on_signals() as stop, open_session(settings, OWNER, stop=stop) as session:
-        logging.configure(file=log_file, role="owner", account=session.address, verbose=console.is_verbose())
+    asked = observing(OWNER, metrics, log_file)
+    with (
+        stop_on_signals() as stop,
+        open_session(settings, OWNER, stop=stop, telemetry=asked.telemetry) as session,
+        asked.of(session),
+    ):
         log = logging.logger(project=project)
         require_owner(session.client.project(project), project, session.address)
         context = load_project(session.client, session.store, project, session.cache)
@@ -312,7 +329,10 @@ def _serve(
         dataset = load_evaluation(path, context.spec.evaluation.sha256, context.task) if path else None
         secret = secret_of(context, session.journal, validation)
         shown = RoundsShown(say=console.note, slots=context.terms.slots)
-        with ChainClock(session.client, stop=stop) as clock:
+        with (
+            session.telemetry.loop(f"project {project}") as turned,
+            ChainClock(session.client, stop=stop, on_turn=turned) as clock,
+        ):
             node = owner_node(
                 session,
                 context,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
@@ -27,15 +28,21 @@ class ChainClock:
 
     Where the endpoint offers a websocket on the same address, a `newHeads` subscription wakes the waiting
     thread; elsewhere the chain is asked every `poll_s` seconds. `stop`, when set, ends every wait within
-    `poll_s`. Every wait raises CHAIN_UNREACHABLE as the client does.
+    `poll_s`. Every wait raises CHAIN_UNREACHABLE as the client does. `on_turn` is called at each look.
     """
 
     def __init__(
-        self, client: ChainClient, *, stop: threading.Event | None = None, poll_s: float = 1.0
+        self,
+        client: ChainClient,
+        *,
+        stop: threading.Event | None = None,
+        poll_s: float = 1.0,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._stop = stop or threading.Event()
         self._poll_s = poll_s
+        self._on_turn = on_turn
         self._socket: ClientConnection | None = None
         self._subscribe_not_before = 0.0
         self._seen = -1
@@ -46,6 +53,7 @@ class ChainClock:
 
     def latest(self) -> Block:
         """The newest block."""
+        self._on_turn()
         block = self._client.latest_block()
         self._seen = block.number
         return block

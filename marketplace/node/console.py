@@ -59,8 +59,8 @@ def stderr() -> Console:
 
 
 def note(text: str) -> None:
-    """One line about what goes on, on standard error."""
-    stderr().print(printable(text))
+    """One line about what goes on, on standard error, as it is now: a live view takes it over."""
+    print(printable(text), file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from web3.contract.contract import ContractFunction
 
@@ -16,6 +16,7 @@ from marketplace.node.logging import Logger
 from marketplace.node.membership import attempt, collect_dues, move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
+from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry
 from marketplace.updates.sealing import EncryptionKey
 
 
@@ -30,6 +31,7 @@ class ProjectDaemon(ABC):
     key: EncryptionKey
     peers: PeerBook
     log: Logger
+    telemetry: Telemetry = field(default=NO_TELEMETRY, kw_only=True)
 
     def step(self) -> bool:
         """One look at the chain. Raises what `keep_going` sorts into passing and final."""
@@ -37,6 +39,7 @@ class ProjectDaemon(ABC):
         if block is None:
             return True
         project = self.context.client.project(self.context.project, block=block.number)
+        self.telemetry.saw(self.context.project, project, block)
         match project.status:
             case Status.OPEN:
                 self._open(project, block)

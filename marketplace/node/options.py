@@ -27,6 +27,22 @@ ProjectId = Annotated[int, typer.Argument(metavar="ID", min=1, max=LAST_ID, help
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would cost and bring; sign nothing.")]
 OutputFile = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")]
 
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
+]
+MetricsAt = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        envvar="FAIRSHARE_METRICS",
+        help="Serve /metrics, /healthz and /readyz here (needs fairshare[metrics]); HOST is 127.0.0.1 unless given.",
+    ),
+]
+AllProjects = Annotated[
+    bool, typer.Option("--all", help="What all your projects have brought and cost, gas included.")
+]
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, and show an error's details.")]
 

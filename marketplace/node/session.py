@@ -21,9 +21,12 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 from marketplace.node.journal import Journal
 from marketplace.node.options import Settings
+from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry
+from marketplace.node.telemetry.metered import MeteredSender, MeteredStore
 from marketplace.storage.embedded import EmbeddedNode
 from marketplace.storage.store import ContentStore
 
+JOURNAL = "journal.sqlite"  # in a role's directory
 _LONGEST_PASSWORD = 4096  # bytes
 
 
@@ -39,6 +42,7 @@ class Session:
     home: Path
     cache: Path  # circuits and keys, shared between roles
     stop: threading.Event
+    telemetry: Telemetry = NO_TELEMETRY
 
     @property
     def address(self) -> Address:
@@ -47,7 +51,13 @@ class Session:
 
 
 @contextlib.contextmanager
-def open_session(settings: Settings, role: str, *, stop: threading.Event | None = None) -> Iterator[Session]:
+def open_session(
+    settings: Settings,
+    role: str,
+    *,
+    stop: threading.Event | None = None,
+    telemetry: Telemetry = NO_TELEMETRY,
+) -> Iterator[Session]:
     """Connects, unlocks the key, opens the journal and starts the embedded storage node where none is named.
 
     Role and account name its directory, so that nodes on one machine do not share a journal or a storage node.
@@ -59,11 +69,12 @@ def open_session(settings: Settings, role: str, *, stop: threading.Event | None 
     home = role_home(settings, client, role, address(account.address))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        Journal(home / "journal.sqlite") as journal,
-        open_store(settings, home) as store,
-        TransactionSender(client, account, journal, stop=stop) as sender,
+        Journal(home / JOURNAL) as journal,
+        open_store(settings, home, telemetry) as store,
+        MeteredSender(client, account, journal, stop=stop) as sender,
     ):
-        yield Session(client, store, account, journal, sender, home, settings.cache_dir, stop)
+        sender.telemetry = telemetry
+        yield Session(client, store, account, journal, sender, home, settings.cache_dir, stop, telemetry)
 
 
 def connect(settings: Settings) -> MarketClient:
@@ -114,16 +125,17 @@ def role_home(settings: Settings, client: MarketClient, role: str, account: Addr
 
 
 @contextlib.contextmanager
-def open_store(settings: Settings, home: Path) -> Iterator[ContentStore]:
+def open_store(settings: Settings, home: Path, telemetry: Telemetry = NO_TELEMETRY) -> Iterator[ContentStore]:
     """The Kubo RPC that is named, or an embedded node with its data in `home`, connected to the peers named.
 
     A peer that does not answer is only reported. Raises STORAGE_UNREACHABLE, BAD_INPUT.
     """
     with contextlib.ExitStack() as stack:
         if settings.storage is None:
-            store = ContentStore(stack.enter_context(EmbeddedNode(home / "storage")).api)
+            api = stack.enter_context(EmbeddedNode(home / "storage")).api
+            store: ContentStore = MeteredStore(api, telemetry)
         else:
-            store = ContentStore(settings.storage)
+            store = MeteredStore(settings.storage, telemetry)
             store.ping()
         own = set(store.addresses()) if settings.peers else set()
         for peer in settings.peers:

@@ -18,6 +18,7 @@ from marketplace.node.membership import RACES, collect_dues, move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.node.session import Session
+from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry
 from marketplace.owner.checked import ValidationSet, load_validation
 from marketplace.owner.path import Path, path_of
 from marketplace.owner.post import VALIDATION
@@ -46,6 +47,7 @@ class OwnerNode:
     log: Logger
     reference: ReferenceDuty | None
     secret: Secret | None
+    telemetry: Telemetry = NO_TELEMETRY
     _path: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +69,7 @@ class OwnerNode:
         if seen is None:
             return True
         project, block = seen
+        self.telemetry.saw(self.context.project, project, block)
         context = self.watch.context
         self._path.guard(self, project, block)  # before what cannot go on without the model
         self._path.stand_in(self, project, block)
@@ -109,9 +112,11 @@ def owner_node(
     duty = None
     if secret is not None:
         validation = secret.validation.dataset
-        duty = ReferenceDuty(context, session.sender, session.journal, peers, log, validation)
+        duty = ReferenceDuty(
+            context, session.sender, session.journal, peers, log, validation, session.telemetry
+        )
     watch = Watch(context, clock, peers, evaluation, on_event, on_model)
-    return OwnerNode(watch, session.sender, session.journal, log, duty, secret)
+    return OwnerNode(watch, session.sender, session.journal, log, duty, secret, session.telemetry)
 
 
 def require_owner(project: Project, number: int, account: str) -> None:

@@ -20,6 +20,7 @@ from marketplace.node.models import fetch_current
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.node.sketch.own import OwnInput
+from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry, Work
 from marketplace.node.vectors import Committed, answer_of, commit, packed_bytes, unpack
 from marketplace.owner.reference import reference_update
 from marketplace.protocol.digests import update_digest
@@ -44,6 +45,7 @@ class ReferenceDuty:
     peers: PeerBook
     log: Logger
     validation: Dataset
+    telemetry: Telemetry = NO_TELEMETRY
 
     def act(self, project: Project, block: Block) -> None:
         """In a round under way. Raises what reads and transactions raise."""
@@ -81,8 +83,10 @@ class ReferenceDuty:
         self.peers.connect_to(index)
         model = fetch_current(context, project, block.number, MODEL_S)
         self.log.info("making the reference", round=round_, samples=len(self.validation))
-        update = reference_update(context.spec, context.task, model, self.validation, round_)
-        made = commit(context, update)
+        with self.telemetry.at_work(Work.TRAINING):
+            update = reference_update(context.spec, context.task, model, self.validation, round_)
+        with self.telemetry.at_work(Work.COMMITTING):
+            made = commit(context, update)
         packed = made.packed()
         recipient = self.peers.aggregator(index).encryption_key
         bound_to = context.update_context(round_, self.sender.address)

@@ -15,6 +15,10 @@ class LocalStore:
     def ping(self) -> None:
         """Always there."""
 
+    def peers(self) -> list[str]:
+        """None: it is alone."""
+        return []
+
     def add(self, data: bytes) -> str:
         """Stores `data`; its CID."""
         cid = cid_of(data)

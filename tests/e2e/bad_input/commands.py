@@ -34,6 +34,7 @@ SIGNING: tuple[Command, ...] = (
 ADDRESSED: tuple[Command, ...] = (
     ("wallet", "show"),
     ("trainer", "status", "{project}"),
+    ("trainer", "status", "--all"),
     ("trainer", "explain", "{project}"),
     ("aggregator", "status"),
 )

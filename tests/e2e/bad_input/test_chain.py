@@ -147,6 +147,17 @@ def test_an_explanation_of_nobody(visitor: Visitor) -> None:
     visitor.refused(*arguments, "--round", "7", reason=Reason.NOT_FOUND, named=["round 7"])
 
 
+def test_a_status_is_of_one_project_or_of_all(visitor: Visitor) -> None:
+    for arguments in (("trainer", "status"), ("trainer", "status", "1", "--all")):
+        visitor.refused(*arguments, reason=Reason.BAD_INPUT, named=["one project or of all", "--all"])
+
+
+def test_where_to_show_metrics_is_a_place(visitor: Visitor) -> None:
+    arguments = filled(visitor, TRAIN)
+    for place in ("here", "127.0.0.1:0", "70000"):
+        visitor.refused(*arguments, "--metrics", place, reason=Reason.BAD_INPUT, named=[place])
+
+
 def test_a_silent_chain_is_a_finding_of_the_doctor(visitor: Visitor) -> None:
     rpc = f"http://127.0.0.1:{closed_port()}"
     began = time.monotonic()

@@ -18,6 +18,8 @@ from marketplace.chain.events import (
 from marketplace.chain.transaction_log import SignedTransaction
 from marketplace.chain.types import Status
 from marketplace.node.journal import Journal
+from marketplace.node.telemetry.hooks import Work
+from marketplace.node.telemetry.record import Record
 from tests.support.served_market import Served, served
 from tests.support.stepped_market import SLOTS, Ground
 from trainer_node.behaviour import Attack as TrainerAttack
@@ -31,9 +33,14 @@ def results(game: Served) -> list[Any]:
 
 def test_a_proved_project_from_joining_to_the_end(ground: Ground) -> None:
     with served(ground, settlement__mode="proved") as game:
+        game.duties[0].telemetry = record = Record()
         game.start()
         game.to_the_end()
         assert game.state.status is Status.SETTLED
+        efforts, told = record.snapshot().efforts, record.snapshot().projects[game.play.project]
+        assert efforts[Work.PROVING].times == efforts[Work.COMMITTING].times == 2
+        assert efforts[Work.PROVING].seconds > 0
+        assert told[0].status is Status.SETTLED
         assert [(event.round, event.present) for event in results(game)] == [(1, ALL), (2, ALL)]
         member = game.play.client.membership(game.play.project, game.address(0))
         fee = game.play.client.terms(game.play.project).aggregator_fee

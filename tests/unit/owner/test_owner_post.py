@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
@@ -19,12 +22,15 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import NATIVE_COIN, Address, ScoreRule, Status, address
+from marketplace.cli.checks.machine import Shape
+from marketplace.cli.checkup import shapes_of
 from marketplace.devnet import accounts
 from marketplace.devnet.anvil import public_account
 from marketplace.devnet.local import keystore_of, running_devnet
 from marketplace.devnet.record import DevnetRecord
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.node.journal import Journal
+from marketplace.node.options import Settings
 from marketplace.owner import circuits
 from marketplace.owner.draft import draft
 from tests.support.circuits import circuit_cache
@@ -304,6 +310,65 @@ def test_the_doctor_finds_a_working_devnet_healthy(owner: Owner) -> None:
     states = {check["name"]: check["state"] for check in said["checks"]}  # type: ignore[attr-defined]
     assert status == 0, said
     assert {states[name] for name in ("chain", "market", "storage", "key", "funds")} == {"ok"}
+
+
+def test_the_owners_node_is_watched_over_http(owner: Owner) -> None:
+    _, posted = owner.run("project", "post", owner.project("watched"))
+    number = int(str(posted["project"]))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = owner.start("project", "serve", str(number), "--metrics", str(port))
+    try:
+        found = _scraped(process, port, f'fairshare_project_status{{project="{number}",status="open"}} 1.0')
+        assert f'fairshare_node{{address="{owner.address}",chain_id="{owner.client.chain_id}"' in found
+        assert re.search(r"fairshare_fetched_bytes_total [1-9]", found), (
+            "spec, keys and model came from storage"
+        )
+        for page in ("healthz", "readyz"):
+            answer = httpx.get(f"http://127.0.0.1:{port}/{page}", trust_env=False)
+            assert (answer.status_code, answer.json()["reasons"]) == (200, [])
+    finally:
+        process.terminate()
+        said, problems = process.communicate(timeout=60)
+    assert process.returncode == 0, problems
+    assert json.loads(said) == {"project": number, "rounds": []}
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
+
+
+def _scraped(process: subprocess.Popen[str], port: int, wanted: str) -> str:
+    """The metrics, once they hold what is wanted and what the probe found."""
+    give_up_at = time.monotonic() + 120
+    while time.monotonic() < give_up_at and process.poll() is None:
+        try:
+            text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+        except httpx.ConnectError:
+            text = ""
+        if wanted in text and "fairshare_ready 1.0" in text:
+            return text
+        time.sleep(0.2)
+    raise AssertionError(f"the node did not show {wanted}: {process.poll()}")
+
+
+def test_the_doctor_reads_the_shape_of_a_projects_proofs(owner: Owner, tmp_path: Path) -> None:
+    _, posted = owner.run("project", "post", owner.project("measured"))
+    number = int(str(posted["project"]))
+    settings = Settings(
+        rpc=owner.record.rpc,
+        market=owner.record.market,
+        storage=None,
+        peers=(),
+        keystore=tmp_path / "none",
+        password_file=None,
+        state_dir=tmp_path,
+        cache_dir=tmp_path,
+    )
+    circuit = owner.client.circuit(owner.client.terms(number).circuit)
+    assert shapes_of(settings, (number,)) == [Shape(f"project {number}", circuit.slots, circuit.length)]
+    with pytest.raises(FairshareError) as refused:
+        shapes_of(settings, (number + 1,))
+    assert refused.value.reason is Reason.NOT_FOUND
 
 
 def public_checksum(account: Address) -> str:

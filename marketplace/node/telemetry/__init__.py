@@ -1,0 +1,1 @@
+"""What a running daemon tells of itself: hooks that its parts call, and who reads what they keep."""
