@@ -29,6 +29,7 @@ from trainer_node.work import seed_of
 class PlainRound:
     """A round as plain Multi-Krum has it; `shares`: of its pay, by slot; `accuracy`: of the model after it."""
 
+    updates: tuple[NDArray[np.int16], ...]  # by slot
     judgement: Judgement
     shares: NDArray[np.float64]
     accuracy: float
@@ -51,12 +52,17 @@ def play(directory: Path, behaviours: Sequence[str], rounds: int, seed: int) -> 
         ]
         judgement = judge(rules_of(project), gram(updates), range(len(updates)), range(1, len(updates) + 1))
         model = fixed_point.apply_updates(model, [updates[slot] for slot in judgement.merged])
-        paid = np.array(judgement.contributions, dtype=np.float64)
         accuracy = evaluate.accuracy(
             task, fixed_point.dequantise(model, project.arithmetic.scale_bits), evaluation
         )
-        played.append(PlainRound(judgement, paid / max(paid.sum(), 1.0), accuracy))
+        played.append(PlainRound(tuple(updates), judgement, shares_of(judgement), accuracy))
     return played
+
+
+def shares_of(judgement: Judgement) -> NDArray[np.float64]:
+    """Of a round's pay, by slot."""
+    paid = np.array(judgement.contributions, dtype=np.float64)
+    return paid / max(paid.sum(), 1.0)
 
 
 def rules_of(project: ProjectFile) -> Rules:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from marketplace.learning import datasets, split
-from marketplace.learning.data import save_npz
+from marketplace.learning.data import Dataset, save_npz
 
 EVALUATION = "evaluation.npz"
 VALIDATION = "validation.npz"
@@ -29,13 +29,16 @@ class Parts:
         return (*self.trainers, self.validation, self.evaluation)
 
 
-def write_parts(folder: Path, dataset: str, parts: int, seed: int) -> Parts:
+def write_parts(folder: Path, dataset: str, parts: int, seed: int, skew: float | None = None) -> Parts:
     """Splits the training set among `parts` trainers and the owner, alike in distribution.
 
-    Raises BAD_INPUT, NOT_FOUND, BAD_DATA as `datasets.load` does.
+    `skew`: the trainers' by Dirichlet(skew) instead. Raises BAD_INPUT, NOT_FOUND, BAD_DATA as `datasets.load` does.
     """
     training, held_out = datasets.load(dataset)
     *shares, validation = split.iid(training, parts + 1, seed)
+    if skew is not None:
+        columns = ([getattr(share, name) for share in shares] for name in ("X", "y"))
+        shares = split.dirichlet(Dataset(*map(np.concatenate, columns)), parts, skew, seed)
     folder.mkdir(parents=True, exist_ok=True)
     files = Parts(
         tuple(folder / f"trainer-{i}.npz" for i in range(parts)), folder / VALIDATION, folder / EVALUATION

@@ -40,6 +40,8 @@ class Plan:
     seed: int
     task: str | None = None  # None: the data set's usual one
     rule: str | None = None  # of the score; None: the template's
+    width: int | None = None  # of a sketch; None: the template's
+    skew: float | None = None  # of the trainers' data, Dirichlet's alpha; None: all alike
 
     @property
     def kind(self) -> str:
@@ -85,6 +87,8 @@ def project_file(plan: Plan, parts: Parts) -> ProjectFile:
         "answer_window": ANSWER_S * times,
         "challenge_window": challenge * times,
     }
+    if plan.width is not None:
+        document["arithmetic"]["width"] = plan.width
     if "false-gram" in plan.cast.aggregators:  # only where nothing is proved at once is there room for it
         document["settlement"] = {"mode": "on-demand"}
     document["cohort"] = {"slots": len(plan.cast.trainers), "faults": plan.cast.faults}

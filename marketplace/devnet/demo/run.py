@@ -100,7 +100,7 @@ def run_demo(plan: Plan, *, keep: Path | None, cache: Path, stop: threading.Even
 
 
 def _prepare(plan: Plan, directory: Path, cache: Path, say: Any) -> CheckedProject:
-    parts = write_parts(directory / "data", plan.dataset, len(plan.cast.trainers), plan.seed)
+    parts = write_parts(directory / "data", plan.dataset, len(plan.cast.trainers), plan.seed, plan.skew)
     path = directory / "project.toml"
     path.write_text(project_file(plan, parts).to_toml(), "utf8")
     checked = check_project(path)
