@@ -74,7 +74,7 @@ class Deployment(BaseModel):
             raise FairshareError(
                 Reason.BAD_INPUT, f"{path}: {field}: {first['msg']}", "give the file of a deployment"
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FairshareError(
                 Reason.BAD_INPUT, f"{path} is not JSON", "give the file of a deployment"
             ) from error

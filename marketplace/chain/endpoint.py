@@ -156,7 +156,13 @@ def translated_errors(doing: str) -> Iterator[None]:
         raise FairshareError(
             Reason.CHAIN_UNREACHABLE, f"{doing}: {type(error).__name__}: {error}", _ANSWER_HINT
         ) from error
-    except (TypeError, ValueError, KeyError, AttributeError) as error:  # web3 takes answers apart unchecked
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # web3 takes answers apart unchecked
         raise FairshareError(
             Reason.CHAIN_UNREACHABLE, f"{doing}: the chain endpoint's answer makes no sense", _ANSWER_HINT
         ) from error

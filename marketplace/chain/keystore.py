@@ -87,7 +87,7 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     try:
         document = json.loads(content) if len(content) <= _LARGEST_FILE else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _not_a_keystore(path) from error
     if not isinstance(document, dict):
         raise _not_a_keystore(path)

@@ -122,7 +122,7 @@ class ChainClock:
             answer = json.loads(self._socket.recv(timeout=_CONNECT_TIMEOUT_S))
             if not isinstance(answer, dict) or "result" not in answer:
                 self._give_up_subscription()
-        except (WebSocketException, OSError, TimeoutError, ValueError):
+        except (WebSocketException, OSError, TimeoutError, ValueError, RecursionError):
             self._give_up_subscription()
 
     def _give_up_subscription(self) -> None:
