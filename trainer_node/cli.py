@@ -1,4 +1,4 @@
-"""`fairshare trainer`: run, status, claim, leave."""
+"""`fairshare trainer`: check, run, status, claim, leave."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,18 +8,20 @@ import typer
 from marketplace.chain import keystore
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Status
-from marketplace.errors import FairshareError, Reason
+from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.node import console
 from marketplace.node.options import DryRun, ProjectId, Settings, with_settings
 from marketplace.node.seats import seat_in_round
 from marketplace.node.session import connect, open_session
 from marketplace.node.withdrawal import collect_all
 from trainer_node.behaviour import Attack, Behaviour
+from trainer_node.data_options import DataGiven, with_data
 
 app = typer.Typer(help="Train for a project and be paid for it.", no_args_is_help=True)
 
+READER = "reader"  # who signs nothing, below the state directory
+UNPACKED = "data"  # where large data is unpacked, below the cache directory
 
-Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="Your data: .npz with X and y.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", metavar="FILE", help="JSON lines; default stderr.")
@@ -34,15 +36,61 @@ DemandRate = Annotated[
         help="On-demand projects: how often to have a result proved that looks right.",
     ),
 ]
+First = Annotated[
+    int, typer.Option("--first", min=0, max=1000, help="How many problems of each kind to show.")
+]
 Cheat = Annotated[Attack | None, typer.Option("--attack", hidden=True)]
 
 
 @app.command()
 @with_settings
+@with_data
+def check(
+    settings: Settings,
+    project: ProjectId,
+    data: DataGiven,
+    device: Device = "auto",
+    seed: Seed = None,
+    first: First = 5,
+) -> None:
+    """Hold your data against a project: what is wrong with it, what a round on it does, what it may earn.
+
+    Signs nothing and needs no key.
+    """
+    from marketplace.learning.sources.loading import load
+    from marketplace.learning.train import check_device
+    from marketplace.node import logging
+    from marketplace.node.peers import PeerBook
+    from marketplace.node.project import load_project
+    from marketplace.node.session import open_store
+    from trainer_node.check_shown import draw
+    from trainer_node.data_check import check_data
+
+    check_device(device)
+    client = connect(settings)
+    with (
+        console.working("fetching the project") as say,
+        open_store(settings, settings.state_dir / READER) as store,
+    ):
+        logging.configure(verbose=console.is_verbose())
+        context = load_project(client, store, project, settings.cache_dir)
+        say("reading the data")
+        loaded = load(data.path, context.task, data.how, settings.cache_dir / UNPACKED, first)
+        say("training on it")
+        peers = PeerBook(context, logging.logger(project=project))
+        checked = check_data(context, peers, loaded, seed or 0, device)
+    console.result(checked.to_dict(), lambda out: draw(out, checked))
+    if not checked.is_sound:
+        raise typer.Exit(EXIT_STATUS[Reason.BAD_DATA])
+
+
+@app.command()
+@with_settings
+@with_data
 def run(
     settings: Settings,
     project: ProjectId,
-    data: Data,
+    data: DataGiven,
     device: Device = "auto",
     log_file: LogFile = None,
     seed: Seed = None,
@@ -51,7 +99,7 @@ def run(
     dry_run: DryRun = False,
 ) -> None:
     """Join a project and work for it until it is over; stop and start it again at any time."""
-    from marketplace.learning.data import load_npz
+    from marketplace.learning.sources.loading import load_sound
     from marketplace.learning.train import check_device, pick_device
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
@@ -64,8 +112,8 @@ def run(
     from trainer_node.daemon import TrainerDaemon
     from trainer_node.submitting import Worker
 
-    if not data.is_file():
-        raise FairshareError(Reason.BAD_DATA, f"there is no file {data}", "give your .npz file with --data")
+    if not data.path.exists():
+        raise FairshareError(Reason.BAD_DATA, f"there is no {data.path}", "give your data with --data")
     check_device(device)
     with stop_on_signals() as stop, open_session(settings, "trainer", stop=stop) as session:
         if attack is not None and session.client.chain_id not in LOCAL_CHAIN_IDS:
@@ -73,7 +121,7 @@ def run(
         logging.configure(file=log_file, role="trainer", account=session.address)
         log = logging.logger(project=project)
         context = load_project(session.client, session.store, project, session.cache)
-        dataset = load_npz(data, context.task)
+        dataset = load_sound(data.path, context.task, data.how, session.cache / UNPACKED)
         if dry_run:
             costs = trainer_costs(context.terms, session.client.web3.eth.gas_price)
             document = {

@@ -1,0 +1,76 @@
+"""What an update may earn, held against what the rules then pay."""
+
+from __future__ import annotations
+
+from math import isqrt
+
+import numpy as np
+import pytest
+
+from marketplace.protocol.field import to_felt
+from marketplace.protocol.gram import Gram, gram
+from marketplace.protocol.krum import Rules, judge
+from marketplace.protocol.shares import amounts
+from trainer_node.prospects import PastRound, in_words, past_round, share_beside
+from trainer_node.trial import cosine
+
+SLOTS, FAULTS, LENGTH = 8, 1, 200
+RULES = Rules(slots=SLOTS, faults=FAULTS, max_norm_squared=10**12, reference=True, reference_share=10_000)
+
+
+def round_of(seed: int, spread: float) -> list[np.ndarray]:
+    """Updates of `SLOTS` trainers around a direction, and the owner's reference, last."""
+    generator = np.random.default_rng(seed)
+    way = generator.normal(0, 300, LENGTH)
+    made = [
+        way * generator.uniform(0.7, 1.3) + generator.normal(0, 300 * spread, LENGTH) for _ in range(SLOTS)
+    ]
+    return [np.rint(update).astype(np.int16) for update in (*made, way)]
+
+
+def felts(matrix: Gram) -> list[int]:
+    return [to_felt(entry) for entry in matrix.triangle]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_share_is_what_the_rules_pay_one_that_takes_anothers_place(seed: int) -> None:
+    """Each merged trainer in turn: estimated from the round itself, its share is its pay but for the others' spread."""
+    updates = round_of(seed, 0.6)
+    matrix = gram(updates)
+    judged = judge(RULES, matrix, range(SLOTS), range(1, SLOTS + 1), reference_present=True)
+    paid = amounts(judged, 10**18, 10_000)
+    past = past_round(RULES, felts(matrix), range(SLOTS), 3)
+    assert (past.round, past.merged) == (3, SLOTS - FAULTS)
+    assert past.reference_norm == isqrt(matrix[SLOTS, SLOTS])
+    for slot in judged.merged:
+        update = updates[slot].astype(np.float64)
+        agreement = cosine(update, updates[SLOTS].astype(np.float64))
+        estimated = share_beside(past, agreement, float(np.linalg.norm(update)))
+        assert estimated == pytest.approx(paid[slot] / 10**18, rel=0.1)
+
+
+def test_more_agreement_earns_more_and_length_beyond_the_median_nothing() -> None:
+    past = PastRound(1, 7, 1000, 500, 200_000.0)
+    shares = [share_beside(past, agreement, 500) for agreement in (-0.5, 0.0, 0.2, 0.9)]
+    assert shares[:2] == [0, 0]
+    assert shares[2] < shares[3]
+    assert share_beside(past, 0.9, 5000) == share_beside(past, 0.9, 500) > share_beside(past, 0.9, 50)
+
+
+def test_a_round_without_a_reference_says_nothing_of_shares() -> None:
+    updates = round_of(0, 0.5)
+    updates[SLOTS] = np.zeros(LENGTH, dtype=np.int16)
+    past = past_round(RULES, felts(gram(updates)), range(SLOTS), 1)
+    assert past.reference_norm == 0
+
+
+def test_a_round_below_the_quorum_has_nobody_to_be_measured_by() -> None:
+    past = past_round(RULES, felts(gram(round_of(0, 0.5))), range(3), 1)
+    assert (past.merged, past.mean_contribution) == (0, 0)
+
+
+def test_what_is_likely_is_said_in_words() -> None:
+    assert "nothing: the update rounds to zero" in in_words(0.9, 0, None, 7)
+    assert "probably nothing" in in_words(-0.1, 100, 0.0, 7)
+    assert "an equal part, 1/7 of a pot" in in_words(0.9, 100, None, 7)
+    assert "about 12.5%" in in_words(0.9, 100, 0.125, 7)
