@@ -18,6 +18,8 @@ from marketplace.learning.sources.asked import Wanted
 from marketplace.learning.sources.npz import check_arrays, read_npz
 from marketplace.learning.tasks import Task
 
+_GATHERED = 8192  # rows of a mapped X that are read at a time
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -32,7 +34,14 @@ class Dataset:
 
     def rows(self, index: NDArray[np.integer]) -> Dataset:
         """The rows at `index`, in memory."""
-        return Dataset(self.X[index], self.y[index])
+        if self.pages is None:
+            return Dataset(self.X[index], self.y[index])
+        X = np.empty((len(index), self.X.shape[1]), dtype=np.float32)
+        for start in range(0, len(index), _GATHERED):
+            part = slice(start, start + _GATHERED)
+            X[part] = self.X[index[part]]
+            self.touch(_GATHERED)
+        return Dataset(X, self.y[index])
 
     def touch(self, rows: int) -> None:
         """To be called after reading so many rows of X, so that a large X does not stay in memory."""

@@ -39,6 +39,8 @@ def hold(batches: Iterable[Rows], wanted: Wanted, folder: Path, in_memory: int =
     file: IO[bytes] | None = None
     try:
         for X, y in batches:
+            if not len(y):
+                continue
             size, rows = size + X.nbytes, rows + len(y)
             if rows > MAX_ROWS or size > MAX_STORED:
                 raise FairshareError(

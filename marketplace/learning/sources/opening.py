@@ -88,7 +88,7 @@ def _shards(path: Path) -> list[Path]:
     found: list[Path] = []
     with os.scandir(path) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or not entry.is_file():
+            if entry.name.startswith((".", "_")) or not entry.is_file():  # what writers leave: _SUCCESS, .crc
                 continue
             if entry.is_symlink():
                 raise bad(entry.path, "it is a symbolic link", "put the file itself there")

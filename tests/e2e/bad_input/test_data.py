@@ -110,7 +110,9 @@ def test_a_check_lists_what_is_wrong_with_rows_and_needs_no_key(visitor: Visitor
     assert "row" in told
     assert "DOES NOT FIT" in told
     run = ("trainer", "run", *arguments[2:])
-    visitor.refused(*run, reason=Reason.BAD_DATA, named=[str(path), "row 7, column c", "labels run from 0 to 9"])
+    visitor.refused(
+        *run, reason=Reason.BAD_DATA, named=[str(path), "row 7, column c", "labels run from 0 to 9"]
+    )
 
 
 def test_a_check_of_sound_data_tries_a_round_on_it(visitor: Visitor) -> None:
@@ -132,7 +134,9 @@ def test_options_that_make_no_sense_are_named(visitor: Visitor) -> None:
     path = visitor.home / "data.npz"
     np.savez(path, X=X, y=Y)
     arguments = ("trainer", "check", str(visitor.ground.project("open")), "--data", str(path))
-    visitor.refused(*arguments, "--image-size", "big", reason=Reason.BAD_INPUT, named=["--image-size", "'big'"])
+    visitor.refused(
+        *arguments, "--image-size", "big", reason=Reason.BAD_INPUT, named=["--image-size", "'big'"]
+    )
 
 
 @pytest.mark.parametrize("name", ["features", "NaN", "label too high", "no rows", "dtype of y"])

@@ -1,4 +1,4 @@
-"""What `save_to_disk` of the real `datasets` wrote (`data/README.md` says how), read without that package."""
+"""What `save_to_disk` of the real `datasets` wrote (`data/make.py`), read without that package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.support.data_files import as_pictures, digits, read, refusal, same
 
 WRITTEN = Path(__file__).parent / "data"
-ROWS = 20  # of each
+ROWS = 10  # of each
 
 
 @pytest.fixture
