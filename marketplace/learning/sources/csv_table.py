@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -92,10 +93,26 @@ class CsvSource:
         keep = np.ones(part.num_rows, dtype=bool)
         X = np.zeros((part.num_rows, self._wanted.features), dtype=np.float64)
         for j, name in enumerate(self.description.features):
-            X[:, j] = _numbers(part.column(name), keep, rows, findings, file, name)
-        y = _labels(part.column(label), self._how, keep, rows, findings, file, label)
+            X[:, j] = _numbers(part.column(name), _Column(name, file, rows, keep, findings))
+        y = _labels(part.column(label), self._how, _Column(label, file, rows, keep, findings))
         kept = np.flatnonzero(keep)
         return Batch(X[kept], y[kept], lambda i: (file, int(rows[kept[i]])))
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Where the cells of a column are. `rows`: their numbers; `keep`: which rows are sound so far."""
+
+    name: str
+    file: str
+    rows: NDArray[np.int64]
+    keep: NDArray[np.bool_]
+    findings: Findings
+
+    def wrong(self, i: int, kind: Kind, says: str) -> None:
+        """Notes the i-th cell, and leaves its row out."""
+        self.keep[i] = False
+        self.findings.add(kind, self.file, int(self.rows[i]), self.name, says)
 
 
 class _Lines:
@@ -123,27 +140,19 @@ class _Lines:
         return rows + np.searchsorted(good_before, rows - 1, side="right")
 
 
-def _numbers(
-    column: pa.Array,
-    keep: NDArray[np.bool_],
-    rows: NDArray[np.int64],
-    findings: Findings,
-    file: str,
-    name: str,
-) -> NDArray[np.float64]:
+def _numbers(cells: pa.BinaryArray, column: _Column) -> NDArray[np.float64]:
     """A column's numbers; at once where all are, else cell by cell."""
     try:
-        text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+        text = pc.utf8_trim_whitespace(cells.cast(pa.string()))
         return np.asarray(text.cast(pa.float64()).to_numpy(zero_copy_only=False))
     except pa.ArrowInvalid:
-        numbers = np.zeros(len(column), dtype=np.float64)
-    for i, cell in enumerate(column.to_pylist()):
+        numbers = np.zeros(len(cells), dtype=np.float64)
+    for i, cell in enumerate(cells.to_pylist()):
         kind, says = _number(cell)
         if kind is None:
             numbers[i] = float(says)
         else:
-            keep[i] = False
-            findings.add(kind, file, int(rows[i]), name, says)
+            column.wrong(i, kind, says)
     return numbers
 
 
@@ -164,32 +173,23 @@ def _number(cell: bytes) -> tuple[Kind | None, str]:
     return None, text
 
 
-def _labels(
-    column: pa.Array,
-    how: Reading,
-    keep: NDArray[np.bool_],
-    rows: NDArray[np.int64],
-    findings: Findings,
-    file: str,
-    name: str,
-) -> NDArray[np.int64]:
-    """A column's labels; each spelling is looked at once."""
-    encoded = column.dictionary_encode()
-    numbers, problems = [], []
-    for cell in encoded.dictionary.to_pylist():
+def _labels(cells: pa.BinaryArray, how: Reading, column: _Column) -> NDArray[np.int64]:
+    """A column's labels, 0 where there is none; each spelling is looked at once."""
+    encoded = cells.dictionary_encode()
+    numbers: list[int] = []
+    problems: dict[int, tuple[Kind, str]] = {}  # by spelling
+    for spelling, cell in enumerate(encoded.dictionary.to_pylist()):
         text = cell.decode("utf8", errors="replace")
         number = number_of(text, how)
-        numbers.append(number if number is not None else 0)
-        kind = Kind.MISSING if not text.strip() else Kind.LABEL_UNKNOWN
-        problems.append(None if number is not None else (kind, repr(one_line(text, 40))))
-    index = encoded.indices.to_numpy(zero_copy_only=False)
-    if any(problems):
-        for i, which in enumerate(index.tolist()):
-            problem = problems[which]
-            if problem is not None:
-                keep[i] = False
-                findings.add(problem[0], file, int(rows[i]), name, problem[1])
-    return np.array(numbers, dtype=np.int64)[index] if numbers else np.zeros(0, dtype=np.int64)
+        numbers.append(number or 0)
+        if number is None:
+            kind = Kind.LABEL_UNKNOWN if text.strip() else Kind.MISSING
+            problems[spelling] = (kind, repr(one_line(text, 40)))
+    spellings = encoded.indices.to_numpy(zero_copy_only=False)
+    if problems:
+        for i in np.flatnonzero(np.isin(spellings, list(problems))).tolist():
+            column.wrong(i, *problems[int(spellings[i])])
+    return np.array(numbers, dtype=np.int64)[spellings]
 
 
 def _first_line(path: Path) -> str:

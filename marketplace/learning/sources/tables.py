@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.sources.asked import Reading, Wanted
-from marketplace.learning.sources.columns import Layout, Plan, plan, rows_of
+from marketplace.learning.sources.cells import rows_of
+from marketplace.learning.sources.columns import Layout, Plan, plan
 from marketplace.learning.sources.findings import Findings
 from marketplace.learning.sources.source import Batch, Description, bad, one_line
 
