@@ -82,7 +82,7 @@ def _draw_trial(console: Console, trial: Trial) -> None:
 def _draw_pay(console: Console, pay: Prospects) -> None:
     _say(
         console,
-        f"\npot of a cohort's round: {pay.pot} (the token's smallest unit), {pay.reference_part:.0%} by the reference; "
+        f"\npot of a cohort's round: {pay.pot} (the token's smallest unit), {pay.part:.0%} by {pay.paid_by}; "
         f"for {pay.merged} merged updates, {pay.equal_amount} each if they were alike",
     )
     _say(console, f"likely: {pay.says}")

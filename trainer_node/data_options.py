@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -96,7 +97,7 @@ def with_data(function: Callable[..., None]) -> Callable[..., None]:
         given = DataGiven(values.pop("data"), reading_of(values))
         function(**arguments, data=given)
 
-    options = {"data": (path, ...), **_OPTIONS}
+    options = {"data": (path, inspect.Parameter.empty), **_OPTIONS}
     return extended(function, options, call, skip=("data",))
 
 

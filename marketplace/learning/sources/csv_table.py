@@ -58,7 +58,11 @@ class CsvSource:
     def batches(self, findings: Findings) -> Iterator[Batch]:
         """See `Source`."""
         lines = _Lines(self._path, int(self._how.header), findings)
-        with reading(self._path), self._open(lines) as table:
+        with (
+            reading(self._path),
+            pa.OSFile(str(self._path)) as file,  # a path's ending would say whether it is packed
+            self._open(file, lines) as table,
+        ):
             row = 0
             for block in table:
                 for start in range(0, block.num_rows, self._wanted.batch_rows):
@@ -70,10 +74,10 @@ class CsvSource:
         """See `Source`."""
         return ()
 
-    def _open(self, lines: _Lines) -> pacsv.CSVStreamingReader:
+    def _open(self, file: pa.NativeFile, lines: _Lines) -> pacsv.CSVStreamingReader:
         columns = [*self.description.features, self.description.label]
         return pacsv.open_csv(
-            self._path,
+            file,
             read_options=pacsv.ReadOptions(
                 use_threads=False,  # or wrong lines come without their number
                 block_size=max(_BLOCK, 2 * _CELL * len(self._names)),

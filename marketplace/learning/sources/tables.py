@@ -91,7 +91,7 @@ def reading(path: Path) -> Iterator[None]:
         raise FairshareError(
             Reason.TOO_LARGE, f"{path}: a part of it does not fit in memory", "write it in smaller batches"
         ) from error
-    except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError, IndexError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise bad(path, f"it cannot be read: {one_line(str(error))}", "write the file anew") from error
 
 

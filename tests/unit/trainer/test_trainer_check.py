@@ -146,4 +146,7 @@ def test_the_model_of_the_last_result_is_the_one_that_is_tried(
     assert check.trial is not None
     assert check.trial.accuracy_before > 0.8
     assert check.pay is not None
-    assert check.pay.share is None  # a project without a reference
+    assert check.pay.round == 1
+    assert check.pay.share is not None
+    assert 0.1 < check.pay.share < 0.4  # an equal one is 0.2
+    assert check.pay.amount == int(check.pay.pot * check.pay.share)

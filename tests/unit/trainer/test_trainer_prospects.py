@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import isqrt
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from marketplace.protocol.field import to_felt
 from marketplace.protocol.gram import Gram, gram
-from marketplace.protocol.krum import Rules, judge
+from marketplace.protocol.krum import Rules, ScoreRule, judge
 from marketplace.protocol.shares import amounts
 from trainer_node.prospects import PastRound, in_words, past_round, share_beside
 from trainer_node.trial import cosine
@@ -32,36 +32,48 @@ def felts(matrix: Gram) -> list[int]:
     return [to_felt(entry) for entry in matrix.triangle]
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_the_share_is_what_the_rules_pay_one_that_takes_anothers_place(seed: int) -> None:
+BY_OTHERS = replace(RULES, reference=False, reference_share=0)
+KINDS = {
+    "reference": RULES,
+    "projection": BY_OTHERS,
+    "cosine": replace(BY_OTHERS, score_rule=ScoreRule.COSINE),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_share_is_what_the_rules_pay_one_that_takes_anothers_place(kind: str, seed: int) -> None:
     """Each merged trainer in turn: estimated from the round itself, its share is its pay but for the others' spread."""
-    updates = round_of(seed, 0.6)
-    matrix = gram(updates)
-    judged = judge(RULES, matrix, range(SLOTS), range(1, SLOTS + 1), reference_present=True)
-    paid = amounts(judged, 10**18, 10_000)
-    past = past_round(RULES, felts(matrix), range(SLOTS), 3)
-    assert (past.round, past.merged) == (3, SLOTS - FAULTS)
-    assert past.reference_norm == isqrt(matrix[SLOTS, SLOTS])
+    rules, updates = KINDS[kind], round_of(seed, 0.6)
+    matrix = gram(updates if rules.reference else updates[:SLOTS])
+    judged = judge(rules, matrix, range(SLOTS), range(1, SLOTS + 1), reference_present=rules.reference)
+    paid = amounts(judged, 10**18, rules.reference_share)
+    past = past_round(rules, felts(matrix), range(SLOTS), 3)
+    assert (past.round, past.merged, past.by_reference) == (3, SLOTS - FAULTS, rules.reference)
+    guide = (
+        updates[SLOTS] if rules.reference else np.sum([updates[i] for i in judged.merged], axis=0, dtype=int)
+    )
     for slot in judged.merged:
         update = updates[slot].astype(np.float64)
-        agreement = cosine(update, updates[SLOTS].astype(np.float64))
+        agreement = cosine(update, guide.astype(np.float64))
         estimated = share_beside(past, agreement, float(np.linalg.norm(update)))
         assert estimated == pytest.approx(paid[slot] / 10**18, rel=0.1)
 
 
 def test_more_agreement_earns_more_and_length_beyond_the_median_nothing() -> None:
-    past = PastRound(1, 7, 1000, 500, 200_000.0)
+    past = PastRound(1, 7, True, True, 1000, 500, 200_000.0)
     shares = [share_beside(past, agreement, 500) for agreement in (-0.5, 0.0, 0.2, 0.9)]
     assert shares[:2] == [0, 0]
     assert shares[2] < shares[3]
     assert share_beside(past, 0.9, 5000) == share_beside(past, 0.9, 500) > share_beside(past, 0.9, 50)
 
 
-def test_a_round_without_a_reference_says_nothing_of_shares() -> None:
+def test_a_round_without_its_reference_is_measured_by_the_others() -> None:
     updates = round_of(0, 0.5)
     updates[SLOTS] = np.zeros(LENGTH, dtype=np.int16)
     past = past_round(RULES, felts(gram(updates)), range(SLOTS), 1)
-    assert past.reference_norm == 0
+    assert not past.by_reference
+    assert past.guide_norm > 5 * past.median_norm
 
 
 def test_a_round_below_the_quorum_has_nobody_to_be_measured_by() -> None:
