@@ -52,13 +52,16 @@ def _draw_problems(console: Console, check: DataCheck) -> None:
 
 
 def _draw_classes(console: Console, check: DataCheck) -> None:
-    counts = check.loaded.survey.counts
-    table = spoken.table("class", "rows", "share", "", title="\nclasses")
+    counts, names = check.loaded.survey.counts, check.loaded.description.names
+    table = spoken.table("class", "name", "rows", "share", "", title="\nclasses")
     largest, total = int(counts.max()), int(counts.sum())
     for label, count in enumerate(counts.tolist()[:_CLASSES]):
-        table.add_row(str(label), f"{count:,}", f"{count / total:.1%}", "#" * round(_BAR * count / largest))
+        name = spoken.printable(names[label]) if label < len(names) else ""
+        table.add_row(
+            str(label), name, f"{count:,}", f"{count / total:.1%}", "#" * round(_BAR * count / largest)
+        )
     if len(counts) > _CLASSES:
-        table.add_row(f"and {len(counts) - _CLASSES:,} more", "", "", "")
+        table.add_row(f"and {len(counts) - _CLASSES:,} more", "", "", "", "")
     console.print(table)
 
 

@@ -53,6 +53,7 @@ class CsvSource:
             label=label,
             features=features,
             stored_as=f"{len(self._names)} columns of text, separated by {self._delimiter!r}",
+            names=how.classes,
         )
 
     def batches(self, findings: Findings) -> Iterator[Batch]:

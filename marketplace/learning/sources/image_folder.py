@@ -34,6 +34,7 @@ class ImageFolder:
         self._frame = pictures.frame_of(wanted, how, path)
         self._classes = _classes(path, wanted, how)
         self._resized = 0
+        by_label = {label: name for name, label in self._classes.items()}
         self.description = Description(
             format="image folder",
             path=str(path),
@@ -42,6 +43,7 @@ class ImageFolder:
             label="folder",
             features=("pixels",),
             stored_as=f"a folder for each of {len(self._classes)} classes, as {self._frame.words}",
+            names=tuple(by_label.get(label, "") for label in range(max(by_label) + 1)),
         )
 
     def batches(self, findings: Findings) -> Iterator[Batch]:

@@ -25,6 +25,7 @@ class Description:
     label: str  # column
     features: tuple[str, ...]  # columns; one that holds whole rows stands for all its numbers
     stored_as: str  # in words
+    names: tuple[str, ...] = ()  # of the classes, by label, where they have any
 
     def column(self, feature: int) -> str:
         """The name of a feature, counted from 0."""

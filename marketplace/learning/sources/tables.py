@@ -57,6 +57,7 @@ class TableSource:
             label=self._plan.label,
             features=self._plan.features,
             stored_as=_words(self._plan, first.schema),
+            names=reading.classes or self._plan.names,
         )
 
     def batches(self, findings: Findings) -> Iterator[Batch]:

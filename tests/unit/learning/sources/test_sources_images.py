@@ -64,7 +64,9 @@ def test_folders_are_classes_by_number(folder: Path, data: Dataset) -> None:
 
 def test_folders_are_classes_by_name(tmp_path: Path, data: Dataset) -> None:
     folder = write_images(tmp_path / "images", data, NAMES)
-    same(read(folder), as_pictures(data))
+    loaded = read(folder)
+    same(loaded, as_pictures(data))
+    assert loaded.description.names == NAMES
     reverse = read(folder, classes=NAMES[::-1])
     np.testing.assert_array_equal(reverse.survey.counts, np.bincount(data.y, minlength=CLASSES)[::-1])
     assert "none of the project's 10 classes" in refusal(folder, classes=NAMES[1:])
