@@ -5,11 +5,12 @@ Read with pyarrow alone: `datasets` itself unpickles things, and is not needed.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from marketplace.learning.sources.arrow_file import shard
 from marketplace.learning.sources.asked import Reading, Wanted
@@ -90,13 +91,13 @@ def _json(path: Path) -> dict[str, Any]:
             text = file.read(_MAX_JSON + 1)
         if len(text) > _MAX_JSON:
             raise ValueError("it is too large")
-        document = json.loads(text)
+        document = from_json(text)  # whose depth is bounded, whatever Python's recursion limit is
         if not isinstance(document, dict):
             raise ValueError("it is no object")
     except FileNotFoundError as error:
         raise bad(path, "there is no such file", _HINT) from error
     except OSError as error:
         raise bad(path, error.strerror or str(error), "check the file") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise bad(path, f"it is no sound JSON: {error}", _HINT) from error
     return document

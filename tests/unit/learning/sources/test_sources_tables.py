@@ -165,7 +165,7 @@ def test_a_table_in_text_without_a_header_with_quotes_and_spaces(tmp_path: Path,
 def test_names_beyond_ascii(tmp_path: Path, data: Dataset) -> None:
     names = [f"Größe {i} ☃" for i in range(FEATURES)]
     cells = csv_cells(data)
-    classes = [f"Ziffer {'ÄÖÜ' * i}" for i in range(CLASSES)]
+    classes = [f"Ziffer{'ÄÖÜ' * i}" for i in range(CLASSES)]
     named = [[*row[:-1], classes[int(row[-1])]] for row in cells[1:]]
     path = write_csv(tmp_path / "größe.csv", [[*names, "Klasse"], *named])
     same(read(path, label="Klasse", classes=tuple(classes)), data)
