@@ -7,7 +7,8 @@ import mmap
 import numpy as np
 from numpy.typing import NDArray
 
-RESIDENT_BYTES = 128 << 20  # that may be in memory of a mapped file before its pages are given back
+RESIDENT_BYTES = 64 << 20  # that may be in memory of a mapped file before its pages are given back
+_AROUND = 64 << 10  # bytes that Linux maps around the page of a row that is read, where the disk's cache has them
 
 
 class Pages:
@@ -18,7 +19,7 @@ class Pages:
 
     def __init__(self, file: int, rows: int, features: int) -> None:
         self._map = mmap.mmap(file, 4 * rows * features, access=mmap.ACCESS_COPY)
-        self._row = max(mmap.PAGESIZE, 4 * features)  # bytes that reading a row brings in, at most about
+        self._row = _AROUND + 4 * features
         self._touched = 0
         self.array: NDArray[np.float32] = np.frombuffer(self._map, dtype=np.float32).reshape(rows, features)
         if hasattr(mmap, "MADV_RANDOM"):

@@ -194,7 +194,8 @@ def _labels(cells: pa.BinaryArray, how: Reading, column: _Column) -> NDArray[np.
     if problems:
         for i in np.flatnonzero(np.isin(spellings, list(problems))).tolist():
             column.wrong(i, *problems[int(spellings[i])])
-    return np.array(numbers, dtype=np.int64)[spellings]
+    labels: NDArray[np.int64] = np.array(numbers, dtype=np.int64)[spellings]
+    return labels
 
 
 def _first_line(path: Path) -> str:

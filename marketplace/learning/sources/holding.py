@@ -20,9 +20,10 @@ from marketplace.learning.data import Dataset
 from marketplace.learning.pages import Pages
 from marketplace.learning.sources.asked import Wanted
 
-IN_MEMORY = 256 << 20  # bytes of X that are simply kept
+IN_MEMORY = 64 << 20  # bytes of X that are simply kept
 MAX_ROWS = 50_000_000  # their labels and the order of batches take 16 bytes of memory each
 MAX_STORED = 64 << 30  # bytes of X
+_PIECE = 64 << 10  # bytes written at a time: Linux caches what is written at once, and maps it, as one
 _SPARE = 1 << 30  # bytes of the disk that are left to others
 
 Rows = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -89,4 +90,11 @@ def _write(file: IO[bytes], X: NDArray[np.float32], folder: Path) -> None:
             f"{folder}: {free >> 20} MiB are free, too few to unpack this data",
             "make room, or name a folder on a larger disk with --cache-dir",
         )
-    file.write(memoryview(X).cast("B"))
+    piece = max(1, _PIECE // X[:1].nbytes)
+    try:
+        for start in range(0, len(X), piece):
+            file.write(X[start : start + piece].data)
+    except OSError as error:
+        raise FairshareError(
+            Reason.TOO_LARGE, f"{folder}: unpacking this data there failed: {error.strerror}", "make room"
+        ) from error

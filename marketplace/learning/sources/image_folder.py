@@ -63,7 +63,7 @@ class ImageFolder:
 
     def _files(self, folder: Path, findings: Findings, room: int) -> list[str]:
         """Names of a class's images, sorted."""
-        names = []
+        names: list[str] = []
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:

@@ -12,7 +12,7 @@ from marketplace.learning.sources.asked import Reading, Wanted
 from marketplace.learning.sources.tables import Shard, TableSource, reading
 
 MAGIC = b"PAR1"
-_BUFFER = 1 << 20  # bytes read ahead of each column
+_BUFFER = 1 << 16  # bytes read ahead of each column
 _MAX_STRING = _MAX_CONTAINER = 10_000_000  # of the file's own description
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from marketplace.learning.sources.asked import ImageMode, Reading, Wanted
 from marketplace.learning.sources.findings import Kind
@@ -89,7 +89,7 @@ def decode(data: bytes, frame: Frame) -> tuple[NDArray[np.float32], bool]:
                 return _pixels(opened, frame)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise PictureError(Kind.IMAGE_SIZE, f"it unpacks to over {MAX_PIXELS:,} pixels") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise PictureError(Kind.IMAGE, f"it is none of {', '.join(FORMATS)}") from error
     except _BROKEN as error:
         raise PictureError(Kind.IMAGE, one_line(str(error) or type(error).__name__, 120)) from error

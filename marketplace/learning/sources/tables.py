@@ -75,6 +75,7 @@ class TableSource:
                             part, self._plan, self._wanted, self._reading, str(shard.path), row, findings
                         )
                         row += part.num_rows
+        pa.default_memory_pool().release_unused()
 
     def notes(self) -> tuple[str, ...]:
         """See `Source`."""

@@ -178,7 +178,14 @@ def test_a_decompression_bomb_is_refused_unopened(folder: Path, size: tuple[int,
 def test_broken_images_are_named(folder: Path, data: Dataset) -> None:
     path = folder / "3" / "broken.png"
     whole = image_bytes(pixels(data.X[0]))
-    for content in (b"", b"rubbish", whole[:40], whole[: len(whole) * 2 // 3], b"II*\0" + bytes(100), b"%PDF-1.4"):
+    for content in (
+        b"",
+        b"rubbish",
+        whole[:40],
+        whole[: len(whole) * 2 // 3],
+        b"II*\0" + bytes(100),
+        b"%PDF-1.4",
+    ):
         path.write_bytes(content)
         assert "broken.png: " in only(folder, Kind.IMAGE)
 
