@@ -17,7 +17,7 @@ def draw(console: Console, check: DataCheck) -> None:
     """Writes the whole report."""
     loaded = check.loaded
     survey, data = loaded.survey, loaded.description
-    files = "" if data.files == 1 else f", {data.files:,} files"
+    files = "" if data.files is None or data.files == 1 else f", {data.files:,} files"
     _say(console, f"{data.path}: {data.format}{files}: {data.stored_as}")
     _say(
         console,
@@ -79,7 +79,7 @@ def _draw_trial(console: Console, trial: Trial) -> None:
     _say(console, f"length of the change: {trial.length:.3g} (bound {trial.clip_norm:g}{clipped})")
     if trial.saturated:
         _say(console, f"note: {trial.saturated:,} entries of the update are cut to int16")
-    _say(console, f"agreement with the held-out rows' own update: {trial.agreement:.2f} (cosine)")
+    _say(console, f"agreement with the held-out rows' own update: {trial.agreement.cosine:.2f} (cosine)")
 
 
 def _draw_pay(console: Console, pay: Prospects) -> None:

@@ -14,8 +14,9 @@ from marketplace.learning.evaluate import accuracy, loss
 from marketplace.learning.split import hold_out
 from marketplace.learning.tasks import Task
 from marketplace.learning.train import local_delta
-from marketplace.protocol.fixed_point import UPDATE_LIMIT, clip, quantise
+from marketplace.protocol.fixed_point import UPDATE_LIMIT, clip
 from marketplace.spec import ProjectSpec
+from trainer_node.agreement import Agreement, agreement_of
 
 HELD_OUT = 0.2  # of each class
 MAX_BYTES = 128 << 20  # of X: of more, a sample is tried
@@ -27,8 +28,8 @@ Floats = NDArray[np.float64]
 class Trial:
     """What one round of training on most rows did. Accuracies and losses (nats) are of the held-out rows.
 
-    `length`: the delta's Euclidean norm before clipping; `norm`: the integer update's; `agreement`: the cosine between
-    the update and what the same round on the held-out rows would change, a stand-in for the owner's reference.
+    `length`: the delta's Euclidean norm before clipping; `agreement`: of the update with what the same round on the
+    held-out rows would change.
     """
 
     rows: int
@@ -40,9 +41,8 @@ class Trial:
     loss_after: float
     length: float
     clip_norm: float
-    norm: float
     saturated: int  # entries that do not fit int16
-    agreement: float
+    agreement: Agreement
     seconds: float
 
     @property
@@ -59,15 +59,16 @@ def try_round(
     Takes 2 * MAX_BYTES of memory at most, whatever the data's size. Raises BAD_DATA where training diverges, or where
     there are too few rows to hold any out.
     """
+    import torch  # noqa: F401  loaded before time is taken
+
     training, held = _parts(dataset, seed)
     began = time.monotonic()
     delta = local_delta(task, weights, training, spec.training, seed, device, threads=1)
     seconds = time.monotonic() - began
-    reference = local_delta(task, weights, held, spec.training, seed, device, threads=1)
+    other = local_delta(task, weights, held, spec.training, seed, device, threads=1)
     clipped = clip(delta, spec.training.clip_norm)
-    scaled = np.ldexp(clipped, spec.arithmetic.scale_bits) / spec.divisor
-    update = quantise(clipped, spec.arithmetic.scale_bits, spec.divisor)
     after = weights + clipped
+    scaled = np.ldexp(clipped, spec.arithmetic.scale_bits) / spec.divisor
     return Trial(
         rows=len(dataset),
         trained_on=len(training),
@@ -78,17 +79,20 @@ def try_round(
         loss_after=loss(task, after, held),
         length=float(np.linalg.norm(delta)),
         clip_norm=spec.training.clip_norm,
-        norm=float(np.linalg.norm(update.astype(np.float64))),
         saturated=int((np.abs(scaled) > UPDATE_LIMIT).sum()),
-        agreement=cosine(update.astype(np.float64), reference),
+        agreement=agreement_of(spec, delta, other, (len(training), len(held))),
         seconds=round(seconds, 2),
     )
 
 
-def cosine(a: Floats, b: Floats) -> float:
-    """In -1..1; 0 where one of them is zero."""
-    lengths = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
-    return float(np.dot(a, b)) / lengths if lengths else 0.0
+def agreement_at(
+    spec: ProjectSpec, task: Task, weights: Floats, dataset: Dataset, seed: int, device: str
+) -> Agreement:
+    """The agreement alone, at another model; as `try_round`."""
+    training, held = _parts(dataset, seed)
+    delta = local_delta(task, weights, training, spec.training, seed, device, threads=1)
+    other = local_delta(task, weights, held, spec.training, seed, device, threads=1)
+    return agreement_of(spec, delta, other, (len(training), len(held)))
 
 
 def _parts(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:

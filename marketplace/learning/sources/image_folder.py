@@ -38,7 +38,7 @@ class ImageFolder:
         self.description = Description(
             format="image folder",
             path=str(path),
-            files=len(self._classes),
+            files=None,
             rows=None,
             label="folder",
             features=("pixels",),

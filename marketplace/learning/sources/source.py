@@ -16,11 +16,11 @@ from marketplace.learning.sources.findings import Findings
 
 @dataclass(frozen=True)
 class Description:
-    """What a source says of itself before its rows are read. `rows`: None where only reading tells."""
+    """What a source says of itself before its rows are read. `files`, `rows`: None where only reading tells."""
 
     format: str
     path: str
-    files: int
+    files: int | None
     rows: int | None
     label: str  # column
     features: tuple[str, ...]  # columns; one that holds whole rows stands for all its numbers

@@ -67,7 +67,7 @@ def test_sound_data_is_tried_on_the_initial_model(
     assert (trial.trained_on, trial.held_out) == (120, 30)
     assert trial.loss_before == pytest.approx(np.log(CLASSES))
     assert trial.accuracy_before < 0.5 < 0.85 < trial.accuracy_after
-    assert trial.agreement > 0.8
+    assert trial.agreement.cosine > 0.8
     terms = context.terms
     assert pay.pot == round_budget(terms.reward, terms.rounds, terms.cohorts, terms.aggregator_fee)
     assert pay.equal_amount == pay.pot // (SLOTS - FAULTS)
@@ -102,7 +102,7 @@ def test_noise_is_told_from_data(context: ProjectContext, tmp_path: Path, data: 
     honest, noisy = (checked(context, tmp_path, Dataset(data.X, y)).trial for y in (data.y, noise))
     assert honest is not None
     assert noisy is not None
-    assert noisy.agreement < 0.6 < honest.agreement
+    assert noisy.agreement.cosine < 0.6 < honest.agreement.cosine
     assert noisy.accuracy_after < 0.6 < honest.accuracy_after
 
 
@@ -116,7 +116,7 @@ def test_an_update_that_rounds_to_zero_is_said_to_earn_nothing(
         ),
     )
     trial = try_round(coarse.spec, coarse.task, np.zeros(15), data.rows(np.arange(10)), 0, "cpu")
-    assert trial.norm == 0
+    assert trial.agreement.norm == 0
 
 
 def test_a_round_is_tried_on_a_sample_where_data_is_large(
@@ -148,5 +148,5 @@ def test_the_model_of_the_last_result_is_the_one_that_is_tried(
     assert check.pay is not None
     assert check.pay.round == 1
     assert check.pay.share is not None
-    assert 0.1 < check.pay.share < 0.4  # an equal one is 0.2
+    assert 0.15 < check.pay.share < 0.35  # an equal one is 0.2, and this trainer has all rows
     assert check.pay.amount == int(check.pay.pot * check.pay.share)

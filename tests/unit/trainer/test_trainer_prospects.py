@@ -11,8 +11,9 @@ from marketplace.protocol.field import to_felt
 from marketplace.protocol.gram import Gram, gram
 from marketplace.protocol.krum import Rules, ScoreRule, judge
 from marketplace.protocol.shares import amounts
-from trainer_node.prospects import PastRound, in_words, past_round, share_beside
-from trainer_node.trial import cosine
+from trainer_node.agreement import Agreement, cosine
+from trainer_node.past_round import PastRound, past_round
+from trainer_node.prospects import expected_cosine, in_words, share_beside
 
 SLOTS, FAULTS, LENGTH = 8, 1, 200
 RULES = Rules(slots=SLOTS, faults=FAULTS, max_norm_squared=10**12, reference=True, reference_share=10_000)
@@ -60,8 +61,46 @@ def test_the_share_is_what_the_rules_pay_one_that_takes_anothers_place(kind: str
         assert estimated == pytest.approx(paid[slot] / 10**18, rel=0.1)
 
 
+@pytest.mark.parametrize("parts", [(80, 20), (50, 50), (990, 10)])
+@pytest.mark.parametrize("k", [1.0, 100.0, 1000.0])
+def test_reliability_is_found_from_two_parts_of_any_size(parts: tuple[int, int], k: float) -> None:
+    product = 1 / np.sqrt((1 + k / parts[0]) * (1 + k / parts[1]))
+    agreement = Agreement(float(product), parts, 1.0)
+    for rows in (10, 100, 10_000):
+        assert agreement.reliability(rows) == pytest.approx(1 / np.sqrt(1 + k / rows))
+    assert Agreement(1.0, parts, 1.0).reliability(100) == 1
+    assert Agreement(-0.1, parts, 1.0).reliability(100) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rows", [50, 100, 400])
+def test_what_is_expected_of_ones_own_rows_is_what_the_rules_then_pay(kind: str, rows: int) -> None:
+    """Updates are a signal, and noise that falls with the rows. Known are two parts of one's own, and the last round."""
+    rules, generator, length, k = KINDS[kind], np.random.default_rng(rows), 20_000, 150.0
+    signal = generator.normal(0, 100, length)
+
+    def update(count: int) -> np.ndarray:
+        noise = generator.normal(0, 100 * np.sqrt(k / count), length)
+        return np.rint(signal + noise).astype(np.int16)
+
+    def judged(first: np.ndarray) -> tuple[Gram, float]:
+        updates = [first, *(update(100) for _ in range(SLOTS - 1))]
+        matrix = gram([*updates, update(150)] if rules.reference else updates)
+        made = judge(loose, matrix, range(SLOTS), range(1, SLOTS + 1), reference_present=rules.reference)
+        return matrix, amounts(made, 10**18, rules.reference_share)[0] / 10**18
+
+    loose = replace(rules, faults=0)  # so that the first is merged whatever its noise
+    past = past_round(loose, felts(judged(update(100))[0]), range(SLOTS), 1)
+    parts = (rows * 4 // 5, rows // 5)
+    one, other = (update(part).astype(np.float64) for part in parts)
+    known = Agreement(cosine(one, other), parts, float(np.linalg.norm(one)))
+    expected = expected_cosine(past, known.reliability(rows), known.norm)
+    estimated = share_beside(past, expected, known.norm)
+    assert estimated == pytest.approx(judged(update(rows))[1], rel=0.15)
+
+
 def test_more_agreement_earns_more_and_length_beyond_the_median_nothing() -> None:
-    past = PastRound(1, 7, True, True, 1000, 500, 200_000.0)
+    past = PastRound(1, 7, True, True, 1000, 500, 200_000.0, 0.6, 0.5)
     shares = [share_beside(past, agreement, 500) for agreement in (-0.5, 0.0, 0.2, 0.9)]
     assert shares[:2] == [0, 0]
     assert shares[2] < shares[3]
@@ -83,6 +122,6 @@ def test_a_round_below_the_quorum_has_nobody_to_be_measured_by() -> None:
 
 def test_what_is_likely_is_said_in_words() -> None:
     assert "nothing: the update rounds to zero" in in_words(0.9, 0, None, 7)
-    assert "probably nothing" in in_words(-0.1, 100, 0.0, 7)
+    assert "probably little or nothing" in in_words(-0.1, 100, 0.0, 7)
     assert "an equal part, 1/7 of a pot" in in_words(0.9, 100, None, 7)
     assert "about 12.5%" in in_words(0.9, 100, 0.125, 7)
