@@ -21,7 +21,7 @@ from marketplace.learning.sources.columns import check_width, choose
 from marketplace.learning.sources.findings import Findings, Kind
 from marketplace.learning.sources.labels import number_of
 from marketplace.learning.sources.source import Batch, Description, bad, one_line
-from marketplace.learning.sources.tables import reading
+from marketplace.learning.sources.tables import sound
 
 DELIMITERS = (",", ";", "\t", "|")
 MAX_WRONG_LINES = 10_000  # after which the file is not what it is taken for
@@ -60,7 +60,7 @@ class CsvSource:
         """See `Source`."""
         lines = _Lines(self._path, int(self._how.header), findings)
         with (
-            reading(self._path),
+            sound(self._path),
             pa.OSFile(str(self._path)) as file,  # a path's ending would say whether it is packed
             self._open(file, lines) as table,
         ):

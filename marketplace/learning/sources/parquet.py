@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from marketplace.learning.sources.asked import Reading, Wanted
-from marketplace.learning.sources.tables import Shard, TableSource, reading
+from marketplace.learning.sources.tables import Shard, TableSource, sound
 
 MAGIC = b"PAR1"
 _BUFFER = 1 << 16  # bytes read ahead of each column
@@ -36,5 +36,5 @@ def _shard(path: Path) -> Shard:
         with _open(path) as file:
             yield from file.iter_batches(batch_size=rows, columns=columns, use_threads=False)
 
-    with reading(path), _open(path) as file:
+    with sound(path), _open(path) as file:
         return Shard(path, file.schema_arrow, file.metadata.num_rows, read)

@@ -44,29 +44,31 @@ class TableSource:
         names: Sequence[str] = (),
     ) -> None:
         self._shards, self._wanted, self._reading = shards, wanted, reading
-        first = shards[0]
-        self._plan = plan(first.schema, wanted, reading, first.path, names)
-        for shard in shards[1:]:
-            _check_alike(first, shard, self._plan.columns)
-        counts = [shard.rows for shard in shards]
-        self.description = Description(
-            format=format,
-            path=str(path),
-            files=len(shards),
-            rows=None if None in counts else sum(count or 0 for count in counts),
-            label=self._plan.label,
-            features=self._plan.features,
-            stored_as=_words(self._plan, first.schema),
-            names=reading.classes or self._plan.names,
-        )
+        with sound(path):  # names and types may be no text
+            first = shards[0]
+            self._plan = plan(first.schema, wanted, reading, first.path, names)
+            for shard in shards[1:]:
+                _check_alike(first, shard, self._plan.columns)
+            counts = [shard.rows for shard in shards]
+            self.description = Description(
+                format=format,
+                path=str(path),
+                files=len(shards),
+                rows=None if None in counts else sum(count or 0 for count in counts),
+                label=self._plan.label,
+                features=self._plan.features,
+                stored_as=_words(self._plan, first.schema),
+                names=reading.classes or self._plan.names,
+            )
 
     def batches(self, findings: Findings) -> Iterator[Batch]:
         """See `Source`."""
         most = IMAGE_ROWS if self._plan.layout is Layout.IMAGE else self._wanted.batch_rows
         for shard in self._shards:
             row = 1
-            with reading(shard.path):
+            with sound(shard.path):
                 for whole in shard.read(self._plan.columns, most):
+                    whole.validate(full=True)  # Arrow believes a file's offsets and indices
                     if whole.nbytes > MAX_RECORD_BATCH:
                         raise bad(shard.path, "one batch of it is over 1 GiB", "write it in smaller batches")
                     for start in range(0, whole.num_rows, most):
@@ -83,7 +85,7 @@ class TableSource:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def sound(path: Path) -> Iterator[None]:
     """What Arrow raises for a file that is not sound, as BAD_DATA."""
     try:
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,10 @@ from tests.support.data_files import (
     csv_cells,
     digits,
     found,
+    image_bytes,
     listed,
     outcome,
+    pixels,
     read,
     refusal,
     table,
@@ -98,17 +101,52 @@ def test_every_cut_of_a_file_is_noticed(tmp_path: Path, data: Dataset) -> None:
                 assert came.survey.rows in (20, 40)
 
 
-@pytest.mark.parametrize("name", ["parquet", "arrow", "stream"])
-def test_a_changed_byte_gives_an_error_or_rows(tmp_path: Path, data: Dataset, name: str) -> None:
-    write = {"parquet": write_parquet, "arrow": write_arrow, "stream": write_stream}[name]
-    whole = write(tmp_path / name, table(data)).read_bytes()
+def layouts(data: Dataset) -> dict[str, pa.Table]:
+    """Tables of every layout, with offsets, indices and nulls that a changed byte makes wrong."""
+    names = pa.array([f"digit {label}" for label in data.y])
+    images = [{"bytes": image_bytes(pixels(row)), "path": None} for row in data.X]
+    holes = [None if i % 7 == 0 else row.tolist() for i, row in enumerate(data.X)]
+    nested = pa.array([row.reshape(8, 8).tolist() for row in data.X], pa.list_(pa.list_(pa.float32())))
+    return {
+        "scalars": table(data),
+        "nested": pa.table({"x": nested, "label": names.dictionary_encode()}),
+        "texts": pa.table({"x": pa.array(list(data.X), pa.large_list(pa.float64())), "label": names}),
+        "images": pa.table({"image": images, "label": data.y}),
+        "holes": pa.table({"x": pa.array(holes, pa.list_(pa.float32(), 64)), "label": data.y}),
+    }
+
+
+@pytest.mark.parametrize("write", [write_parquet, write_arrow, write_stream])
+@pytest.mark.parametrize("name", ["scalars", "nested", "texts", "images", "holes"])
+def test_changed_bytes_give_an_error_or_rows(
+    tmp_path: Path, data: Dataset, name: str, write: Callable[[Path, pa.Table], Path]
+) -> None:
+    whole = write(tmp_path / "whole", layouts(data.rows(np.arange(20)))[name]).read_bytes()
     generator, changed = np.random.default_rng(0), tmp_path / "changed"
-    for place in generator.integers(0, len(whole), 150).tolist():
+    for _ in range(60):
         content = bytearray(whole)
-        content[place] ^= 1 << int(generator.integers(8))
+        for place in generator.integers(0, len(whole), 2).tolist():
+            content[place] = int(generator.integers(256))
         changed.write_bytes(content)
         came = outcome(changed)
         assert isinstance(came, Loaded) or came in (Reason.BAD_DATA, Reason.TOO_LARGE)
+
+
+def test_indices_that_point_nowhere_are_refused(tmp_path: Path, data: Dataset) -> None:
+    """A dictionary's indices are data: Arrow reads them as they are."""
+    labels = pa.DictionaryArray.from_arrays(
+        pa.array([3] * 59 + [7], pa.int8()), pa.array(["0", "1", "2", "3"]), safe=False
+    )
+    hostile = table(data).set_column(64, "label", labels)
+    assert "cannot be read" in refusal(write_stream(tmp_path / "stream", hostile))
+    assert "cannot be read" in refusal(write_arrow(tmp_path / "arrow", hostile))
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path, data: Dataset) -> None:
+    for write in (write_parquet, write_stream):
+        path = write(tmp_path / "data", table(data))
+        path.write_bytes(path.read_bytes().replace(b"x33", b"x\xff3"))
+        assert "cannot be read" in refusal(path)
 
 
 def test_an_extension_type_is_never_unpickled(tmp_path: Path, data: Dataset) -> None:
