@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESIDENT_BYTES = 64 << 20  # that may be in memory of a mapped file before its pages are given back
-_AROUND = 64 << 10  # bytes that Linux maps around the page of a row that is read, where the disk's cache has them
+_AROUND = (
+    64 << 10
+)  # bytes that Linux maps around the page of a row that is read, where the disk's cache has them
 
 
 class Pages:

@@ -75,7 +75,7 @@ def test_reliability_is_found_from_two_parts_of_any_size(parts: tuple[int, int],
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rows", [50, 100, 400])
 def test_what_is_expected_of_ones_own_rows_is_what_the_rules_then_pay(kind: str, rows: int) -> None:
-    """Updates are a signal, and noise that falls with the rows. Known are two parts of one's own, and the last round."""
+    """Updates are a signal, and noise that falls with the rows. Known: two parts of one's own, and the last round."""
     rules, generator, length, k = KINDS[kind], np.random.default_rng(rows), 20_000, 150.0
     signal = generator.normal(0, 100, length)
 
