@@ -19,7 +19,7 @@ from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext, load_project
 from marketplace.protocol.shares import round_budget
 from tests.support.circuits import circuit_cache
-from tests.support.stepped_market import FAULTS, SLOTS, Ground, iris_part, play
+from tests.support.stepped_market import FAULTS, SKETCHED, SLOTS, Ground, iris_part, play
 from trainer_node import trial as trials
 from trainer_node.check_shown import draw
 from trainer_node.data_check import DataCheck, check_data
@@ -79,6 +79,14 @@ def test_sound_data_is_tried_on_the_initial_model(
     text = shown(check)
     assert "the data fits the project" in text
     assert "what nobody can know yet" in text
+
+
+def test_large_models_are_tried_as_well(ground: Ground, tmp_path: Path, data: Dataset) -> None:
+    context = context_of(ground, ground.post(**SKETCHED, training__epochs=10, training__learning_rate=0.05))
+    assert context.is_sketched
+    check = checked(context, tmp_path, data)
+    assert check.trial is not None
+    assert check.trial.accuracy_before < 0.5 < 0.8 < check.trial.accuracy_after
 
 
 def test_what_is_wrong_is_shown_and_nothing_is_trained(
