@@ -21,7 +21,7 @@ from marketplace.spec.template import template
 from tests.support.data_files import CLASSES, FEATURES, TASK, digits
 
 WANTED = Wanted(FEATURES, CLASSES)
-TRAINING = ProjectFile.from_toml(template("softmax")).training
+TRAINING = ProjectFile.from_toml(template("softmax")).training.model_copy(update={"epochs": 2})
 
 
 def in_batches(data: Dataset, rows: int = 50) -> Iterator[holding.Rows]:
