@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import isqrt
 
@@ -85,7 +85,7 @@ class Behaviour:
     def dataset(self, dataset: Dataset, classes: int) -> Dataset:
         """The data it trains on."""
         if self.attack is Attack.LABEL_FLIP:
-            return Dataset(dataset.X, (classes - 1) - dataset.y)
+            return replace(dataset, y=(classes - 1) - dataset.y)
         return dataset
 
     def update(self, update: Update, max_norm_squared: int, seed: int) -> Update:

@@ -1,6 +1,5 @@
-"""`fairshare trainer`: run, status, claim, leave."""
+"""`fairshare trainer`: check, run, status, claim, leave."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from marketplace.chain import keystore
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Status
-from marketplace.errors import FairshareError, Reason
+from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.node import console
 from marketplace.node.money.showing import show_profit
 from marketplace.node.options import (
@@ -25,12 +24,14 @@ from marketplace.node.seats import seat_in_round
 from marketplace.node.session import connect, open_session
 from marketplace.node.withdrawal import collect_all
 from trainer_node.behaviour import Attack, Behaviour
+from trainer_node.data_options import DataGiven, with_data
 
 app = typer.Typer(help="Train for a project and be paid for it.", no_args_is_help=True)
 
 ROLE = "trainer"
+READER = "reader"  # who signs nothing, below the state directory
+UNPACKED = "data"  # where large data is unpacked, below the cache directory
 
-Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="Your data: .npz with X and y.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Of the order of batches.")]
 DemandRate = Annotated[
@@ -45,15 +46,61 @@ DemandRate = Annotated[
 OneProject = Annotated[
     int | None, typer.Argument(metavar="[ID]", min=1, max=LAST_ID, help="The project's number.")
 ]
+First = Annotated[
+    int, typer.Option("--first", min=0, max=1000, help="How many problems of each kind to show.")
+]
 Cheat = Annotated[Attack | None, typer.Option("--attack", hidden=True)]
 
 
 @app.command()
 @with_settings
+@with_data
+def check(
+    settings: Settings,
+    project: ProjectId,
+    data: DataGiven,
+    device: Device = "auto",
+    seed: Seed = None,
+    first: First = 5,
+) -> None:
+    """Hold your data against a project: what is wrong with it, what a round on it does, what it may earn.
+
+    Signs nothing and needs no key.
+    """
+    from marketplace.learning.sources.loading import load
+    from marketplace.learning.train import check_device
+    from marketplace.node import logging
+    from marketplace.node.peers import PeerBook
+    from marketplace.node.project import load_project
+    from marketplace.node.session import open_store
+    from trainer_node.check_shown import draw
+    from trainer_node.data_check import check_data
+
+    check_device(device)
+    client = connect(settings)
+    with (
+        console.working("fetching the project") as say,
+        open_store(settings, settings.state_dir / READER) as store,
+    ):
+        logging.configure(verbose=console.is_verbose())
+        context = load_project(client, store, project, settings.cache_dir)
+        say("reading the data")
+        loaded = load(data.path, context.task, data.how, settings.cache_dir / UNPACKED, first)
+        say("training on it")
+        peers = PeerBook(context, logging.logger(project=project))
+        checked = check_data(context, peers, loaded, seed or 0, device)
+    console.result(checked.to_dict(), lambda out: draw(out, checked))
+    if not checked.is_sound:
+        raise typer.Exit(EXIT_STATUS[Reason.BAD_DATA])
+
+
+@app.command()
+@with_settings
+@with_data
 def run(
     settings: Settings,
     project: ProjectId,
-    data: Data,
+    data: DataGiven,
     device: Device = "auto",
     log_file: LogFile = None,
     metrics: MetricsAt = None,
@@ -63,7 +110,7 @@ def run(
     dry_run: DryRun = False,
 ) -> None:
     """Join a project and work for it until it is over; stop and start it again at any time."""
-    from marketplace.learning.data import load_npz
+    from marketplace.learning.sources.loading import load_sound
     from marketplace.learning.train import check_device, pick_device
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
@@ -77,8 +124,8 @@ def run(
     from trainer_node.daemon import TrainerDaemon
     from trainer_node.submitting import Worker
 
-    if not data.is_file():
-        raise FairshareError(Reason.BAD_DATA, f"there is no file {data}", "give your .npz file with --data")
+    if not data.path.exists():
+        raise FairshareError(Reason.BAD_DATA, f"there is no {data.path}", "give your data with --data")
     check_device(device)
     asked = observing(ROLE, metrics, log_file, watched=not dry_run)
     with (
@@ -90,7 +137,7 @@ def run(
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
         log = logging.logger(project=project)
         context = load_project(session.client, session.store, project, session.cache)
-        dataset = load_npz(data, context.task)
+        dataset = load_sound(data.path, context.task, data.how, session.cache / UNPACKED)
         if dry_run:
             costs = trainer_costs(context.terms, session.client.web3.eth.gas_price)
             document = {

@@ -37,8 +37,8 @@ def write_parts(folder: Path, dataset: str, parts: int, seed: int, skew: float |
     training, held_out = datasets.load(dataset)
     *shares, validation = split.iid(training, parts + 1, seed)
     if skew is not None:
-        columns = ([getattr(share, name) for share in shares] for name in ("X", "y"))
-        shares = split.dirichlet(Dataset(*map(np.concatenate, columns)), parts, skew, seed)
+        X, y = np.concatenate([share.X for share in shares]), np.concatenate([share.y for share in shares])
+        shares = split.dirichlet(Dataset(X, y), parts, skew, seed)
     folder.mkdir(parents=True, exist_ok=True)
     files = Parts(
         tuple(folder / f"trainer-{i}.npz" for i in range(parts)), folder / VALIDATION, folder / EVALUATION

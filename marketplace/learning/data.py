@@ -1,39 +1,52 @@
-"""A trainer's or owner's data: an .npz with X and y, checked before anything is done with it."""
+"""A data set as training takes it, and an owner's .npz with X and y, checked before anything is done with it.
+
+What a trainer brings may have other formats: `marketplace.learning.sources`.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import math
-import zipfile
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.learning.pages import Pages
+from marketplace.learning.sources.asked import Wanted
+from marketplace.learning.sources.npz import check_arrays, read_npz
 from marketplace.learning.tasks import Task
 
-MAX_BYTES = 4 << 30  # of X and y together, unpacked
-KEYS = ("X", "y")
+_GATHERED = 8192  # rows of a mapped X that are read at a time
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """X: float32 [n, features]; y: int64 [n], labels from 0."""
+    """X: float32 [n, features]; y: int64 [n], labels from 0. `pages`: of a large X, which is mapped from a file."""
 
     X: NDArray[np.float32]
     y: NDArray[np.int64]
+    pages: Pages | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.y)
 
     def rows(self, index: NDArray[np.integer]) -> Dataset:
-        """The rows at `index`."""
-        return Dataset(self.X[index], self.y[index])
+        """The rows at `index`, in memory."""
+        if self.pages is None:
+            return Dataset(self.X[index], self.y[index])
+        X = np.empty((len(index), self.X.shape[1]), dtype=np.float32)
+        for start in range(0, len(index), _GATHERED):
+            part = slice(start, start + _GATHERED)
+            X[part] = self.X[index[part]]
+            self.touch(_GATHERED)
+        return Dataset(X, self.y[index])
+
+    def touch(self, rows: int) -> None:
+        """To be called after reading so many rows of X, so that a large X does not stay in memory."""
+        if self.pages is not None:
+            self.pages.touch(rows)
 
 
 def load_npz(path: Path, task: Task) -> Dataset:
@@ -41,35 +54,13 @@ def load_npz(path: Path, task: Task) -> Dataset:
 
     Nothing is unpickled; shapes, dtypes and sizes are checked from the headers before memory is taken.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            X, y = _members(archive, path)
-    except FileNotFoundError as error:
-        raise _bad(f"{path}: there is no such file", "name an .npz file with X and y") from error
-    except OSError as error:
-        raise _bad(f"{path}: {error.strerror or error}", "check the file") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        # zipfile raises the last two for methods and encryption that it cannot read
-        raise _bad(
-            f"{path} is not a sound .npz file: {error}", "write it with numpy.savez(path, X=X, y=y)"
-        ) from error
+    X, y = read_npz(path)
     return checked(X, y, task, str(path))
 
 
 def checked(X: NDArray[np.generic], y: NDArray[np.generic], task: Task, name: str) -> Dataset:
     """`X` and `y` as a data set for `task`; raises BAD_DATA saying what in `name` does not fit."""
-    if X.dtype.newbyteorder("=") not in (np.float32, np.float64):
-        raise _bad(f"{name}: X is {X.dtype}, not float32 or float64", "convert and scale X, best to 0..1")
-    if not np.issubdtype(y.dtype, np.integer):
-        raise _bad(f"{name}: y is {y.dtype}, not integers", "number the classes from 0")
-    if X.ndim != 2 or X.shape[1] != task.features:
-        raise _bad(
-            f"{name}: X has shape {X.shape}, not (n, {task.features})", "reshape X to the project's features"
-        )
-    if y.shape != X.shape[:1]:
-        raise _bad(f"{name}: y has shape {y.shape}, not {X.shape[:1]}", "give one label for each row of X")
-    if len(y) == 0:
-        raise _bad(f"{name}: there are no rows", "give some data")
+    check_arrays(X.shape, X.dtype, y.shape, y.dtype, Wanted(task.features, task.classes), name)
     if not 0 <= int(y.min()) <= int(y.max()) < task.classes:
         raise _bad(
             f"{name}: labels run from {y.min()} to {y.max()}, not within 0..{task.classes - 1}",
@@ -97,42 +88,6 @@ def file_sha256(path: Path) -> str:
         raise _bad(f"{path}: there is no such file", "name an .npz file with X and y") from error
     except OSError as error:
         raise _bad(f"{path}: {error.strerror or error}", "check the file") from error
-
-
-def _members(archive: zipfile.ZipFile, path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    names = sorted(info.filename for info in archive.infolist())
-    if names != [f"{key}.npy" for key in KEYS]:
-        shown = ", ".join(name.removesuffix(".npy") for name in names[:5]) or "nothing"
-        raise _bad(f"{path} holds {shown!r}, not X and y", "write it with numpy.savez(path, X=X, y=y)")
-    if sum(info.file_size for info in archive.infolist()) > MAX_BYTES:
-        raise _bad(f"{path} is over {MAX_BYTES >> 30} GiB unpacked", "give fewer rows")
-    arrays = []
-    for key in KEYS:
-        with archive.open(f"{key}.npy") as member:
-            arrays.append(_array(member, archive.getinfo(f"{key}.npy").file_size, key))
-    return arrays[0], arrays[1]
-
-
-def _array(member: IO[bytes], size: int, key: str) -> NDArray[np.generic]:
-    """One .npy member of `size` bytes; its header must account for all of them."""
-    version = npy.read_magic(member)
-    read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-    if read_header is None:
-        raise ValueError(f"{key} has .npy version {version}")
-    try:
-        shape, fortran, dtype = read_header(member)
-    except (TypeError, SyntaxError, RecursionError, MemoryError) as error:
-        # the header is a Python literal: a strange one can make its parser fail in these ways
-        raise ValueError(f"{key}'s header cannot be read") from error
-    if dtype.kind not in "fiub":
-        raise ValueError(f"{key} does not hold numbers")
-    count = math.prod(shape)
-    if member.tell() + count * dtype.itemsize != size:
-        raise ValueError(f"{key}'s shape {shape} does not match its size")
-    data = np.frombuffer(member.read(size), dtype=dtype)
-    if data.size != count:
-        raise ValueError(f"{key} is cut short")
-    return data.reshape(shape, order="F" if fortran else "C")
 
 
 def _bad(message: str, hint: str) -> FairshareError:

@@ -39,5 +39,8 @@ def _logits(task: Task, weights: Floats, dataset: Dataset) -> torch.Tensor:
 
     module = task.module(weights).eval()
     with torch.no_grad():
-        rows = torch.from_numpy(dataset.X)
-        return torch.cat([module(rows[i : i + BATCH]) for i in range(0, len(rows), BATCH)])
+        rows, logits = torch.from_numpy(dataset.X), []
+        for i in range(0, len(rows), BATCH):
+            logits.append(module(rows[i : i + BATCH]))
+            dataset.touch(BATCH)
+        return torch.cat(logits)

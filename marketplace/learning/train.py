@@ -48,10 +48,12 @@ def local_delta(
         trained = [p for p in module.parameters() if p.requires_grad]
         optimiser = torch.optim.SGD(trained, lr=training.learning_rate, momentum=training.momentum)
         for batch in _batches(len(dataset), training, seed):
-            index = torch.from_numpy(batch).to(where)
+            index = torch.from_numpy(batch).to(features.device)
+            inputs, targets = features[index].to(where), labels[index].to(where)
             optimiser.zero_grad()
-            nn.functional.cross_entropy(module(features[index]), labels[index]).backward()  # type: ignore[no-untyped-call]
+            nn.functional.cross_entropy(module(inputs), targets).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
+            dataset.touch(len(batch))
         delta = task.vector(module) - start
     if not np.isfinite(delta).all():
         raise FairshareError(
@@ -87,9 +89,11 @@ def pick_device(name: str) -> torch.device:
 
 
 def _on(where: torch.device, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+    """X and y on the device, or where X is mapped from a file, as they are: batches then go there one by one."""
     import torch
 
-    return torch.from_numpy(dataset.X).to(where), torch.from_numpy(dataset.y).to(where)
+    features, labels = torch.from_numpy(dataset.X), torch.from_numpy(dataset.y)
+    return (features.to(where), labels.to(where)) if dataset.pages is None else (features, labels)
 
 
 def _batches(count: int, training: TrainingSection, seed: int) -> Iterator[NDArray[np.int64]]:

@@ -160,18 +160,20 @@ def with_settings(function: Callable[..., None]) -> Callable[..., None]:
     """
 
     def call(values: dict[str, Any], arguments: dict[str, Any]) -> None:
-        function(_settings(values), **arguments)
+        console.configure(json=values["json"], verbose=values["verbose"])
+        function(settings=_settings(values), **arguments)
 
-    return _extended(function, {**_SETTINGS, **_OUTPUT}, call, skip=("settings",))
+    return extended(function, {**_SETTINGS, **_OUTPUT}, call, skip=("settings",))
 
 
 def with_output(function: Callable[..., None]) -> Callable[..., None]:
     """A command that also takes --json and --verbose."""
 
     def call(values: dict[str, Any], arguments: dict[str, Any]) -> None:
+        console.configure(json=values["json"], verbose=values["verbose"])
         function(**arguments)
 
-    return _extended(function, _OUTPUT, call, skip=())
+    return extended(function, _OUTPUT, call, skip=())
 
 
 def _settings(values: Mapping[str, Any]) -> Settings:
@@ -213,18 +215,21 @@ def _market(
     return held.market, held.chain_id, held.block
 
 
-def _extended(
+def extended(
     function: Callable[..., None],
     options: Mapping[str, tuple[Any, Any]],
     call: Callable[[dict[str, Any], dict[str, Any]], None],
     skip: tuple[str, ...],
 ) -> Callable[..., None]:
-    """`function` with more options in its signature, where typer looks for them."""
+    """`function` with more options in its signature, where typer looks for them.
+
+    `options`, by name: annotation and default. `call` gets their values, then all other arguments; what `skip` names is
+    its to give.
+    """
 
     @functools.wraps(function)
     def command(**arguments: Any) -> None:
         values = {name: arguments.pop(name) for name in options}
-        console.configure(json=values["json"], verbose=values["verbose"])
         call(values, arguments)
 
     own = inspect.signature(function, eval_str=True).parameters

@@ -9,6 +9,7 @@ from tests.support.live_market import SLOTS, iris, project_file
 Command = tuple[str, ...]  # with {project}, {data} (an .npz that fits) and {file} (a project.toml) to fill in
 
 TRAIN: Command = ("trainer", "run", "{project}", "--data", "{data}")
+CHECK: Command = ("trainer", "check", "{project}", "--data", "{data}")
 SERVE: Command = ("aggregator", "run", "--project", "{project}")
 POST: Command = ("project", "post", "{file}")
 OWN: Command = ("project", "serve", "{project}")
@@ -42,6 +43,7 @@ ADDRESSED: tuple[Command, ...] = (
 READING: tuple[Command, ...] = (
     ("project", "list"),
     ("project", "show", "{project}"),
+    CHECK,
     WATCH,
     MODEL,
     AUDIT,

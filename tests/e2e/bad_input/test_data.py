@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from marketplace.errors import Reason
+from marketplace.errors import EXIT_STATUS, Reason
 from tests.e2e.bad_input.ground import Visitor, write_project
 from tests.support.live_market import SLOTS, iris, project_file
 
@@ -80,6 +81,62 @@ def test_a_dry_run_refuses_the_same(visitor: Visitor) -> None:
     path, named = written(visitor.home, "NaN")
     arguments = ("trainer", "run", str(visitor.ground.project("open")), "--data", str(path), "--dry-run")
     visitor.refused(*arguments, "--json", reason=Reason.BAD_DATA, named=[named])
+
+
+@pytest.mark.parametrize("name", ["features", "flat", "no rows", "dtype of y", "other names"])
+def test_a_check_refuses_what_cannot_be_read_at_all(visitor: Visitor, name: str) -> None:
+    path, named = written(visitor.home, name)
+    arguments = ("trainer", "check", str(visitor.ground.project("open")), "--data", str(path))
+    visitor.refused(*arguments, reason=Reason.BAD_DATA, named=[str(path), named])
+
+
+def test_a_check_lists_what_is_wrong_with_rows_and_needs_no_key(visitor: Visitor) -> None:
+    path = visitor.home / "data.csv"
+    rows = [[*map(str, row), str(label)] for row, label in zip(X.tolist(), Y.tolist(), strict=True)]
+    rows[6][2], rows[8][4] = "", "9"
+    path.write_text("\n".join(",".join(row) for row in [["a", "b", "c", "d", "label"], *rows]))
+    arguments = ("trainer", "check", str(visitor.ground.project("open")), "--data", str(path))
+    said = visitor.call(*arguments, "--json", keystore="none.json")
+    assert said.status == EXIT_STATUS[Reason.BAD_DATA], said
+    document = json.loads(said.stdout)
+    assert (document["ok"], document["rows"], document["trial"]) == (False, 18, None)
+    assert [(problem["kind"], problem["count"]) for problem in document["problems"]] == [
+        ("missing", 1),
+        ("label-out-of-range", 1),
+    ]
+    (missing,) = document["problems"][0]["first"]
+    assert (missing["file"], missing["row"], missing["column"]) == (str(path), 7, "c")
+    told = visitor.call(*arguments).stdout
+    assert "row" in told
+    assert "DOES NOT FIT" in told
+    run = ("trainer", "run", *arguments[2:])
+    visitor.refused(
+        *run, reason=Reason.BAD_DATA, named=[str(path), "row 7, column c", "labels run from 0 to 9"]
+    )
+
+
+def test_a_check_of_sound_data_tries_a_round_on_it(visitor: Visitor) -> None:
+    path = visitor.home / "data.npz"
+    np.savez(path, X=X, y=Y)
+    arguments = ("trainer", "check", str(visitor.ground.project("open")), "--data", str(path))
+    block = visitor.ground.owner.client.latest_block().number
+    said = visitor.call(*arguments, "--json", keystore="none.json")
+    assert said.status == 0, said
+    document = json.loads(said.stdout)
+    assert document["ok"] is True
+    assert document["trial"]["accuracy_after"] > document["trial"]["accuracy_before"]
+    assert int(document["pay"]["equal_amount"]) > 0
+    assert "what nobody can know yet" in visitor.call(*arguments).stdout
+    assert visitor.ground.transactions_since(block) == 0
+
+
+def test_options_that_make_no_sense_are_named(visitor: Visitor) -> None:
+    path = visitor.home / "data.npz"
+    np.savez(path, X=X, y=Y)
+    arguments = ("trainer", "check", str(visitor.ground.project("open")), "--data", str(path))
+    visitor.refused(
+        *arguments, "--image-size", "big", reason=Reason.BAD_INPUT, named=["--image-size", "'big'"]
+    )
 
 
 @pytest.mark.parametrize("name", ["features", "NaN", "label too high", "no rows", "dtype of y"])

@@ -21,7 +21,7 @@ GROUPS = {
         *("model", "reveal", "settle", "cancel", "refund"),
     },
     "circuit": {"list", "show", "make", "srs"},
-    "trainer": {"run", "status", "explain", "claim", "leave"},
+    "trainer": {"check", "run", "status", "explain", "claim", "leave"},
     "aggregator": {"run", "status"},
 }
 SINGLE = ("challenge", "demo", "audit", "doctor", "serve")
