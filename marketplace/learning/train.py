@@ -41,10 +41,10 @@ def local_delta(
     from torch import nn
 
     where = pick_device(device)
-    with _threads(threads):
+    with torch_threads(threads):
         start = weights.astype(np.float32).astype(np.float64)
         module = task.module(start).to(where).train()
-        features, labels = _on(where, dataset)
+        features, labels = tensors_on(where, dataset)
         trained = [p for p in module.parameters() if p.requires_grad]
         optimiser = torch.optim.SGD(trained, lr=training.learning_rate, momentum=training.momentum)
         for batch in _batches(len(dataset), training, seed):
@@ -53,6 +53,11 @@ def local_delta(
             nn.functional.cross_entropy(module(features[index]), labels[index]).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         delta = task.vector(module) - start
+    return finite(delta)
+
+
+def finite(delta: Floats) -> Floats:
+    """`delta`; raises BAD_DATA where training diverged."""
     if not np.isfinite(delta).all():
         raise FairshareError(
             Reason.BAD_DATA,
@@ -86,7 +91,8 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _on(where: torch.device, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+def tensors_on(where: torch.device, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+    """X float32 [n, features] and y int64 [n] on a device."""
     import torch
 
     return torch.from_numpy(dataset.X).to(where), torch.from_numpy(dataset.y).to(where)
@@ -101,7 +107,7 @@ def _batches(count: int, training: TrainingSection, seed: int) -> Iterator[NDArr
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def torch_threads(count: int | None) -> Iterator[None]:
     """torch's thread count is the process's: set it for a while."""
     import torch
 
