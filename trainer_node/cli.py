@@ -1,22 +1,28 @@
 """`fairshare trainer`: run, status, claim, leave."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from marketplace.chain import keystore
+from marketplace.chain.client import MarketClient
 from marketplace.chain.local import LOCAL_CHAIN_IDS
-from marketplace.chain.types import Status
+from marketplace.chain.types import Address, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
+from marketplace.node.journal import Journal
 from marketplace.node.options import DryRun, ProjectId, Settings, with_settings
 from marketplace.node.seats import seat_in_round
-from marketplace.node.session import connect, open_session
+from marketplace.node.session import JOURNAL, connect, open_session, role_home
 from marketplace.node.withdrawal import collect_all
 from trainer_node.behaviour import Attack, Behaviour
+from trainer_node.privacy import Choice
+from trainer_node.privacy_budget import kept, kept_choice, shown
 
 app = typer.Typer(help="Train for a project and be paid for it.", no_args_is_help=True)
+
+ROLE = "trainer"
 
 
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="Your data: .npz with X and y.")]
@@ -35,6 +41,34 @@ DemandRate = Annotated[
     ),
 ]
 Cheat = Annotated[Attack | None, typer.Option("--attack", hidden=True)]
+DpEpsilon = Annotated[
+    float | None,
+    typer.Option(
+        "--dp-epsilon",
+        min=1e-3,
+        max=1000.0,
+        help="Train with noise: what all rounds may cost your rows' privacy (docs/privacy.md).",
+    ),
+]
+DpDelta = Annotated[
+    float | None,
+    typer.Option("--dp-delta", min=1e-12, max=0.1, help="With which chance it may cost more; default 1e-5."),
+]
+DpMaxGradNorm = Annotated[
+    float | None,
+    typer.Option(
+        "--dp-max-grad-norm", min=1e-6, max=1e6, help="Length that each row's gradient is cut to; default 1."
+    ),
+]
+DpNoise = Annotated[
+    float | None,
+    typer.Option(
+        "--dp-noise",
+        min=0.1,
+        max=1e4,
+        help="Noise in such lengths; default: so much that epsilon lasts for all rounds.",
+    ),
+]
 
 
 @app.command()
@@ -48,10 +82,15 @@ def run(
     seed: Seed = None,
     demand_rate: DemandRate = 0.05,
     attack: Cheat = None,
+    dp_epsilon: DpEpsilon = None,
+    dp_delta: DpDelta = None,
+    dp_max_grad_norm: DpMaxGradNorm = None,
+    dp_noise: DpNoise = None,
     dry_run: DryRun = False,
 ) -> None:
     """Join a project and work for it until it is over; stop and start it again at any time."""
     from marketplace.learning.data import load_npz
+    from marketplace.learning.private import check_private
     from marketplace.learning.train import check_device, pick_device
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
@@ -62,24 +101,38 @@ def run(
     from marketplace.node.project import load_project
     from trainer_node.challenging import Doubt
     from trainer_node.daemon import TrainerDaemon
+    from trainer_node.privacy import caution, foreseen, policy_of
+    from trainer_node.privacy_budget import PrivacyBudget
     from trainer_node.submitting import Worker
 
     if not data.is_file():
         raise FairshareError(Reason.BAD_DATA, f"there is no file {data}", "give your .npz file with --data")
     check_device(device)
-    with stop_on_signals() as stop, open_session(settings, "trainer", stop=stop) as session:
+    with stop_on_signals() as stop, open_session(settings, ROLE, stop=stop) as session:
         if attack is not None and session.client.chain_id not in LOCAL_CHAIN_IDS:
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
         logging.configure(file=log_file, role="trainer", account=session.address)
         log = logging.logger(project=project)
         context = load_project(session.client, session.store, project, session.cache)
         dataset = load_npz(data, context.task)
+        spec, rows, rounds = context.spec, len(dataset), context.terms.rounds
+        choice = Choice(dp_epsilon, dp_delta, dp_max_grad_norm, dp_noise).over(
+            kept_choice(session.journal, project)
+        )
+        policy = policy_of(spec.privacy, choice, spec.training, rounds, rows)
+        privacy = None
+        if policy is not None:
+            check_private(context.task)
+            privacy = foreseen(policy, spec, rows, context.task.length)
+            if (warning := caution(spec)) is not None:
+                console.note(f"warning: {warning}")
         if dry_run:
             costs = trainer_costs(context.terms, session.client.web3.eth.gas_price)
             document = {
                 "project": project,
-                "samples": len(dataset),
+                "samples": rows,
                 "device": str(pick_device(device)),
+                "privacy": privacy,
                 **costs,
             }
             console.result(document, console.lines(document))
@@ -87,6 +140,10 @@ def run(
         peers = PeerBook(context, log)
         peers.connect_to_owner()
         own_seed = training_seed(session.journal, seed)
+        budget = None
+        if policy is not None and privacy is not None:
+            log.info("training with differential privacy", **privacy)
+            budget = PrivacyBudget(session.journal, project, rounds, choice, policy, log)
         with ChainClock(session.client, stop=stop) as clock:
             daemon = TrainerDaemon(
                 context=context,
@@ -94,7 +151,7 @@ def run(
                 journal=session.journal,
                 clock=clock,
                 key=encryption_key(session.home),
-                worker=Worker(dataset, own_seed, device, Behaviour(attack)),
+                worker=Worker(dataset, own_seed, device, Behaviour(attack), budget),
                 doubt=Doubt(demand_rate, own_seed),
                 peers=peers,
                 log=log,
@@ -105,7 +162,7 @@ def run(
 @app.command()
 @with_settings
 def status(settings: Settings, project: ProjectId) -> None:
-    """Your part in a project: seat, stake, earnings and track record."""
+    """Your part in a project: seat, stake, earnings, track record, and what it has cost in privacy."""
     client, address = connect(settings), keystore.address_in(settings.keystore)
     terms, state = client.terms(project), client.project(project)
     member, record = client.membership(project, address), client.trainer_record(address)
@@ -132,15 +189,28 @@ def status(settings: Settings, project: ProjectId) -> None:
             "contribution": record.contribution,
             "score": client.score_of(address),
         },
+        "privacy": _privacy_of(settings, client, address, project),
     }
     console.result(document, console.lines(document))
+
+
+def _privacy_of(
+    settings: Settings, client: MarketClient, account: Address, project: int
+) -> dict[str, Any] | None:
+    """What this machine's journal holds of it; None where this account trained without noise, or elsewhere."""
+    journal_file = role_home(settings, client, ROLE, account) / JOURNAL
+    if not journal_file.is_file():
+        return None
+    with Journal(journal_file, read_only=True) as journal:
+        record = kept(journal, project)
+    return None if record is None else shown(record)
 
 
 @app.command()
 @with_settings
 def claim(settings: Settings, project: ProjectId) -> None:
     """Collect what you are owed: earnings to your account, stake of an ended project out of the vault."""
-    with open_session(settings, "trainer") as session:
+    with open_session(settings, ROLE) as session:
         document = collect_all(session, project)
     console.result(document, console.lines(document))
 
@@ -151,7 +221,7 @@ def leave(settings: Settings, project: ProjectId) -> None:
     """Leave a project; your stake becomes free again."""
     from trainer_node.daemon import JOINS
 
-    with open_session(settings, "trainer") as session:
+    with open_session(settings, ROLE) as session:
         state = session.client.project(project)
         if state.status not in (Status.OPEN, Status.ACTIVE):
             raise FairshareError(

@@ -24,6 +24,7 @@ from marketplace.node.options import Settings
 from marketplace.storage.embedded import EmbeddedNode
 from marketplace.storage.store import ContentStore
 
+JOURNAL = "journal.sqlite"  # in a role's directory
 _LONGEST_PASSWORD = 4096  # bytes
 
 
@@ -59,7 +60,7 @@ def open_session(settings: Settings, role: str, *, stop: threading.Event | None 
     home = role_home(settings, client, role, address(account.address))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        Journal(home / "journal.sqlite") as journal,
+        Journal(home / JOURNAL) as journal,
         open_store(settings, home) as store,
         TransactionSender(client, account, journal, stop=stop) as sender,
     ):
