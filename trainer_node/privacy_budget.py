@@ -94,6 +94,12 @@ class PrivacyBudget:
         self.log.info("privacy spent", round=round_, **document)
         return Paid(self.policy.noise, drawn)
 
+    def close(self, last_round: int) -> None:
+        """After a project's end: forget the secrets of its rounds up to `last_round`."""
+        with self.journal.atomic():
+            for round_ in range(1, last_round + 1):
+                self.journal.delete(self.project, round_, SECRETS)
+
     def _epsilon_after(self) -> float:
         """Epsilon spent, with one more round."""
         return epsilon(with_spending(self.history, self.policy.a_round), self.policy.delta)

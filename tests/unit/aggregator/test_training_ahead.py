@@ -22,7 +22,7 @@ from tests.support.stepped_market import SLOTS, Ground
 from trainer_node import submitting
 from trainer_node.ahead import DRAFT
 from trainer_node.prepared import Prepared
-from trainer_node.privacy_budget import history_in, kept
+from trainer_node.privacy_budget import SECRETS, history_in, kept
 from zk.curve import Point
 from zk.files import CircuitFiles
 from zk.prover import UPDATE_LIMIT, Proof, Update
@@ -128,6 +128,7 @@ def test_what_was_trained_ahead_is_submitted(ground: Ground, trained: Counter[in
         assert results(game) == []
         made.update(drafts(game))
         assert rounds_paid(game, 0) == 2
+        assert SECRETS in game.play.trainers[0].journal.names(game.play.project, 2)
 
     with some_rounds(ground, meanwhile) as game:
         make_private(game.play.trainers[0])
@@ -138,6 +139,8 @@ def test_what_was_trained_ahead_is_submitted(ground: Ground, trained: Counter[in
         assert submitted(game) == made
         assert drafts(game) == {}
         assert rounds_paid(game, 0) == 2
+        journal = game.play.trainers[0].journal
+        assert all(SECRETS not in journal.names(game.play.project, round_) for round_ in (1, 2))
     assert trained == {1: SLOTS, 2: SLOTS}
 
 
