@@ -52,7 +52,7 @@ def test_it_is_no_less_than_what_the_tighter_accountant_finds() -> None:
     assert tight.get_epsilon(DELTA, eps_error=0.05) <= said < 2 * tight.get_epsilon(DELTA, eps_error=0.05)
 
 
-@pytest.mark.parametrize(("budget", "rounds"), [(0.5, 1), (2.0, 5), (8.0, 5), (50.0, 3)])
+@pytest.mark.parametrize(("budget", "rounds"), [(0.5, 1), (8.0, 5)])
 def test_the_noise_that_is_chosen_makes_the_budget_last(budget: float, rounds: int) -> None:
     sigma = noise_for(budget, DELTA, A_ROUND, rounds)
     a_round = round_of(144, TRAINING, sigma)
