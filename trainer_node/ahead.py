@@ -1,7 +1,8 @@
 """Training for the next round while this one is being proved, on the model that its aggregator announces.
 
 Nothing is trusted: what comes of it is a draft, submitted only where the next round opens with that very model.
-One preview a round and aggregator is worked on, in a thread; a false one costs its work.
+One preview a round and aggregator is worked on, in a thread; a false one costs its work, and with differential privacy
+a part of the budget.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from trainer_node.prepared import NAMES, Prepared
 
 DRAFT = "ahead:"  # journal: before the names of what was made for the next round
 MODEL = "ahead-model"  # journal: the commitment of the model that it was made from
+MISLED = "misled"  # journal, of the project: whether a preview was ever of another model than the round's
 ASK_EVERY_S = 0.5
 
-Make = Callable[[Preview], Prepared]
+Make = Callable[[Preview], Prepared | None]
 
 
 @dataclass
 class Job:
-    """Work for `round`, in a thread that touches no journal."""
+    """Work for `round`, in a thread that touches the journal for nothing but to pay for privacy."""
 
     round: int
     aggregator_index: int
@@ -76,6 +78,8 @@ class Ahead:
         job = self._job
         if job is not None and job.round == project.round:
             if job.preview is None or job.preview.commitment != project.model:
+                if job.preview is not None:
+                    node.journal.put(node.context.project, 0, MISLED, True)
                 self.stop()
             elif job.thread is not None:
                 with node.telemetry.waiting(Work.TRAINING):
@@ -86,7 +90,10 @@ class Ahead:
         if prepared is None:
             return None
         x, y = node.journal.get(node.context.project, project.round, MODEL, ("", ""))
-        if (x, y) != tuple(map(str, project.model)) or prepared.aggregator_index != project.aggregator_index:
+        is_false = (x, y) != tuple(map(str, project.model))
+        if is_false or prepared.aggregator_index != project.aggregator_index:
+            if is_false:
+                node.journal.put(node.context.project, 0, MISLED, True)
             node.log.warning("trained on another model than the chain has", round=project.round)
             forget(node, project.round)
             return None
@@ -113,6 +120,11 @@ class Ahead:
         elif job.problem is not None:
             node.log.warning("nothing trained ahead", round=job.round, problem=job.problem)
             job.problem = None
+
+
+def is_misled(node: ProjectDaemon) -> bool:
+    """Whether previews of this project have been false, or came to nothing with their round."""
+    return bool(node.journal.get(node.context.project, 0, MISLED, False))
 
 
 def forget(node: ProjectDaemon, round_: int) -> None:

@@ -1,14 +1,16 @@
 """`fairshare trainer`: check, run, status, claim, leave."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from marketplace.chain import keystore
+from marketplace.chain.client import MarketClient
 from marketplace.chain.local import LOCAL_CHAIN_IDS
-from marketplace.chain.types import Status
+from marketplace.chain.types import Address, Status
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.node import console
+from marketplace.node.journal import Journal
 from marketplace.node.money.showing import show_profit
 from marketplace.node.options import (
     LAST_ID,
@@ -21,10 +23,12 @@ from marketplace.node.options import (
     with_settings,
 )
 from marketplace.node.seats import seat_in_round
-from marketplace.node.session import connect, open_session
+from marketplace.node.session import JOURNAL, connect, open_session, role_home
 from marketplace.node.withdrawal import collect_all
 from trainer_node.behaviour import Attack, Behaviour
 from trainer_node.data_options import DataGiven, with_data
+from trainer_node.privacy import Choice
+from trainer_node.privacy_budget import kept, kept_choice, shown
 
 app = typer.Typer(help="Train for a project and be paid for it.", no_args_is_help=True)
 
@@ -50,6 +54,34 @@ First = Annotated[
     int, typer.Option("--first", min=0, max=1000, help="How many problems of each kind to show.")
 ]
 Cheat = Annotated[Attack | None, typer.Option("--attack", hidden=True)]
+DpEpsilon = Annotated[
+    float | None,
+    typer.Option(
+        "--dp-epsilon",
+        min=1e-3,
+        max=1000.0,
+        help="Train with noise: what all rounds may cost your rows' privacy (docs/privacy.md).",
+    ),
+]
+DpDelta = Annotated[
+    float | None,
+    typer.Option("--dp-delta", min=1e-12, max=0.1, help="With which chance it may cost more; default 1e-5."),
+]
+DpMaxGradNorm = Annotated[
+    float | None,
+    typer.Option(
+        "--dp-max-grad-norm", min=1e-6, max=1e6, help="Length that each row's gradient is cut to; default 1."
+    ),
+]
+DpNoise = Annotated[
+    float | None,
+    typer.Option(
+        "--dp-noise",
+        min=0.1,
+        max=1e4,
+        help="Noise in such lengths; default: so much that epsilon lasts for all rounds.",
+    ),
+]
 
 
 @app.command()
@@ -107,9 +139,14 @@ def run(
     seed: Seed = None,
     demand_rate: DemandRate = 0.05,
     attack: Cheat = None,
+    dp_epsilon: DpEpsilon = None,
+    dp_delta: DpDelta = None,
+    dp_max_grad_norm: DpMaxGradNorm = None,
+    dp_noise: DpNoise = None,
     dry_run: DryRun = False,
 ) -> None:
     """Join a project and work for it until it is over; stop and start it again at any time."""
+    from marketplace.learning.private import check_private
     from marketplace.learning.sources.loading import load_sound
     from marketplace.learning.train import check_device, pick_device
     from marketplace.node import logging
@@ -122,6 +159,8 @@ def run(
     from marketplace.node.telemetry.observing import observing
     from trainer_node.challenging import Doubt
     from trainer_node.daemon import TrainerDaemon
+    from trainer_node.privacy import caution, foreseen, policy_of
+    from trainer_node.privacy_budget import PrivacyBudget
     from trainer_node.submitting import Worker
 
     if not data.path.exists():
@@ -138,12 +177,24 @@ def run(
         log = logging.logger(project=project)
         context = load_project(session.client, session.store, project, session.cache)
         dataset = load_sound(data.path, context.task, data.how, session.cache / UNPACKED)
+        spec, rows, rounds = context.spec, len(dataset), context.terms.rounds
+        choice = Choice(dp_epsilon, dp_delta, dp_max_grad_norm, dp_noise).over(
+            kept_choice(session.journal, project)
+        )
+        policy = policy_of(spec.privacy, choice, spec.training, rounds, rows)
+        privacy = None
+        if policy is not None:
+            check_private(context.task)
+            privacy = foreseen(policy, spec, rows, context.task.length)
+            if (warning := caution(spec)) is not None:
+                console.note(f"warning: {warning}")
         if dry_run:
             costs = trainer_costs(context.terms, session.client.web3.eth.gas_price)
             document = {
                 "project": project,
-                "samples": len(dataset),
+                "samples": rows,
                 "device": str(pick_device(device)),
+                "privacy": privacy,
                 **costs,
             }
             console.result(document, console.lines(document))
@@ -151,6 +202,10 @@ def run(
         peers = PeerBook(context, log)
         peers.connect_to_owner()
         own_seed = training_seed(session.journal, seed)
+        budget = None
+        if policy is not None and privacy is not None:
+            log.info("training with differential privacy", **privacy)
+            budget = PrivacyBudget(session.journal, project, rounds, choice, policy, log)
         with (
             session.telemetry.loop(f"project {project}") as turned,
             ChainClock(session.client, stop=stop, on_turn=turned) as clock,
@@ -161,7 +216,7 @@ def run(
                 journal=session.journal,
                 clock=clock,
                 key=encryption_key(session.home),
-                worker=Worker(dataset, own_seed, device, Behaviour(attack)),
+                worker=Worker(dataset, own_seed, device, Behaviour(attack), budget),
                 doubt=Doubt(demand_rate, own_seed),
                 peers=peers,
                 log=log,
@@ -173,7 +228,7 @@ def run(
 @app.command()
 @with_settings
 def status(settings: Settings, project: OneProject = None, every: AllProjects = False) -> None:
-    """Your part in a project: seat, stake, earnings and track record; with --all the profit of all of them."""
+    """Your part in a project: seat, stake, earnings, track record, cost in privacy; with --all the profit of all."""
     if every is (project is not None):
         raise FairshareError(
             Reason.BAD_INPUT, "status is of one project or of all", "give its number, or --all"
@@ -207,8 +262,21 @@ def status(settings: Settings, project: OneProject = None, every: AllProjects = 
             "contribution": record.contribution,
             "score": client.score_of(address),
         },
+        "privacy": _privacy_of(settings, client, address, project),
     }
     console.result(document, console.lines(document))
+
+
+def _privacy_of(
+    settings: Settings, client: MarketClient, account: Address, project: int
+) -> dict[str, Any] | None:
+    """What this machine's journal holds of it; None where this account trained without noise, or elsewhere."""
+    journal_file = role_home(settings, client, ROLE, account) / JOURNAL
+    if not journal_file.is_file():
+        return None
+    with Journal(journal_file, read_only=True) as journal:
+        record = kept(journal, project)
+    return None if record is None else shown(record)
 
 
 @app.command()

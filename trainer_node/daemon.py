@@ -70,6 +70,10 @@ class TrainerDaemon(ProjectDaemon):
         self._path.watch(self, project, number, self.doubt, block)
         self._move_on(project, block, number)
 
+    def _over(self, project: Project, block: Block) -> None:
+        if self.worker.privacy is not None:
+            self.worker.privacy.close(project.round)
+
     def _place(self) -> int | None:
         return self._membership().trainer_number
 

@@ -14,6 +14,7 @@ from marketplace.protocol.chunk_tree import Leaf
 from marketplace.storage.cid import cid_of
 from marketplace.updates.codec import pack_update, unpack_update
 from marketplace.updates.leaves import pack_leaves, unpack_leaves
+from trainer_node.privacy_budget import SECRETS
 from zk.curve import Point
 
 RECORD, UPDATE, SEALED, CONTENT_KEY = "update", "packed-update", "sealed-update", "content-key"
@@ -96,9 +97,12 @@ class Prepared:
 
 
 def forget_before(journal: Journal, project: int, round_: int) -> None:
-    """Forget the submissions of rounds before `round_`: nobody can ask for them any more, and large ones add up."""
+    """Forget the submissions of rounds before `round_`: nobody can ask for them any more, and large ones add up.
+
+    So are the secrets of their noise: whoever learns one can take the noise off the update.
+    """
     for old in range(int(journal.get(project, 0, FORGOTTEN, 1)), round_):
         with journal.atomic():
-            for name in NAMES:
+            for name in (*NAMES, SECRETS):
                 journal.delete(project, old, name)
             journal.put(project, 0, FORGOTTEN, old + 1)

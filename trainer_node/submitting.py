@@ -16,9 +16,10 @@ from marketplace.node.models import fetch_current
 from marketplace.node.previews import Preview
 from marketplace.node.seats import Seat
 from marketplace.storage.cid import digest_of, from_digest
-from trainer_node.ahead import Ahead, forget
+from trainer_node.ahead import Ahead, forget, is_misled
 from trainer_node.behaviour import Behaviour
 from trainer_node.prepared import Prepared
+from trainer_node.privacy_budget import PrivacyBudget, occasion_of
 from trainer_node.work import prepare
 
 MODEL_S = 15.0  # for one attempt at fetching the global model
@@ -32,12 +33,13 @@ class Worker:
     seed: int
     device: str
     behaviour: Behaviour
+    privacy: PrivacyBudget | None = None  # trains with noise, within it
 
 
 def prepared_for(
     node: ProjectDaemon, worker: Worker, ahead: Ahead, project: Project, block: Block
 ) -> Prepared | None:
-    """This round's submission, made on the first call and journalled; None while it cannot be made.
+    """This round's submission, made on the first call and journalled; None while it cannot be made, or is not to be.
 
     What was made of it `ahead`, on this very model, is taken first.
     """
@@ -59,9 +61,11 @@ def train_ahead(
     """Prepare the next round's submission on the model that the aggregator announces. `number`: ours."""
     if worker.behaviour.copies or not worker.behaviour.submits:
         return
+    if worker.privacy is not None and is_misled(node):
+        return  # each false preview would cost a part of the budget
     index, following = project.aggregator_index, project.round + 1
 
-    def make(preview: Preview) -> Prepared:
+    def make(preview: Preview) -> Prepared | None:
         model = node.context.fetch_model(preview.cid, preview.commitment, MODEL_S)
         return _prepare(node, worker, following, model, index)
 
@@ -79,6 +83,9 @@ def submit(node: ProjectDaemon, project: Project, seat: Seat, prepared: Prepared
 
 
 def _own(node: ProjectDaemon, worker: Worker, project: Project, block: Block) -> Prepared | None:
+    budget = worker.privacy
+    if budget is not None and budget.abstains(project.round):
+        return None
     node.peers.connect_to(project.aggregator_index)
     try:
         model = fetch_current(node.context, project, block.number, MODEL_S)
@@ -87,12 +94,22 @@ def _own(node: ProjectDaemon, worker: Worker, project: Project, block: Block) ->
             raise
         node.log.error("model refused", round=project.round, problem=error.message, hint=error.hint)
         return None
-    return _prepare(node, worker, project.round, model, project.aggregator_index)
+    prepared = _prepare(node, worker, project.round, model, project.aggregator_index)
+    if prepared is None and budget is not None:
+        budget.abstain(project.round)
+    return prepared
 
 
 def _prepare(
     node: ProjectDaemon, worker: Worker, round_: int, model: NDArray[np.int32], aggregator_index: int
-) -> Prepared:
+) -> Prepared | None:
+    """None where the privacy budget does not allow it."""
+    paid, budget = None, worker.privacy
+    if budget is not None:
+        occasion = occasion_of(model, worker.dataset, node.context.spec.training, budget.policy)
+        paid = budget.pay(round_, occasion)
+        if paid is None:
+            return None
     node.log.info("training", round=round_, samples=len(worker.dataset))
     return prepare(
         node.context,
@@ -105,6 +122,7 @@ def _prepare(
         device=worker.device,
         aggregator_index=aggregator_index,
         aggregator_key=node.peers.aggregator(aggregator_index).encryption_key,
+        paid=paid,
         telemetry=node.telemetry,
     )
 

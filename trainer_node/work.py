@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
+from marketplace.learning.private import private_delta
 from marketplace.learning.train import local_delta
 from marketplace.node.project import ProjectContext
 from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry, Work
@@ -19,6 +20,7 @@ from marketplace.spec.cutting import sure_norm_squared
 from marketplace.updates.envelope import seal
 from trainer_node.behaviour import Behaviour
 from trainer_node.prepared import Own, Prepared
+from trainer_node.privacy_budget import Paid
 
 
 def prepare(
@@ -33,19 +35,23 @@ def prepare(
     device: str,
     aggregator_index: int,
     aggregator_key: bytes,
+    paid: Paid | None = None,
     telemetry: Telemetry = NO_TELEMETRY,
 ) -> Prepared:
     """Train on `dataset` from the global `model`, int32[context.length], and make the update ready for submission.
 
-    A function of its arguments up to the sealing, which draws a fresh key. Raises BAD_DATA where training diverges.
+    `paid`: with this noise. A function of its arguments up to the sealing, which draws a fresh key. Raises BAD_DATA
+    where training diverges.
     """
     round_seed = seed_of(seed, round_)
     data = behaviour.dataset(dataset, context.task.classes)
+    task, weights, training = context.task, context.weights(model), context.spec.training
     with telemetry.at_work(Work.TRAINING):
-        delta = local_delta(
-            context.task, context.weights(model), data, context.spec.training, round_seed, device, threads=1
-        )
-    clipped = clip(delta, context.spec.training.clip_norm)
+        if paid is None:
+            delta = local_delta(task, weights, data, training, round_seed, device, threads=1)
+        else:
+            delta = private_delta(task, weights, data, training, paid.noise, paid.secret, device, threads=1)
+    clipped = clip(delta, training.clip_norm)
     honest = quantise(clipped, context.spec.arithmetic.scale_bits, context.spec.divisor)
     if not honest.any() and delta.any():
         raise FairshareError(

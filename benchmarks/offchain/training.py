@@ -23,13 +23,17 @@ TASK_OF = {"digits": "softmax", "fashion-mnist": "mlp"}
 class Training:
     """A project's recipe for updates of `slots` trainers, of whom `faults` may be harmful.
 
-    `epochs`: of a round of training, instead of the template's.
+    `epochs`, `changes`: of a round of training, fields of [training] instead of the template's.
     """
 
-    def __init__(self, dataset: str, slots: int, faults: int, epochs: int | None = None) -> None:
+    def __init__(
+        self, dataset: str, slots: int, faults: int, epochs: int | None = None, **changes: float
+    ) -> None:
         project = ProjectFile.from_toml(template(TASK_OF[dataset]))
         cohort = project.cohort.model_copy(update={"slots": slots, "faults": faults, "trainers": slots})
-        recipe = project.training.model_copy(update={} if epochs is None else {"epochs": epochs})
+        recipe = project.training.model_copy(
+            update=changes if epochs is None else changes | {"epochs": epochs}
+        )
         self.project = project.model_copy(update={"cohort": cohort, "training": recipe})
         self.task = tasks.load(project.task)
         self.rounds = project.rounds.count

@@ -41,10 +41,10 @@ def local_delta(
     from torch import nn
 
     where = pick_device(device)
-    with _threads(threads):
+    with torch_threads(threads):
         start = weights.astype(np.float32).astype(np.float64)
         module = task.module(start).to(where).train()
-        features, labels = _on(where, dataset)
+        features, labels = tensors_on(where, dataset)
         trained = [p for p in module.parameters() if p.requires_grad]
         optimiser = torch.optim.SGD(trained, lr=training.learning_rate, momentum=training.momentum)
         for batch in _batches(len(dataset), training, seed):
@@ -55,6 +55,11 @@ def local_delta(
             optimiser.step()
             dataset.touch(len(batch))
         delta = task.vector(module) - start
+    return finite(delta)
+
+
+def finite(delta: Floats) -> Floats:
+    """`delta`; raises BAD_DATA where training diverged."""
     if not np.isfinite(delta).all():
         raise FairshareError(
             Reason.BAD_DATA,
@@ -88,8 +93,8 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _on(where: torch.device, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
-    """X and y on the device, or where X is mapped from a file, as they are: batches then go there one by one."""
+def tensors_on(where: torch.device, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+    """X float32 [n, features] and y int64 [n] on a device; where X is mapped from a file, as they are, for batches."""
     import torch
 
     features, labels = torch.from_numpy(dataset.X), torch.from_numpy(dataset.y)
@@ -105,7 +110,7 @@ def _batches(count: int, training: TrainingSection, seed: int) -> Iterator[NDArr
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def torch_threads(count: int | None) -> Iterator[None]:
     """torch's thread count is the process's: set it for a while."""
     import torch
 

@@ -19,6 +19,7 @@ from marketplace.spec.sections import (
     CohortSection,
     Digest,
     Peers,
+    PrivacySection,
     ProjectSection,
     ReputationSection,
     RewardSection,
@@ -79,10 +80,11 @@ class ChainSection(Section):
 class ProjectSpec(Section):
     """A posted project. Nothing in it changes; its bytes are canonical, so its CID names it."""
 
-    version: Literal[3] = 3
+    version: Literal[4] = 4
     project: ProjectSection
     task: TaskSection
     training: TrainingSection
+    privacy: PrivacySection | None  # None: the owner asks for none
     rounds: RoundsSection
     cohort: CohortSection
     reward: RewardSection

@@ -30,6 +30,7 @@ from marketplace.spec.sections import (
     ArithmeticSection,
     CohortSection,
     Peers,
+    PrivacySection,
     ProjectSection,
     ReputationSection,
     RewardSection,
@@ -87,6 +88,7 @@ class ProjectFile(Section):
     project: ProjectSection
     task: TaskSection
     training: TrainingSection
+    privacy: PrivacySection | None = None
     rounds: RoundsSection
     cohort: CohortSection
     reward: RewardSection

@@ -83,6 +83,15 @@ class TrainingSection(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # of the initial weights
 
 
+class PrivacySection(Section):
+    """The differential privacy that an owner asks of trainers, over all rounds (docs/privacy.md). Nothing proves it."""
+
+    epsilon: Annotated[float, Field(gt=0, le=1000)]
+    delta: Annotated[float, Field(gt=0, lt=1)]
+    max_grad_norm: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    noise_multiplier: Annotated[float, Field(ge=0.1, le=1e4)] | None = None  # None: what makes epsilon last
+
+
 class RoundsSection(Section):
     """T and the windows, in seconds. `batch_window` 0: no batches."""
 

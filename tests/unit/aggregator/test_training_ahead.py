@@ -16,11 +16,13 @@ from aggregator.proof_queue import LocalProver, ProofQueue
 from marketplace.chain.events import ResultPosted, UpdateSubmitted
 from marketplace.chain.types import Status
 from marketplace.node.previews import Preview
+from tests.support.private_trainer import make_private
 from tests.support.served_market import Served, served
 from tests.support.stepped_market import SLOTS, Ground
 from trainer_node import submitting
 from trainer_node.ahead import DRAFT
 from trainer_node.prepared import Prepared
+from trainer_node.privacy_budget import SECRETS, history_in, kept
 from zk.curve import Point
 from zk.files import CircuitFiles
 from zk.prover import UPDATE_LIMIT, Proof, Update
@@ -29,18 +31,18 @@ WAIT_S = 30
 
 
 class Meanwhile(LocalProver):
-    """A prover during whose first proof something happens."""
+    """A prover during whose first proofs something happens."""
 
-    def __init__(self, happens: Callable[[], None]) -> None:
+    def __init__(self, happens: Callable[[], None], times: int = 1) -> None:
         super().__init__(cores=1)
-        self.happens: Callable[[], None] | None = happens
+        self.happens, self.times = happens, times
 
     def prove(
         self, files: CircuitFiles, updates: Sequence[Update | None], limit: int = UPDATE_LIMIT
     ) -> Proof:
-        happens, self.happens = self.happens, None
-        if happens is not None:
-            happens()
+        self.times -= 1
+        if self.times >= 0:
+            self.happens()
         return super().prove(files, updates, limit)
 
 
@@ -59,10 +61,10 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
 
 
 @contextmanager
-def two_rounds(ground: Ground, meanwhile: Callable[[Served], None]) -> Iterator[Served]:
-    with served(ground, settlement__mode="proved", rounds__count=2, listens=True) as game:
+def some_rounds(ground: Ground, meanwhile: Callable[[Served], None], count: int = 2) -> Iterator[Served]:
+    with served(ground, settlement__mode="proved", rounds__count=count, listens=True) as game:
         for duty in game.duties.values():
-            duty.proofs = ProofQueue(Meanwhile(lambda: meanwhile(game)))
+            duty.proofs = ProofQueue(Meanwhile(lambda: meanwhile(game), count - 1))
         yield game
 
 
@@ -76,6 +78,26 @@ def look(game: Served) -> None:
         job.thread.join(WAIT_S)
         assert job.over
     game.play.step()
+
+
+def lie_about_models(game: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aggregators announce the initial model, whatever they merged."""
+    announce = Desk.announce
+
+    def lie(self: Desk, preview: Preview) -> None:
+        before = game.play.aggregators[0].context
+        cid = before.spec.initial_model
+        announce(self, replace(preview, cid=cid, commitment=Point(*before.terms.initial_model)))
+
+    monkeypatch.setattr(Desk, "announce", lie)
+
+
+def rounds_paid(game: Served, index: int) -> float:
+    """What trainer `index` has spent of its privacy, in rounds."""
+    trainer = game.play.trainers[index]
+    assert trainer.worker.privacy is not None
+    steps = sum(entry.steps for entry in history_in(kept(trainer.journal, game.play.project)))
+    return steps / trainer.worker.privacy.policy.a_round.steps
 
 
 def drafts(game: Served) -> dict[str, bytes]:
@@ -105,35 +127,57 @@ def test_what_was_trained_ahead_is_submitted(ground: Ground, trained: Counter[in
         look(game)
         assert results(game) == []
         made.update(drafts(game))
+        assert rounds_paid(game, 0) == 2
+        assert SECRETS in game.play.trainers[0].journal.names(game.play.project, 2)
 
-    with two_rounds(ground, meanwhile) as game:
+    with some_rounds(ground, meanwhile) as game:
+        make_private(game.play.trainers[0])
         game.start()
         game.to_the_end()
         assert game.state.status is Status.SETTLED
         assert len(made) == SLOTS
         assert submitted(game) == made
         assert drafts(game) == {}
+        assert rounds_paid(game, 0) == 2
+        journal = game.play.trainers[0].journal
+        assert all(SECRETS not in journal.names(game.play.project, round_) for round_ in (1, 2))
     assert trained == {1: SLOTS, 2: SLOTS}
 
 
-def test_a_false_preview_costs_its_work_and_nothing_else(
+def test_a_false_preview_costs_its_work_and_with_noise_its_privacy(
     ground: Ground, trained: Counter[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    announce = Desk.announce
-
-    def lie(self: Desk, preview: Preview) -> None:
-        before = game.play.aggregators[0].context
-        cid = before.spec.initial_model
-        announce(self, replace(preview, cid=cid, commitment=Point(*before.terms.initial_model)))
-
-    monkeypatch.setattr(Desk, "announce", lie)
-    with two_rounds(ground, look) as game:
+    with some_rounds(ground, look) as game:
+        lie_about_models(game, monkeypatch)
+        make_private(game.play.trainers[0])
         game.start()
         game.to_the_end()
         assert game.state.status is Status.SETTLED
         assert results(game) == [1, 2]
         assert drafts(game) == {}
+        assert rounds_paid(game, 0) == 3
     assert trained == {1: SLOTS, 2: 2 * SLOTS}
+
+
+@pytest.mark.deep
+def test_who_trains_with_noise_pays_for_one_false_preview_and_no_more(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(game: Served) -> None:
+        if game.state.round == 1:
+            look(game)
+            return
+        game.play.step()
+        working = [trainer.ahead._job is not None for trainer in game.play.trainers.values()]
+        assert working == [False] + [True] * (SLOTS - 1)
+
+    with some_rounds(ground, meanwhile, count=3) as game:
+        lie_about_models(game, monkeypatch)
+        make_private(game.play.trainers[0])
+        game.start()
+        game.to_the_end()
+        assert results(game) == [1, 2, 3]
+        assert rounds_paid(game, 0) == 4
 
 
 def test_killed_trainers_keep_what_is_written_down(ground: Ground, trained: Counter[int]) -> None:
@@ -148,7 +192,7 @@ def test_killed_trainers_keep_what_is_written_down(ground: Ground, trained: Coun
             for name in trainer.journal.names(game.play.project, 2):
                 trainer.journal.delete(game.play.project, 2, name)
 
-    with two_rounds(ground, meanwhile) as game:
+    with some_rounds(ground, meanwhile) as game:
         game.start()
         game.to_the_end()
         assert results(game) == [1, 2]

@@ -91,7 +91,7 @@ def test_beyond_the_exact_path(spec: ProjectSpec) -> None:
         lambda data: data.replace(b":", b": ", 1),
         lambda data: data.replace(b'"amount":"1', b'"amount":"01'),
         lambda data: data.replace(b'"amount":"1000000000000000000"', b'"amount":"1 eth"'),
-        lambda data: data.replace(b'"version":3', b'"version":3,"version":3'),
+        lambda data: data.replace(b'"version":4', b'"version":4,"version":4'),
         lambda data: data.replace(b'"momentum":0.0', b'"momentum":0'),
         lambda data: data.replace(b'"momentum":0.0', b'"momentum":NaN'),
         lambda data: data.replace(b'"momentum":0.0', b'"momentum":1e999'),

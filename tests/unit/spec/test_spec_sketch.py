@@ -91,7 +91,7 @@ def test_a_million_parameters_go_by_sketches_of_a_thousand(spec: ProjectSpec) ->
     assert task_of(spec).length == 1_025_866
     assert ProjectSpec.from_bytes(spec.to_bytes()) == spec
     document = json.loads(spec.to_bytes())
-    assert document["version"] == 3
+    assert document["version"] == 4
     assert document["arithmetic"]["path"] == "sketch"
     assert document["sketch"] == {"chunk_length": 4096, "chunks": 251}
     result = terms(spec, b"\x07" * 32, (1, 251))
