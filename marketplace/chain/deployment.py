@@ -128,7 +128,7 @@ def deploy(
         create(library)
     parts = create(gram_verifier), create(judge)
     create(market, *parts, unbonding_delay_s)
-    client = MarketClient(sender.client.rpc_url, places[market.key]).connect()
+    client = MarketClient(sender.client.rpc_urls, places[market.key]).connect()
     found = code_on_chain(client)
     return Deployment(
         format=_FORMAT,

@@ -18,6 +18,7 @@ from marketplace.chain import token as tokens
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.compile import compile_contracts
 from marketplace.chain.deployment import verify_code
+from marketplace.chain.endpoint import shown
 from marketplace.chain.types import NATIVE_COIN
 from marketplace.devnet.anvil import find_anvil
 from marketplace.errors import FairshareError
@@ -31,6 +32,7 @@ _LEAST_DISK = 5 << 30
 _MOST_SKEW_S = 30
 _STALE_S = 300
 _CHAIN_S = 3.0
+_ENDPOINT_S = 1.0
 _WEI = 10**18
 _USUAL = CircuitShape(11, 650)  # ten trainers and the reference
 
@@ -60,6 +62,7 @@ def check_up(settings: Settings) -> Iterator[Finding]:
         ("contract compiler", _compiler, State.WARNING),
         ("local chain", _anvil, State.WARNING),
         ("chain", _chain, State.PROBLEM),
+        ("endpoints", _endpoints, State.WARNING),
         ("market", _market, State.PROBLEM),
         ("storage", _storage, State.PROBLEM),
         ("key", _key, State.PROBLEM),
@@ -99,7 +102,7 @@ def _chain(settings: Settings) -> Finding:
     client = ChainClient(settings.rpc, expected_chain_id=settings.chain_id, retry_for_s=_CHAIN_S).connect()
     block = client.latest_block()
     age = time.time() - block.timestamp
-    said = f"chain {client.chain_id} at {settings.rpc}, block {block.number}"
+    said = f"chain {client.chain_id} at {shown(client.rpc_url)}, block {block.number}"
     if age < -_MOST_SKEW_S:
         return Finding(
             "chain", State.PROBLEM, f"{said}, {-age:.0f} s in the future", "set this machine's clock"
@@ -112,6 +115,20 @@ def _chain(settings: Settings) -> Finding:
             "deadlines are block times: is the chain still making blocks, and this machine's clock right?",
         )
     return Finding("chain", State.OK, f"{said}, {max(0.0, age):.0f} s old")
+
+
+def _endpoints(settings: Settings) -> Finding:
+    """Each of them by itself: a node hides that one of several is no good."""
+    silent = []
+    for url in settings.rpc:
+        try:
+            ChainClient(url, expected_chain_id=settings.chain_id, retry_for_s=_ENDPOINT_S).connect()
+        except FairshareError as error:
+            silent.append(f"{shown(url)}: {error.message}")
+    said = f"{len(settings.rpc) - len(silent)} of {len(settings.rpc)} answer"
+    if silent:
+        return Finding("endpoints", State.WARNING, f"{said}; {'; '.join(silent)}", "correct or replace them")
+    return Finding("endpoints", State.OK, said)
 
 
 def _market(settings: Settings) -> Finding:

@@ -31,12 +31,12 @@ def show(settings: Settings) -> None:
     from marketplace.chain import token as tokens
     from marketplace.chain.chain_client import ChainClient
     from marketplace.chain.types import NATIVE_COIN
-    from marketplace.node.session import connect
+    from marketplace.node.session import connect, connect_chain
 
     holder = keystore.address_in(settings.keystore)
     document: dict[str, object] = {"address": str(holder), "keystore": str(settings.keystore)}
     if settings.market is None:
-        client = ChainClient(settings.rpc, expected_chain_id=settings.chain_id).connect()
+        client: ChainClient = connect_chain(settings)
     else:
         market = connect(settings)
         client = market

@@ -37,8 +37,10 @@ class ChainClock:
         self._stop = stop or threading.Event()
         self._poll_s = poll_s
         self._socket: ClientConnection | None = None
+        self._subscribed_at = ""  # the endpoint's URL
         self._subscribe_not_before = 0.0
         self._seen = -1
+        self._seen_hash = b""
 
     def now(self) -> int:
         """Timestamp of the newest block, in seconds."""
@@ -47,7 +49,7 @@ class ChainClock:
     def latest(self) -> Block:
         """The newest block."""
         block = self._client.latest_block()
-        self._seen = block.number
+        self._seen, self._seen_hash = block.number, block.hash
         return block
 
     def wait_until(self, timestamp: int, timeout_s: float | None = None) -> bool:
@@ -68,9 +70,9 @@ class ChainClock:
         give_up_at = None if timeout_s is None else time.monotonic() + timeout_s
         while not self._stop.is_set():
             self._subscribe()  # before asking: a block in between then wakes the wait below
-            seen = self._seen
+            seen = self._seen_hash
             block = self.latest()
-            if block.number != seen:
+            if block.hash != seen:  # a reorganised chain has another block of the same number
                 return block
             left = self._poll_s if give_up_at is None else min(self._poll_s, give_up_at - time.monotonic())
             if left <= 0:
@@ -97,9 +99,13 @@ class ChainClock:
             self._give_up_subscription()
 
     def _subscribe(self) -> None:
+        endpoint = self._client.rpc_url
+        if endpoint != self._subscribed_at:
+            self.close()
+            self._subscribed_at, self._subscribe_not_before = endpoint, 0.0
         if self._socket is not None or time.monotonic() < self._subscribe_not_before:
             return
-        url = urlsplit(self._client.rpc_url)
+        url = urlsplit(endpoint)
         scheme = "wss" if url.scheme == "https" else "ws"
         try:
             self._socket = connect(

@@ -22,6 +22,7 @@ from marketplace.node import console
 DEFAULT_RPC = "http://127.0.0.1:8545"
 
 LAST_ID = 2**63 - 1  # that a journal can keep
+MOST_CONFIRMATIONS = 100  # full nodes hold the state of the last 128 blocks
 
 ProjectId = Annotated[int, typer.Argument(metavar="ID", min=1, max=LAST_ID, help="The project's number.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would cost and bring; sign nothing.")]
@@ -41,7 +42,7 @@ def user_folder(variable: str, fallback: str) -> Path:
 class Settings:
     """Where a command finds chain, market, storage and keys."""
 
-    rpc: str
+    rpc: tuple[str, ...]  # endpoints of one chain, the preferred one first
     market: str | None
     storage: str | None
     peers: tuple[str, ...]
@@ -51,6 +52,7 @@ class Settings:
     cache_dir: Path
     chain_id: int | None = None  # the chain that is meant; None: whichever the endpoint serves
     from_block: int = 0  # no event of the market is older
+    confirmations: int | None = None  # blocks after which one is final; None: as the chain needs
 
 
 def _option(flag: str, text: str, *, variable: str | None = None, **more: Any) -> Any:
@@ -59,7 +61,30 @@ def _option(flag: str, text: str, *, variable: str | None = None, **more: Any) -
 
 
 _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
-    "rpc": (Annotated[str, _option("--rpc", "Ethereum JSON-RPC endpoint.", metavar="URL")], DEFAULT_RPC),
+    "rpc": (
+        Annotated[
+            list[str],
+            _option(
+                "--rpc",
+                "Ethereum JSON-RPC endpoint; given again, those that stand in when it fails.",
+                metavar="URL",
+            ),
+        ],
+        [DEFAULT_RPC],
+    ),
+    "confirmations": (
+        Annotated[
+            int | None,
+            _option(
+                "--confirmations",
+                "Blocks after which one is taken for final (default: 0 on local chains, 12 elsewhere).",
+                metavar="N",
+                min=0,
+                max=MOST_CONFIRMATIONS,
+            ),
+        ],
+        None,
+    ),
     "deployment": (
         Annotated[
             Path | None,
@@ -162,7 +187,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
     state = values["state_dir"] or user_folder("XDG_STATE_HOME", ".local/state")
     market, chain_id, from_block = _market(values["deployment"], values["market"], values["chain_id"])
     return Settings(
-        rpc=values["rpc"],
+        rpc=tuple(values["rpc"]),
         market=market,
         storage=values["storage"],
         peers=tuple(values["peers"] or ()),
@@ -172,6 +197,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         cache_dir=values["cache_dir"] or user_folder("XDG_CACHE_HOME", ".cache"),
         chain_id=chain_id,
         from_block=from_block,
+        confirmations=values["confirmations"],
     )
 
 

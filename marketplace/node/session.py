@@ -14,12 +14,14 @@ from pathlib import Path
 from eth_account.signers.local import LocalAccount
 
 from marketplace.chain import keystore
+from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.client import MarketClient
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 from marketplace.node.journal import Journal
+from marketplace.node.logging import tell
 from marketplace.node.options import Settings
 from marketplace.storage.embedded import EmbeddedNode
 from marketplace.storage.store import ContentStore
@@ -79,6 +81,18 @@ def connect(settings: Settings) -> MarketClient:
         settings.market,
         expected_chain_id=settings.chain_id,
         from_block=settings.from_block,
+        say=tell,
+        confirmations=settings.confirmations,
+    ).connect()
+
+
+def connect_chain(settings: Settings) -> ChainClient:
+    """The chain, whatever lives on it. Raises BAD_INPUT, CHAIN_UNREACHABLE, WRONG_CHAIN."""
+    return ChainClient(
+        settings.rpc,
+        expected_chain_id=settings.chain_id,
+        say=tell,
+        confirmations=settings.confirmations,
     ).connect()
 
 

@@ -14,6 +14,8 @@ from marketplace.cli import settings_file
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.node.options import NAMES, PATHS
 
+NOT_TEXTS = ("peers", "chain_id", "confirmations")
+
 PROBE = """
 import typer
 from marketplace.cli import main
@@ -55,20 +57,23 @@ def shown(folder: Path, *arguments: str, group: str = "project", **environment: 
 
 
 def test_each_source_rules_over_the_next(tmp_path: Path) -> None:
-    assert shown(tmp_path)["rpc"] == "http://127.0.0.1:8545"
+    assert shown(tmp_path)["rpc"] == ["http://127.0.0.1:8545"]
     (tmp_path / "fairshare.toml").write_text('rpc = "http://file"\npeers = ["/ip4/1", "/ip4/2"]\n')
-    assert shown(tmp_path)["rpc"] == "http://file"
+    assert shown(tmp_path)["rpc"] == ["http://file"]
     assert shown(tmp_path)["peers"] == ["/ip4/1", "/ip4/2"]
-    assert shown(tmp_path, FAIRSHARE_RPC="http://env")["rpc"] == "http://env"
+    assert shown(tmp_path, FAIRSHARE_RPC="http://env http://b")["rpc"] == ["http://env", "http://b"]
     assert shown(tmp_path, FAIRSHARE_PEERS="/a /b")["peers"] == ["/a", "/b"]
-    assert shown(tmp_path, "--rpc", "http://flag", FAIRSHARE_RPC="http://env")["rpc"] == "http://flag"
+    assert shown(tmp_path, "--rpc", "http://flag", FAIRSHARE_RPC="http://env")["rpc"] == ["http://flag"]
+    assert shown(tmp_path, "--rpc", "http://1", "--rpc", "http://2")["rpc"] == ["http://1", "http://2"]
+    (tmp_path / "fairshare.toml").write_text('rpc = ["http://file", "http://other"]\n')
+    assert shown(tmp_path)["rpc"] == ["http://file", "http://other"]
 
 
 def test_a_group_has_its_own_table(tmp_path: Path) -> None:
     (tmp_path / "fairshare.toml").write_text('rpc = "all"\n[project]\nrpc = "owner"\nkeystore = "k.json"\n')
-    assert shown(tmp_path)["rpc"] == "owner"
+    assert shown(tmp_path)["rpc"] == ["owner"]
     assert shown(tmp_path)["keystore"] == str(tmp_path / "k.json")
-    assert shown(tmp_path, group="trainer")["rpc"] == "all"
+    assert shown(tmp_path, group="trainer")["rpc"] == ["all"]
 
 
 def test_the_users_file_counts_where_the_folder_has_none(tmp_path: Path) -> None:
@@ -86,6 +91,8 @@ def test_the_users_file_counts_where_the_folder_has_none(tmp_path: Path) -> None
     [
         ('rcp = "x"', "rcp"),
         ("rpc = 3", "rpc"),
+        ("rpc = [3]", "rpc"),
+        ('confirmations = "2"', "confirmations"),
         ('peers = "x"', "peers"),
         ("peers = [1]", "peers"),
         ('chain_id = "1"', "chain_id"),
@@ -107,7 +114,7 @@ def test_a_wrong_file_is_named_with_its_key(tmp_path: Path, text: str, named: st
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     path = tmp_path / "fairshare.toml"
-    path.write_text("".join(f'{name} = "x/y"\n' for name in NAMES if name not in ("peers", "chain_id")))
+    path.write_text("".join(f'{name} = "x/y"\n' for name in NAMES if name not in NOT_TEXTS))
     found = settings_file.defaults(path, "project")
     assert {name for name, value in found.items() if value == str(tmp_path / "x" / "y")} == set(PATHS)
 
