@@ -10,7 +10,6 @@ import typer
 from aggregator.behaviour import Attack
 from aggregator.intake import Intake
 from aggregator.proof_queue import ProofQueue
-from marketplace.chain import keystore
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.errors import FairshareError, Reason
@@ -18,7 +17,7 @@ from marketplace.node import console
 from marketplace.node.logging import Logger
 from marketplace.node.options import LAST_ID, DryRun, Settings, with_settings
 from marketplace.node.previews import Market
-from marketplace.node.session import Session, connect, open_session
+from marketplace.node.session import Session, connect, open_session, own_address
 
 app = typer.Typer(help="Merge and prove rounds for a fee.", no_args_is_help=True)
 
@@ -233,7 +232,7 @@ def _preview(settings: Settings, projects: list[int]) -> None:
 @with_settings
 def status(settings: Settings) -> None:
     """The projects you serve, your bonds, earnings and track record."""
-    client, address = connect(settings), keystore.address_in(settings.keystore)
+    client, address = connect(settings), own_address(settings)
     record = client.aggregator_record(address)
     served = []
     for number in range(1, client.project_count() + 1):

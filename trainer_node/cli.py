@@ -5,14 +5,13 @@ from typing import Annotated
 
 import typer
 
-from marketplace.chain import keystore
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 from marketplace.node.options import DryRun, ProjectId, Settings, with_settings
 from marketplace.node.seats import seat_in_round
-from marketplace.node.session import connect, open_session
+from marketplace.node.session import connect, open_session, own_address
 from marketplace.node.withdrawal import collect_all
 from trainer_node.behaviour import Attack, Behaviour
 
@@ -106,7 +105,7 @@ def run(
 @with_settings
 def status(settings: Settings, project: ProjectId) -> None:
     """Your part in a project: seat, stake, earnings and track record."""
-    client, address = connect(settings), keystore.address_in(settings.keystore)
+    client, address = connect(settings), own_address(settings)
     terms, state = client.terms(project), client.project(project)
     member, record = client.membership(project, address), client.trainer_record(address)
     number = member.trainer_number

@@ -79,9 +79,15 @@ class Deployment(BaseModel):
                 Reason.BAD_INPUT, f"{path} is not JSON", "give the file of a deployment"
             ) from error
 
-    def client(self, rpc_url: str) -> MarketClient:
-        """A client of this market; nothing is sent yet."""
-        return MarketClient(rpc_url, self.market, expected_chain_id=self.chain_id, from_block=self.block)
+    def client(self, rpc_url: str, *, confirmations: int | None = None) -> MarketClient:
+        """A client of this market; nothing is sent yet. `confirmations`: see `ChainClient`."""
+        return MarketClient(
+            rpc_url,
+            self.market,
+            expected_chain_id=self.chain_id,
+            from_block=self.block,
+            confirmations=confirmations,
+        )
 
     def with_circuit(self, digest: bytes) -> Deployment:
         """The same with one circuit more, unless it is named already."""

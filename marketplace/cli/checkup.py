@@ -13,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from marketplace.chain import keystore
 from marketplace.chain import token as tokens
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.compile import compile_contracts
@@ -150,7 +149,10 @@ def _storage(settings: Settings) -> Finding:
 
 
 def _key(settings: Settings) -> Finding:
-    holder = keystore.address_in(settings.keystore)
+    holder = session.own_address(settings)
+    if settings.signer_url is not None:
+        session.unlock(settings)
+        return Finding("key", State.OK, f"{holder}, which the signer has")
     if settings.password_file is None and "FAIRSHARE_PASSWORD" not in os.environ:
         return Finding("key", State.OK, f"{holder} in {settings.keystore}; its password will be asked for")
     session.unlock(settings)
@@ -158,7 +160,7 @@ def _key(settings: Settings) -> Finding:
 
 
 def _funds(settings: Settings) -> Finding:
-    holder = keystore.address_in(settings.keystore)
+    holder = session.own_address(settings)
     client = ChainClient(settings.rpc, retry_for_s=_CHAIN_S).connect()
     held = tokens.balance(client.web3, NATIVE_COIN, holder)
     if held == 0:

@@ -23,6 +23,7 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "peers": ((list,), "a list of texts"),
     "chain_id": ((int,), "a whole number"),
     "confirmations": ((int,), "a whole number"),
+    "max_fee_gwei": ((int, float, str), "a number"),
 }  # the others are texts
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from marketplace.chain.spending import NO_LIMITS, Limits
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 
@@ -53,6 +54,9 @@ class Settings:
     chain_id: int | None = None  # the chain that is meant; None: whichever the endpoint serves
     from_block: int = 0  # no event of the market is older
     confirmations: int | None = None  # blocks after which one is final; None: as the chain needs
+    limits: Limits = NO_LIMITS  # of what transactions may cost
+    signer_url: str | None = None  # who signs in place of the keystore
+    address: str | None = None  # the account that it signs for
 
 
 def _option(flag: str, text: str, *, variable: str | None = None, **more: Any) -> Any:
@@ -71,6 +75,28 @@ _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
             ),
         ],
         [DEFAULT_RPC],
+    ),
+    "max_fee_gwei": (
+        Annotated[
+            str | None,
+            _option(
+                "--max-fee-gwei",
+                "Offer at most this for a unit of gas (default: what it takes).",
+                metavar="N",
+            ),
+        ],
+        None,
+    ),
+    "gas_budget": (
+        Annotated[
+            str | None,
+            _option(
+                "--gas-budget",
+                'Spend at most this on gas in a project, such as "0.05 eth" (default: what it takes).',
+                metavar="AMOUNT",
+            ),
+        ],
+        None,
     ),
     "confirmations": (
         Annotated[
@@ -146,6 +172,23 @@ _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
         ],
         None,
     ),
+    "signer_url": (
+        Annotated[
+            str | None,
+            _option(
+                "--signer-url",
+                "Sign there in place of the keystore: Web3Signer's JSON-RPC, http(s)://.. or unix:PATH.",
+                metavar="URL",
+            ),
+        ],
+        None,
+    ),
+    "address": (
+        Annotated[
+            str | None, _option("--address", "The account that --signer-url signs for.", metavar="0x..")
+        ],
+        None,
+    ),
     "state_dir": (
         Annotated[Path | None, _option("--state-dir", "Journals, keys and blobs of this machine's nodes.")],
         None,
@@ -198,7 +241,28 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         chain_id=chain_id,
         from_block=from_block,
         confirmations=values["confirmations"],
+        limits=Limits(
+            max_fee=amount_of("max_fee_gwei", values["max_fee_gwei"], " gwei"),
+            gas_budget=amount_of("gas_budget", values["gas_budget"]),
+        ),
+        signer_url=values["signer_url"],
+        address=values["address"],
     )
+
+
+def amount_of(name: str, text: str | None, unit: str = "") -> int | None:
+    """A setting that is an amount of the chain's coin, in wei. BAD_INPUT naming it."""
+    if text is None:
+        return None
+    from marketplace.spec.amounts import parse_amount
+
+    try:
+        return parse_amount(text + unit)
+    except ValueError as error:
+        wanted = "a number of gwei, such as 40" if unit else 'an amount such as "0.05 eth"'
+        raise FairshareError(
+            Reason.BAD_INPUT, f"{name} is {text!r}, which is no amount", f"write {wanted}"
+        ) from error
 
 
 def _market(

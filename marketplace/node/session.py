@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
 
-from eth_account.signers.local import LocalAccount
-
 from marketplace.chain import keystore
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.client import MarketClient
+from marketplace.chain.remote_signer import RemoteSigner
 from marketplace.chain.sender import TransactionSender
+from marketplace.chain.signer import AnySigner
 from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
@@ -35,7 +35,7 @@ class Session:
 
     client: MarketClient
     store: ContentStore
-    account: LocalAccount
+    account: AnySigner
     journal: Journal
     sender: TransactionSender
     home: Path
@@ -63,7 +63,7 @@ def open_session(settings: Settings, role: str, *, stop: threading.Event | None 
     with (
         Journal(home / "journal.sqlite") as journal,
         open_store(settings, home) as store,
-        TransactionSender(client, account, journal, stop=stop) as sender,
+        TransactionSender(client, account, journal, stop=stop, limits=settings.limits) as sender,
     ):
         yield Session(client, store, account, journal, sender, home, settings.cache_dir, stop)
 
@@ -96,10 +96,30 @@ def connect_chain(settings: Settings) -> ChainClient:
     ).connect()
 
 
-def unlock(settings: Settings) -> LocalAccount:
-    """The key in the keystore. Raises NOT_FOUND, BAD_INPUT, WRONG_PASSWORD."""
+def unlock(settings: Settings) -> AnySigner:
+    """The key in the keystore, or the signer that has it. Raises NOT_FOUND, BAD_INPUT, WRONG_PASSWORD, UNAVAILABLE."""
+    if settings.signer_url is not None:
+        signer = RemoteSigner(settings.signer_url, own_address(settings))
+        signer.check()
+        return signer
     keystore.address_in(settings.keystore)  # a missing file should not cost a prompt
     return keystore.load(settings.keystore, password(settings))
+
+
+def own_address(settings: Settings) -> Address:
+    """The account's address; needs no password. Raises NOT_FOUND, BAD_INPUT."""
+    if settings.signer_url is None:
+        return keystore.address_in(settings.keystore)
+    try:
+        return address(settings.address or "")
+    except ValueError as error:
+        raise FairshareError(
+            Reason.BAD_INPUT,
+            "the signer's account is not named"
+            if not settings.address
+            else f"{settings.address} is no address",
+            "give --address, 0x and 40 hex digits, beside --signer-url",
+        ) from error
 
 
 def password(settings: Settings, *, confirm: bool = False) -> str:

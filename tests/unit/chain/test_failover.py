@@ -119,7 +119,7 @@ def test_who_falls_behind_is_left(fresh_anvil: Anvil, proxies: Proxies) -> None:
     client.connect()
     assert client.latest_block().number == 0
     first.head = 0
-    ask(fresh_anvil, "evm_increaseTime", 3600)
+    ask(fresh_anvil, "evm_increaseTime", 600)
     mine(fresh_anvil)
     assert client.latest_block().number == 1
     assert client.rpc_url == second.url

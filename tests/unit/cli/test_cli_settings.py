@@ -69,6 +69,16 @@ def test_each_source_rules_over_the_next(tmp_path: Path) -> None:
     assert shown(tmp_path)["rpc"] == ["http://file", "http://other"]
 
 
+def test_what_transactions_may_cost(tmp_path: Path) -> None:
+    assert shown(tmp_path)["limits"] == {"max_fee": None, "gas_budget": None}
+    (tmp_path / "fairshare.toml").write_text('max_fee_gwei = 1.5\ngas_budget = "0.05 eth"\n')
+    assert shown(tmp_path)["limits"] == {"max_fee": 15 * 10**8, "gas_budget": 5 * 10**16}
+    flags = ("--max-fee-gwei", "40", "--gas-budget", "7")
+    assert shown(tmp_path, *flags)["limits"] == {"max_fee": 40 * 10**9, "gas_budget": 7}
+    for wrong in (("--max-fee-gwei", "dear"), ("--gas-budget", "-1"), ("--max-fee-gwei", "1 eth")):
+        assert shown(tmp_path, *wrong)["error"]["code"] == "bad-input"  # type: ignore[index]
+
+
 def test_a_group_has_its_own_table(tmp_path: Path) -> None:
     (tmp_path / "fairshare.toml").write_text('rpc = "all"\n[project]\nrpc = "owner"\nkeystore = "k.json"\n')
     assert shown(tmp_path)["rpc"] == ["owner"]
