@@ -28,6 +28,7 @@ class Endpoint:
         self.answers: dict[str, dict[str, Any]] = {}
         self.down = False
         self.head: int | None = None  # answer as if this block were the newest
+        self.deep: int | None = None  # another block of this number
         self.asked: list[str] = []
         self._chain = chain
         self.url = proxies(chain.url, self._answer)
@@ -38,6 +39,8 @@ class Endpoint:
             return dict(DOWN)
         if self.head is not None and method == "eth_getBlockByNumber" and parameters[0] == "latest":
             return {"result": ask(self._chain, method, hex(self.head), False)}
+        if self.deep is not None and method == "eth_getBlockByNumber" and parameters[0] == hex(self.deep):
+            return {"result": {**ask(self._chain, method, *parameters), "hash": "0x" + "13" * 32}}
         answer = self.answers.get(method)
         return None if answer is None else dict(answer)
 
@@ -164,6 +167,21 @@ def test_one_that_turns_into_another_chain_while_it_is_used(fresh_anvil: Anvil, 
         assert client.latest_block().number == 1
         assert client.rpc_url == second.url
         assert any("block 0 is another one" in line for line in said)
+
+
+def test_a_fork_is_told_by_a_deep_block(fresh_anvil: Anvil, proxies: Proxies) -> None:
+    """It has the same id and the same first block, as a chain that somebody went on with for himself has."""
+    first, second = Endpoint(proxies, fresh_anvil), Endpoint(proxies, fresh_anvil)
+    mine(fresh_anvil, 2 * failover.DEEP)
+    client = client_of(first, second, said=(said := []))
+    client.web3.provider._check_every_s = 0.0  # type: ignore[union-attr]
+    client.connect().latest_block()
+    second.deep = failover.DEEP
+    client.latest_block()
+    assert any(f"block {failover.DEEP} is another one" in line for line in said)
+    first.down = True
+    with pytest.raises(FairshareError, match="another one"):
+        client.latest_block()
 
 
 def test_none_serves_the_chain(two: tuple[Endpoint, Endpoint]) -> None:

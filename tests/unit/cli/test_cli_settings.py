@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,7 +13,8 @@ import pytest
 
 from marketplace.cli import settings_file
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
-from marketplace.node.options import NAMES, PATHS
+from marketplace.node.options import NAMES, PATHS, Settings
+from marketplace.node.session import own_address
 
 NOT_TEXTS = ("peers", "chain_id", "confirmations")
 
@@ -162,3 +164,23 @@ def test_what_contradicts_a_deployment_is_refused(
 
 def test_exit_statuses_are_distinct() -> None:
     assert len(set(EXIT_STATUS.values())) == len(Reason)
+
+
+def test_a_signers_account_has_to_be_named(tmp_path: Path) -> None:
+    settings = Settings(
+        rpc=("http://127.0.0.1:9",),
+        market=None,
+        storage=None,
+        peers=(),
+        keystore=tmp_path / "none.json",
+        password_file=None,
+        state_dir=tmp_path,
+        cache_dir=tmp_path,
+        signer_url="http://127.0.0.1:9",
+    )
+    for address in (None, "", "0x12"):
+        with pytest.raises(FairshareError, match="--address") as caught:
+            own_address(dataclasses.replace(settings, address=address))
+        assert caught.value.reason is Reason.BAD_INPUT
+    found = own_address(dataclasses.replace(settings, address="0x" + "ab" * 20))
+    assert found.lower() == "0x" + "ab" * 20
