@@ -468,6 +468,7 @@ class TransactionSender:
                     "stop it, or use another account",
                 ) from error
             self._process_lock = lock
+            self._settling.catch_up()
 
 
 def _with_hash(logged: Sequence[SignedTransaction], wanted: bytes) -> SignedTransaction:

@@ -39,6 +39,16 @@ class Settling:
             self._outbox.log.note_mined(signed.hash, block, cost, project_of(signed.intent), final=final)
             self._noted[signed.hash] = block, final
 
+    def catch_up(self) -> None:
+        """Notes what was mined and is not noted: a process was killed in between."""
+        log, client = self._outbox.log, self._outbox.client
+        unnoted = log.unnoted(client.chain_id, self._outbox.address, self._outbox.used_nonces())
+        head = client.latest_block().number if unnoted else 0
+        for signed in unnoted:
+            receipt = self._outbox.receipt(signed)
+            if receipt is not None:
+                self.note(signed, receipt, head)
+
     @property
     def is_over(self) -> bool:
         """Whether all that was mined is final, as far as `look` has found out."""

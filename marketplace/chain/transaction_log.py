@@ -48,6 +48,9 @@ class TransactionLog(Protocol):
     def forget_mined(self, hash: bytes) -> None:
         """It is in no block any more, and never will be."""
 
+    def unnoted(self, chain_id: int, sender: str, below: int) -> Sequence[SignedTransaction]:
+        """The newest transactions of nonces below `below` of which none was noted as mined; 64 at most."""
+
     def unsettled(self, chain_id: int, sender: str) -> Sequence[MinedTransaction]:
         """What was mined and is not final, by nonce."""
 

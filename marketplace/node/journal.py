@@ -219,6 +219,15 @@ class Journal:
         with self.atomic():
             self._database.execute("DELETE FROM mined WHERE hash = ?", (hash,))
 
+    def unnoted(self, chain_id: int, sender: str, below: int) -> Sequence[SignedTransaction]:
+        """See `TransactionLog`."""
+        noted = "SELECT hash FROM mined"
+        return self._transactions(
+            "chain_id = :c AND sender = :s AND nonce < :n AND nonce NOT IN (SELECT nonce FROM transactions"
+            f" WHERE chain_id = :c AND sender = :s AND hash IN ({noted})) ORDER BY id DESC LIMIT 64",
+            {"c": chain_id, "s": sender, "n": below},
+        )
+
     def unsettled(self, chain_id: int, sender: str) -> Sequence[MinedTransaction]:
         """See `TransactionLog`."""
         with self._lock:
@@ -240,7 +249,9 @@ class Journal:
             ).fetchall()
         return sum(int(row[0]) for row in rows)
 
-    def _transactions(self, where: str, values: tuple[int | str, ...]) -> list[SignedTransaction]:
+    def _transactions(
+        self, where: str, values: tuple[int | str, ...] | dict[str, int | str]
+    ) -> list[SignedTransaction]:
         with self._lock:
             rows = self._database.execute(
                 "SELECT intent, chain_id, sender, nonce, hash, raw, signed_at_block FROM transactions WHERE "

@@ -48,8 +48,8 @@ def until_posted(game: Served) -> None:
 @pytest.mark.parametrize(
     ("mode", "restarted"),
     [
-        ("proved", False),
-        pytest.param("on-demand", False, marks=pytest.mark.deep),
+        ("on-demand", False),
+        pytest.param("proved", False, marks=pytest.mark.deep),
         pytest.param("on-demand", True, marks=pytest.mark.deep),
     ],
 )

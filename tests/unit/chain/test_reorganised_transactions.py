@@ -143,6 +143,7 @@ def test_what_vanished_goes_before_what_is_new(make: Maker) -> None:
     assert contract.functions.count().call() == 2
 
 
+@pytest.mark.deep
 def test_a_nonce_that_another_took_meanwhile(make: Maker) -> None:
     contract = tally(make(0))
     said: list[str] = []

@@ -157,6 +157,21 @@ def test_a_budget_is_a_limit(make: Make, senders: Any, fresh_anvil: Anvil, count
     assert sender.send("hit:3:1", contract.functions.hit()) == first  # what is done is done
 
 
+def test_what_a_killed_process_did_not_write_down_counts(
+    make: Make, senders: Any, fresh_anvil: Anvil, counter: CounterMaker, tmp_path: Path
+) -> None:
+    contract = counter(senders(fresh_anvil))
+    sender, _ = make()
+    first = sender.send("hit:3:1", contract.functions.hit())
+    with Journal(tmp_path / "limited.sqlite") as journal:
+        journal.forget_mined(first.transaction_hash)  # as if killed before it was noted
+        assert not journal.spent(fresh_anvil.chain_id, sender.address, 3)
+        sender, _ = make(gas_budget=first.gas_used * first.gas_price)
+        with pytest.raises(FairshareError, match="project 3 has spent"):
+            sender.send("hit:3:2", contract.functions.hit())
+        assert journal.spent(fresh_anvil.chain_id, sender.address, 3) == first.gas_used * first.gas_price
+
+
 def test_what_is_under_way_counts_against_the_budget(
     make: Make, senders: Any, fresh_anvil: Anvil, counter: CounterMaker, chain: Chain
 ) -> None:

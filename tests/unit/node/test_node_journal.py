@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.chain.transaction_log import SignedTransaction
@@ -38,6 +38,7 @@ operations = st.lists(
 )
 
 
+@settings(deadline=None)  # it writes to disk
 @given(operations)
 def test_a_journal_is_two_dictionaries_that_last(script: list[tuple[str, tuple[int, int, str], Any]]) -> None:
     records: dict[tuple[int, int, str], Any] = {}

@@ -67,6 +67,7 @@ def test_keys_that_were_sealed_anew_are_so_again(deep: Ground) -> None:
         assert {e.transaction_hash for e in game.events(KeyResealed)} == {e.transaction_hash for e in before}
 
 
+@pytest.mark.deep
 def test_nothing_is_forgotten_before_it_is_final(deep: Ground) -> None:
     with play(deep, rounds__count=3) as game:
         game.start()
