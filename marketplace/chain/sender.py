@@ -347,10 +347,11 @@ class TransactionSender:
                 )
             head = self.client.latest_block()
             if head.hash != looked_at:
+                if looked_at and deadline is not None and head.timestamp >= deadline:
+                    return self._at_last(intent, attempts)
+                self._keep_known(attempts[-1])
                 if looked_at:
-                    if deadline is not None and head.timestamp >= deadline:
-                        return self._at_last(intent, attempts)
-                    self._push(attempts[-1], head, deadline)
+                    self._unstick(nonce, head, deadline)
                 looked_at = head.hash
             if self._stop.wait(self._poll_s):
                 raise Stopped(intent)
@@ -366,12 +367,11 @@ class TransactionSender:
             )
         return receipt
 
-    def _push(self, waiting: SignedTransaction, head: Block, deadline: int | None) -> None:
-        """With each new block: what the endpoint has lost is broadcast again, what is stuck gets higher fees."""
+    def _keep_known(self, waiting: SignedTransaction) -> None:
+        """Broadcasts again what the endpoint has lost."""
         if not self._outbox.is_known(waiting):
             with self._signing:
                 self._outbox.broadcast_up_to(waiting)
-        self._unstick(waiting.nonce, head, deadline)
 
     def _unstick(self, nonce: int, head: Block, deadline: int | None) -> None:
         """Replaces what is not being mined, up to this nonce: what comes after it cannot be mined before.

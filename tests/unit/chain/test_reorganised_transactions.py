@@ -55,6 +55,16 @@ def make(fresh_anvil: Anvil, tmp_path: Path) -> Any:
         each.close()
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Until another thread has brought it about."""
+    pause = threading.Event()
+    for _ in range(1000):
+        if condition():
+            return
+        pause.wait(0.02)
+    pytest.fail("it never came")
+
+
 def tally(sender: TransactionSender) -> Contract:
     artifact = compile_source("Tally", TALLY)
     web3 = sender.client.web3
@@ -166,12 +176,9 @@ def test_who_waits_until_it_is_final_gets_the_receipt_it_has_then(make: Maker) -
     sender, watcher = make(1), ChainClient(make(2).client.rpc_url)
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(sender.send, "add", contract.functions.add(0), final=True)
-        pause = threading.Event()
-        while not contract.functions.count().call():
-            pause.wait(0.02)
+        until(lambda: contract.functions.count().call() == 1)
         reorganise(watcher, 1)
-        while not contract.functions.count().call():
-            pause.wait(0.02)
+        until(lambda: contract.functions.count().call() == 1)
         assert not sending.done()
         mine(watcher, CONFIRMATIONS)
         receipt = sending.result(timeout=30)
