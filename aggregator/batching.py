@@ -88,7 +88,8 @@ def _post(node: ProjectDaemon, project: Project, index: int, batch: Batch) -> No
     call = node.context.client.market.functions.postBatch(
         number, round_, index, batch.slots, batch.root, digest_of(cid)
     )
-    if node.attempt(f"batch:{number}:{round_}:{index}:{project.aggregator_index}", call, round_):
+    intent = f"batch:{number}:{round_}:{index}:{project.aggregator_index}"
+    if node.attempt(intent, call, round_, closes_at(node.context.terms, project)):
         node.log.info("batch posted", round=round_, cohort=index, entries=len(batch.entries))
 
 

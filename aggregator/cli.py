@@ -9,7 +9,6 @@ import typer
 from aggregator.behaviour import Attack
 from aggregator.intake import Intake
 from aggregator.proof_queue import ProofQueue
-from marketplace.chain import keystore
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.errors import FairshareError, Reason
@@ -26,7 +25,7 @@ from marketplace.node.options import (
     with_settings,
 )
 from marketplace.node.previews import Market
-from marketplace.node.session import Session, connect, open_session
+from marketplace.node.session import Session, connect, open_session, own_address
 
 app = typer.Typer(help="Merge and prove rounds for a fee.", no_args_is_help=True)
 
@@ -254,7 +253,7 @@ def status(settings: Settings, every: AllProjects = False) -> None:
     if every:
         show_profit(settings, ROLE)
         return
-    client, address = connect(settings), keystore.address_in(settings.keystore)
+    client, address = connect(settings), own_address(settings)
     record = client.aggregator_record(address)
     served = []
     for number in range(1, client.project_count() + 1):

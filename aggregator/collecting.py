@@ -90,7 +90,7 @@ def _recall(node: ProjectDaemon, path: Path, project: Project, case: Case) -> No
     for slot, submission in case.arrived.submissions.items():
         if slot in case.updates:
             continue
-        kept = path.recall(node, project.round, case.index, slot)
+        kept = path.recall(node, project.round, case.index, slot, project.sketch_seed)
         if kept is not None and is_committed(kept[0], submission):
             case.updates[slot] = kept[1]
 

@@ -6,12 +6,11 @@ from collections.abc import Set
 
 from aggregator.behaviour import Behaviour
 from aggregator.collecting import Case
-from aggregator.kept import Kept
 from aggregator.path import Path
 from marketplace.chain.types import Block, Project, Terms
 from marketplace.node.daemon import ProjectDaemon
-from marketplace.protocol.krum import mask
 
+COMPLAINED = "complained"  # journal: by cohort and turn
 PATIENCE = 0.4  # share of the answer window, from the turn's start, in which missing updates are waited for
 FETCH_SHARE = 0.15  # of it, for one attempt at an update
 MOST_FETCH_S = 5.0
@@ -29,7 +28,12 @@ def may_wait(terms: Terms, project: Project, now: int) -> bool:
 
 def may_complain(terms: Terms, project: Project, now: int) -> bool:
     """Whether the contract takes complaints in this turn."""
-    return now < min(project.turn_start + terms.answer_window, project.result_deadline)
+    return now < complained_until(terms, project)
+
+
+def complained_until(terms: Terms, project: Project) -> int:
+    """Block time from which the contract takes no complaints in this turn."""
+    return min(project.turn_start + terms.answer_window, project.result_deadline)
 
 
 def affordable(unknown: Set[int], open_complaints: int, locked: int, deposit: int) -> frozenset[int]:
@@ -46,8 +50,8 @@ def settle_complaint(
     False: something is waited for, or what the contract holds has just changed.
     """
     number, index, terms = node.context.project, project.aggregator_index, node.context.terms
-    kept = Kept(node.journal, number, project.round)
-    if kept.has_complained(case.index, index) or not may_complain(terms, project, block.timestamp):
+    complained = f"{COMPLAINED}:{case.index}:{index}"
+    if node.is_seen(project.round, complained, block) or not may_complain(terms, project, block.timestamp):
         return True
     if case.missing and may_wait(terms, project, block.timestamp):
         node.log.info("waiting for updates", round=project.round, cohort=case.index, missing=case.missing)
@@ -68,8 +72,9 @@ def settle_complaint(
         missing=case.missing,
     )
     call = path.complaint(node, project, case, slots)
-    if node.attempt(f"complain:{number}:{project.round}:{case.index}:{index}", call, project.round):
-        kept.keep_complained(case.index, index, mask(slots))
+    intent = f"complain:{number}:{project.round}:{case.index}:{index}"
+    if node.attempt(intent, call, project.round, complained_until(terms, project)):
+        node.see(project.round, complained, node.context.client.latest_block())
     return False
 
 

@@ -77,7 +77,7 @@ def _send(
 ) -> bool:
     number = node.context.project
     intent = f"result:{number}:{result.round}:{result.cohort}:{project.aggregator_index}{suffix}"
-    return node.attempt(intent, made.call(result), result.round)
+    return node.attempt(intent, made.call(result), result.round, project.result_deadline)
 
 
 def _lie(node: ProjectDaemon, project: Project, made: Made, honest: RoundResult) -> None:

@@ -52,7 +52,7 @@ def _show_proof(
         return
     proof = proof_of(node, round_, cohort, updates, path.limit)
     call = node.context.client.market.functions.answerProof(number, felts, proof)
-    if node.attempt(f"answer-proof:{number}:{round_}:{cohort}", call, round_):
+    if node.attempt(f"answer-proof:{number}:{round_}:{cohort}", call, round_, challenge.deadline):
         node.log.info("answered", round=round_, cohort=cohort)
 
 

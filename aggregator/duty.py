@@ -19,6 +19,7 @@ from marketplace.chain.types import Block, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.membership import move_on
+from marketplace.node.reorganisation import final_project, is_posted_for_good
 from marketplace.storage.contact import encode_contact
 from zk.curve import Point
 
@@ -62,6 +63,9 @@ class Duty(ProjectDaemon):
         if self._place() is None:
             if block.timestamp >= project.join_deadline:
                 raise FairshareError(Reason.DEADLINE_PASSED, "the time for joining this project is over")
+            if not is_posted_for_good(self.context, block):
+                self.log.info("waiting until the project is final before joining it")
+                return
             self._join()
         self._move_on(project, block, self._place())
 
@@ -106,7 +110,9 @@ class Duty(ProjectDaemon):
         """What is due in our turn once the window is closed; whether a cohort was concluded."""
         if not project.submit_deadline <= block.timestamp < project.result_deadline:
             return False
-        forget_before(self.journal, self.context.project, project.outcome_round)
+        final = final_project(self.context, project, block)
+        if final is not None:  # what may be needed after a reorganisation is kept
+            forget_before(self.journal, self.context.project, final.outcome_round)
         if self._turn is None or self._turn.round != project.round:
             if self._ahead is None:
                 self._ahead = Ahead(self.proofs, None if self.desk is None else self.desk.announce)

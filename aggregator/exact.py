@@ -48,7 +48,9 @@ class ExactPath:
     def sealed_bytes(self, node: ProjectDaemon) -> int:
         return sealed_update_bytes(node.context.length)
 
-    def recall(self, node: ProjectDaemon, round_: int, cohort: int, slot: int) -> tuple[Point, Input] | None:
+    def recall(
+        self, node: ProjectDaemon, round_: int, cohort: int, slot: int, seed: bytes | None = None
+    ) -> tuple[Point, Input] | None:
         kept = Kept(node.journal, node.context.project, round_).update(cohort, slot, node.context.length)
         return None if kept is None else (kept.commitment, kept)
 
@@ -102,7 +104,7 @@ class ExactPath:
         round_ = project.outcome_round
         node.log.warning("model challenged: showing it", round=round_)
         call = answer_of(node.context, project, block, MODEL_S)
-        if node.attempt(intent_of(node.context, project), call, round_):
+        if node.attempt(intent_of(node.context, project), call, round_, challenge.deadline):
             node.log.info("answered", round=round_)
 
     def hold(self, node: ProjectDaemon, project: Project, block: Block, timeout_s: float) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.messages import encode_defunct
-from eth_account.signers.local import LocalAccount
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 
 from aggregator.kept import Kept
+from marketplace.chain.signer import AnySigner, as_signer
 from marketplace.chain.submission import submission_hash
 from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
@@ -56,7 +56,7 @@ def read_submission(body: bytes) -> SignedSubmission:
 class Desk:
     """Takes one project's submissions for the round that is open. Threads may share it."""
 
-    def __init__(self, market: Market, project: int, journal: Journal, account: LocalAccount) -> None:
+    def __init__(self, market: Market, project: int, journal: Journal, account: AnySigner) -> None:
         self._market = market
         self._project = project
         self._journal = journal
@@ -167,18 +167,18 @@ class Desk:
             "market": self._market.address,
             "chain_id": self._market.chain_id,
         }
-        signed = self._account.sign_message(encode_defunct(text=_canonical(stated)))
+        signature = as_signer(self._account).sign_text(_canonical(stated))
         return {
             **stated,
             "aggregator": self._account.address,
-            "receipt_signature": "0x" + signed.signature.hex().removeprefix("0x"),
+            "receipt_signature": "0x" + signature.hex(),
         }
 
 
 class Intake:
     """The desks of all projects that this node serves."""
 
-    def __init__(self, market: Market, journal: Journal, account: LocalAccount) -> None:
+    def __init__(self, market: Market, journal: Journal, account: AnySigner) -> None:
         self._market = market
         self._journal = journal
         self._account = account

@@ -12,7 +12,7 @@ from marketplace.updates.envelope import OpenedUpdate
 from zk import curve
 
 UPDATE, PROOF, PROVED_SLOTS = "update", "proof", "proved-slots"
-POSTED_SLOTS, POSTING, BATCH, COMPLAINED = "posted-slots", "posting", "batch", "complained"
+POSTED_SLOTS, POSTING, BATCH = "posted-slots", "posting", "batch"
 FORGOTTEN = "forgotten"  # of the project: rounds below this one are no longer kept
 
 
@@ -67,14 +67,6 @@ class Kept:
         """Slots whose updates were in the result posted for a cohort."""
         found = self._get(f"{POSTED_SLOTS}:{cohort}")
         return None if found is None else frozenset(found)
-
-    def keep_complained(self, cohort: int, index: int, slots: int) -> None:
-        """The complaint of turn `index`: a mask."""
-        self._put(f"{COMPLAINED}:{cohort}:{index}", slots)
-
-    def has_complained(self, cohort: int, index: int) -> bool:
-        """Whether a cohort was complained about in turn `index`."""
-        return self._get(f"{COMPLAINED}:{cohort}:{index}") is not None
 
     def keep_batch(self, cohort: int, batch: Batch) -> None:
         """The list of a cohort's batch."""

@@ -72,8 +72,13 @@ class Path(Protocol):
     def sealed_bytes(self, node: ProjectDaemon) -> int:
         """Size of a sealed update."""
 
-    def recall(self, node: ProjectDaemon, round_: int, cohort: int, slot: int) -> tuple[Point, Input] | None:
-        """What was submitted for a slot and its input, where an earlier run of this node has opened them."""
+    def recall(
+        self, node: ProjectDaemon, round_: int, cohort: int, slot: int, seed: bytes | None = None
+    ) -> tuple[Point, Input] | None:
+        """What was submitted for a slot and its input, where an earlier run of this node has opened them.
+
+        `seed`: of the round's sketches, where the input must be by that one.
+        """
 
     def open(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aggregator.kept import Kept
-from aggregator.merging import gram_of, inputs_of
+from aggregator.merging import commitments_of, gram_of, inputs_of
 from aggregator.path import Input
 from aggregator.proof_queue import LocalProver, ProofQueue, Prover
 from marketplace.errors import FairshareError, Reason
@@ -27,7 +27,10 @@ def proof_of(
     """
     kept = Kept(node.journal, node.context.project, round_)
     found = kept.proof(cohort, set(updates))
-    if found is not None:
+    # After a reorganisation a slot may hold another update, or on the sketch path another sketch.
+    if found is not None and found.startswith(
+        commitments_of(node.context.rules, updates, node.context.committer.zero)
+    ):
         return found
     node.log.info("proving", round=round_, cohort=cohort, slots=sorted(updates))
     inputs = range(inputs_of(node.context.rules))

@@ -13,7 +13,7 @@ from aggregator.concluding import conclude, is_ready
 from aggregator.kept import Kept
 from aggregator.path import Path
 from aggregator.previewing import Ahead
-from marketplace.chain.types import Block, Project
+from marketplace.chain.types import Block, Cohort, Project
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.protocol.krum import quorum
 
@@ -74,8 +74,10 @@ class Turn:
                 self._cases.pop(index, None)
                 self._listless.discard(index)
                 continue
-            if index in self._cases and index not in self._listless:
-                self._cases[index].cohort = cohort
+            known_case = self._cases.get(index)
+            # A reorganisation may have changed what arrived, and in which order.
+            if known_case is not None and index not in self._listless and _is_same(known_case.cohort, cohort):
+                known_case.cohort = cohort
                 continue
             batch = list_of(node, project, index, cohort) if cohort.batched else None
             known = arrived(node, project, index, cohort, block, batch)
@@ -99,3 +101,13 @@ class Turn:
                     slots=sorted(case.unanswered),
                 )
         return next(iter(first or ready), None)
+
+
+def _is_same(before: Cohort, now: Cohort) -> bool:
+    """Whether the same submissions arrived in the same order."""
+    return (before.chain, before.batch_root, before.submitted, before.batched) == (
+        now.chain,
+        now.batch_root,
+        now.submitted,
+        now.batched,
+    )

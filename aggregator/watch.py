@@ -11,6 +11,7 @@ from marketplace.chain.types import Address, Status
 from marketplace.errors import FairshareError
 from marketplace.node.clock import ChainClock
 from marketplace.node.logging import Logger
+from marketplace.node.reorganisation import final_project_count
 
 _JOINABLE = (Status.OPEN, Status.ACTIVE)
 _RUNNING = (Status.OPEN, Status.DRAWING, Status.ACTIVE, Status.CLOSING)
@@ -47,9 +48,10 @@ class Watch:
 
     def step(self) -> bool:
         """Look for projects; False when every named project is over."""
-        if self.clock.wait_for_block() is None:
+        block = self.clock.wait_for_block()
+        if block is None:
             return True
-        for project in range(1, self.client.project_count() + 1):
+        for project in range(1, final_project_count(self.client, block) + 1):
             if project not in self._threads and self._concerns(project):
                 self._threads[project] = self._start(project)
         named = self.policy.projects

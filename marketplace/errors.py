@@ -25,6 +25,7 @@ class Reason(StrEnum):
     INTEGRITY = "integrity"  # bytes that do not match their hash, commitment or proof
     AUDIT_FAILED = "audit-failed"
     TOOL_MISSING = "tool-missing"  # compiler, chain binary, library
+    OVER_BUDGET = "over-budget"  # beyond what the user lets a project cost
     INTERNAL = "internal"
 
 

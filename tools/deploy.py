@@ -67,7 +67,7 @@ def _circuits(options: argparse.Namespace, chain_id: int) -> list[CircuitFiles]:
 def _password(options: argparse.Namespace) -> str:
     return password(
         Settings(
-            rpc=options.rpc,
+            rpc=(options.rpc,),
             market=None,
             storage=None,
             peers=(),

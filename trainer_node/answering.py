@@ -22,7 +22,8 @@ def answer_complaint(
     own = prepared.own.committed
     call = answer_of(node.context, round_, seat.cohort, seat.slot, own, block.number)
     try:
-        answered = node.attempt(f"answer:{number}:{round_}:{seat.cohort}:{seat.slot}", call, round_)
+        intent = f"answer:{number}:{round_}:{seat.cohort}:{seat.slot}"
+        answered = node.attempt(intent, call, round_, project.answer_deadline)
     except FairshareError as error:
         if error.reason is not Reason.INTEGRITY:
             raise

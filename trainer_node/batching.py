@@ -13,7 +13,7 @@ from marketplace.storage.cid import digest_of, from_digest
 from marketplace.updates.batch import MAX_BATCH_BYTES, Batch, unpack_batch
 from trainer_node.prepared import Prepared
 
-RECEIPT, INCLUDED = "receipt", "in-batch"
+RECEIPT, INCLUDED, SIGNATURE = "receipt", "in-batch", "submission-signature"
 LIST_S = 10.0  # for one attempt at fetching the list
 
 
@@ -31,7 +31,7 @@ def needs_transaction(
     opened = project.submit_deadline - terms.submit_window
     if cohort.round == project.round and cohort.batched:
         last_call = project.submit_deadline - (terms.submit_window - terms.batch_window) // 2
-        return not _is_included(node, project, seat, prepared, may_wait=block.timestamp < last_call)
+        return not _is_included(node, project, seat, prepared, block, may_wait=block.timestamp < last_call)
     if block.timestamp >= opened + terms.batch_window:
         return True
     _hand_over(node, project, prepared)
@@ -67,11 +67,11 @@ def _hand_over(node: ProjectDaemon, project: Project, prepared: Prepared) -> Non
 
 
 def _is_included(
-    node: ProjectDaemon, project: Project, seat: Seat, prepared: Prepared, *, may_wait: bool
+    node: ProjectDaemon, project: Project, seat: Seat, prepared: Prepared, block: Block, *, may_wait: bool
 ) -> bool:
     """Whether the posted batch holds our digest with our signature; or the list may still come."""
     number, round_ = node.context.project, project.round
-    if node.journal.get(number, round_, INCLUDED, False):
+    if node.is_seen(round_, INCLUDED, block):
         return True
     posted = [
         event
@@ -95,7 +95,7 @@ def _is_included(
     if entry is None or (entry.digest, entry.signature) != ours:
         node.log.warning("left out of the batch", round=round_, slot=seat.slot)
         return False
-    node.journal.put(number, round_, INCLUDED, True)
+    node.see(round_, INCLUDED, block)
     node.log.info("in the batch", round=round_, slot=seat.slot)
     return True
 
@@ -113,9 +113,12 @@ def _list_of(node: ProjectDaemon, event: BatchPosted) -> Batch:
 
 
 def _signature(node: ProjectDaemon, project: Project, prepared: Prepared) -> bytes:
-    """Ours, of the prepared digest; deterministic (RFC 6979), so the same after a restart."""
-    client = node.context.client
-    return sign_submission(
+    """Ours, of the prepared digest: made once, as not every signer makes the same one again."""
+    client, number = node.context.client, node.context.project
+    kept: bytes | None = node.journal.get_blob(number, project.round, SIGNATURE)
+    if kept is not None:
+        return kept
+    signature = sign_submission(
         node.sender.account,
         client.chain_id,
         client.address,
@@ -123,3 +126,5 @@ def _signature(node: ProjectDaemon, project: Project, prepared: Prepared) -> byt
         project.round,
         prepared.digest,
     )
+    node.journal.put_blob(number, project.round, SIGNATURE, signature)
+    return signature

@@ -63,7 +63,7 @@ class Statement(Protocol):
 
 def watch_results(node: ProjectDaemon, project: Project, number: int, doubt: Doubt, block: Block) -> None:
     """Look at the round that has just closed, and challenge it where something is wrong. `number`: ours."""
-    if not challengeable(project, block.timestamp) or _seen(node, project):
+    if not challengeable(project, block.timestamp) or _seen(node, project, block):
         return
     challenge = node.context.client.challenge(node.context.project, block=block.number)
     if challenge.kind is not ChallengeKind.NONE:
@@ -77,23 +77,19 @@ def watch_proof(
     node: ProjectDaemon, project: Project, number: int, doubt: Doubt, block: Block, statement: Statement
 ) -> None:
     """The part of it that settlement on demand has."""
-    if not challengeable(project, block.timestamp) or _is_seen(node, project, RESULT_SEEN):
+    if not challengeable(project, block.timestamp) or node.is_seen(project.outcome_round, RESULT_SEEN, block):
         return
     challenge = node.context.client.challenge(node.context.project, block=block.number)
     if challenge.kind is ChallengeKind.NONE:
         _watch_own_result(node, project, challenge, number, doubt, block, statement)
 
 
-def _seen(node: ProjectDaemon, project: Project) -> bool:
+def _seen(node: ProjectDaemon, project: Project, block: Block) -> bool:
     """Whether nothing is left to look at in the closed round."""
     wanted = [MODEL_SEEN]
     if node.context.terms.settlement is Settlement.ON_DEMAND:
         wanted.append(RESULT_SEEN)
-    return all(_is_seen(node, project, name) for name in wanted)
-
-
-def _is_seen(node: ProjectDaemon, project: Project, name: str) -> bool:
-    return bool(node.journal.get(node.context.project, project.outcome_round, name, False))
+    return all(node.is_seen(project.outcome_round, name, block) for name in wanted)
 
 
 def _watch_own_result(
@@ -106,7 +102,7 @@ def _watch_own_result(
     statement: Statement,
 ) -> None:
     round_, project_number = project.outcome_round, node.context.project
-    if _is_seen(node, project, RESULT_SEEN):
+    if node.is_seen(round_, RESULT_SEEN, block):
         return
     seat = seat_in_round(project, node.context.terms.slots, round_, number)
     events = fetch(node.context.client, [ResultPosted], project_number, round_, to_block=block.number)
@@ -119,9 +115,9 @@ def _watch_own_result(
         if problem is not None:
             node.log.warning("proof demanded", round=round_, cohort=seat.cohort, problem=problem)
             call = statement.demand(round_, seat.cohort)
-            if not raise_challenge(node, round_, f"proof:{seat.cohort}", call):
+            if not raise_challenge(node, round_, f"proof:{seat.cohort}", call, project.challenge_deadline):
                 return  # another's challenge came first: look again after it
-    node.journal.put(project_number, round_, RESULT_SEEN, True)
+    node.see(round_, RESULT_SEEN, block)
 
 
 def _false_norm(

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 import typer
 
-from marketplace.chain import keystore
 from marketplace.chain.client import MarketClient
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Address, Status
@@ -23,7 +22,7 @@ from marketplace.node.options import (
     with_settings,
 )
 from marketplace.node.seats import seat_in_round
-from marketplace.node.session import JOURNAL, connect, open_session, role_home
+from marketplace.node.session import JOURNAL, connect, open_session, own_address, role_home
 from marketplace.node.withdrawal import collect_all
 from trainer_node.behaviour import Attack, Behaviour
 from trainer_node.data_options import DataGiven, with_data
@@ -236,7 +235,7 @@ def status(settings: Settings, project: OneProject = None, every: AllProjects = 
     if project is None:
         show_profit(settings, ROLE)
         return
-    client, address = connect(settings), keystore.address_in(settings.keystore)
+    client, address = connect(settings), own_address(settings)
     terms, state = client.terms(project), client.project(project)
     member, record = client.membership(project, address), client.trainer_record(address)
     number = member.trainer_number

@@ -10,6 +10,7 @@ from marketplace.chain.types import Block, Cohort, Member, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.membership import move_on
+from marketplace.node.reorganisation import final_project, is_posted_for_good
 from marketplace.node.seats import Seat, seat_in_round
 from marketplace.node.stake import ensure_free_stake
 from marketplace.node.windows import require_meetable
@@ -43,6 +44,9 @@ class TrainerDaemon(ProjectDaemon):
         if self._membership(block).trainer_number is None:
             if block.timestamp >= project.join_deadline:
                 raise FairshareError(Reason.DEADLINE_PASSED, "the time for joining this project is over")
+            if not is_posted_for_good(self.context, block):
+                self.log.info("waiting until the project is final before joining it")
+                return
             self._join(project)
         self._move_on(project, block, 0)
 
@@ -51,7 +55,9 @@ class TrainerDaemon(ProjectDaemon):
 
     def _active(self, project: Project, block: Block) -> None:
         number = self._member(block)
-        forget_before(self.journal, self.context.project, min(project.outcome_round, project.round - 1))
+        final = final_project(self.context, project, block)
+        if final is not None:  # what may be needed after a reorganisation is kept
+            forget_before(self.journal, self.context.project, min(final.outcome_round, final.round - 1))
         if self.worker.behaviour.serves:
             serve(self, project, block)
         seat = seat_in_round(project, self.context.terms.slots, project.round, number)
@@ -119,7 +125,7 @@ class TrainerDaemon(ProjectDaemon):
         if self.worker.behaviour.answers:
             answer_complaint(self, project, cohort, seat, prepared, block)
         self.peers.connect_to(project.aggregator_index)
-        reseal_key(self, project, prepared)
+        reseal_key(self, project, prepared, block)
 
     def _cohort(self, project: Project, seat: Seat, block: Block) -> Cohort:
         return self.context.client.cohort(self.context.project, seat.cohort, block=block.number)

@@ -21,16 +21,16 @@ def serve(node: ProjectDaemon, project: Project, block: Block) -> None:
             node.log.info("serving", round=round_)
 
 
-def reseal_key(node: ProjectDaemon, project: Project, prepared: Prepared) -> None:
-    """After a take-over, seal the update's key to the aggregator that took over."""
+def reseal_key(node: ProjectDaemon, project: Project, prepared: Prepared, block: Block) -> None:
+    """After a take-over, seal the update's key to the aggregator that took over. `block`: the newest."""
     index, number = project.aggregator_index, node.context.project
     if index == prepared.aggregator_index or prepared.own is None:
         return
     intent = f"reseal:{number}:{project.round}:{index}"
-    if node.journal.get(number, project.round, intent, False):
+    if node.is_seen(project.round, intent, block):
         return
     sealed = reseal(prepared.own.content_key, node.peers.aggregator(index).encryption_key)
     call = node.context.client.market.functions.reseal(number, project.round, sealed)
-    if node.attempt(intent, call, project.round):
-        node.journal.put(number, project.round, intent, True)
+    if node.attempt(intent, call, project.round, project.result_deadline):
+        node.see(project.round, intent, node.context.client.latest_block())
         node.log.info("resealed", round=project.round, aggregator=index)

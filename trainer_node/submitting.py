@@ -78,7 +78,7 @@ def submit(node: ProjectDaemon, project: Project, seat: Seat, prepared: Prepared
     call = node.context.client.market.functions.submit(
         number, project.round, seat.index, prepared.digest, digest_of(prepared.cid)
     )
-    if node.attempt(f"submit:{number}:{project.round}", call, project.round):
+    if node.attempt(f"submit:{number}:{project.round}", call, project.round, project.submit_deadline):
         node.log.info("submitted", round=project.round, seat=seat.index)
 
 

@@ -21,7 +21,7 @@ from marketplace.updates.leaves import pack_leaves, unpack_leaves
 from zk import curve
 from zk.curve import Point
 
-UPDATE, LEAVES, SKETCH = "update", "leaves", "sketch"
+UPDATE, LEAVES, SKETCH, SEED = "update", "leaves", "sketch", "sketch-seed"
 _ROOT_BYTES = 32
 
 
@@ -39,19 +39,21 @@ class KeptSketches:
     def __init__(self, journal: Journal, context: ProjectContext, round_: int) -> None:
         self._journal, self._context, self._round = journal, context, round_
 
-    def keep(self, cohort: int, slot: int, opened: Committed, sketched: Sketched) -> None:
-        """All of an update, or nothing."""
+    def keep(self, cohort: int, slot: int, opened: Committed, sketched: Sketched, seed: bytes) -> None:
+        """All of an update, or nothing. `seed`: that it is sketched by, 32 bytes."""
         head = opened.commitment.x.to_bytes(_ROOT_BYTES, "big") + curve.to_bytes(sketched.commitment)
         numbers = sketched.update.astype("<i8").tobytes()
         with self._journal.atomic():
             self._put(UPDATE, cohort, slot, pack_update(opened.update))
             self._put(LEAVES, cohort, slot, pack_leaves(opened.leaves))
             self._put(SKETCH, cohort, slot, head + numbers)
+            self._put(SEED, cohort, slot, seed)
 
-    def sketched(self, cohort: int, slot: int) -> Sketched | None:
-        """The input that was kept for a slot."""
+    def sketched(self, cohort: int, slot: int, seed: bytes | None = None) -> Sketched | None:
+        """The input that was kept for a slot; with `seed` only where it is by that one, which a reorganisation
+        draws anew."""
         kept = self._blob(SKETCH, cohort, slot)
-        if kept is None:
+        if kept is None or (seed is not None and self._blob(SEED, cohort, slot) != seed):
             return None
         point = curve.from_bytes(kept[_ROOT_BYTES : _ROOT_BYTES + curve.SIZE])
         numbers = np.frombuffer(kept[_ROOT_BYTES + curve.SIZE :], dtype="<i8").astype(np.int64)

@@ -59,9 +59,11 @@ class SketchPath:
     def sealed_bytes(self, node: ProjectDaemon) -> int:
         return sealed_bytes(packed_bytes(node.context))
 
-    def recall(self, node: ProjectDaemon, round_: int, cohort: int, slot: int) -> tuple[Point, Input] | None:
+    def recall(
+        self, node: ProjectDaemon, round_: int, cohort: int, slot: int, seed: bytes | None = None
+    ) -> tuple[Point, Input] | None:
         kept = KeptSketches(node.journal, node.context, round_)
-        sketched = kept.sketched(cohort, slot)
+        sketched = kept.sketched(cohort, slot, seed)
         if sketched is None:
             return None
         return Point(int.from_bytes(kept.root(cohort, slot), "big"), node.context.chunks), sketched
@@ -81,7 +83,8 @@ class SketchPath:
         true = self._sketcher_of(node, project.sketch_seed).sketch(opened.update)
         sketch = self._behaviour.sketch(true, submission.slot)
         sketched = Sketched(sketch, context.tree_committer.sketch_commitment(sketch))
-        KeptSketches(node.journal, context, project.round).keep(cohort, submission.slot, opened, sketched)
+        kept = KeptSketches(node.journal, context, project.round)
+        kept.keep(cohort, submission.slot, opened, sketched, project.sketch_seed)
         return sketched
 
     def take_answers(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> None:

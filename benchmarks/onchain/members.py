@@ -227,7 +227,7 @@ def members(directory: Path, cache: Path, trainers: int) -> Iterator[Members]:
 def _settings(directory: Path, cache: Path, record: DevnetRecord, name: str) -> Settings:
     home = directory / "devnet"
     return Settings(
-        rpc=record.rpc,
+        rpc=(record.rpc,),
         market=record.market,
         storage=record.storage_rpc if name == "owner" else None,
         peers=(record.storage_peer,),

@@ -32,6 +32,7 @@ STATUS: dict[Reason, int] = {
     Reason.INTEGRITY: 502,
     Reason.AUDIT_FAILED: 409,
     Reason.TOOL_MISSING: 500,
+    Reason.OVER_BUDGET: 409,
     Reason.INTERNAL: 500,
 }
 

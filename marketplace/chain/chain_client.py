@@ -12,7 +12,9 @@ from web3.contract.contract import ContractFunction
 from web3.exceptions import Web3RPCError
 from web3.types import BlockIdentifier
 
-from marketplace.chain.endpoint import RETRY_FOR_S, open_endpoint, translated_errors
+from marketplace.chain.endpoint import RETRY_FOR_S, EndpointProvider, translated_errors, web3_on
+from marketplace.chain.failover import FailoverProvider, Say, silent
+from marketplace.chain.finality import default_confirmations
 from marketplace.chain.types import Address, Block
 from marketplace.errors import FairshareError, Reason
 
@@ -20,17 +22,44 @@ _BATCH = 100  # calls in a request; public endpoints take at least as many
 
 
 class ChainClient:
-    """The chain behind `rpc_url`.
+    """The chain behind `rpc_url`: one endpoint, or several of which one is used (see `FailoverProvider`).
 
-    Every method raises CHAIN_UNREACHABLE when the endpoint stays silent for `retry_for_s` seconds.
+    Every method raises CHAIN_UNREACHABLE when no endpoint answers for `retry_for_s` seconds. `say` is told, in a line,
+    of every change of the endpoint. `confirmations`: after how many further blocks a block is taken for final; None:
+    as many as the chain usually needs.
     """
 
     def __init__(
-        self, rpc_url: str, *, expected_chain_id: int | None = None, retry_for_s: float = RETRY_FOR_S
+        self,
+        rpc_url: str | Sequence[str],
+        *,
+        expected_chain_id: int | None = None,
+        retry_for_s: float = RETRY_FOR_S,
+        say: Say = silent,
+        confirmations: int | None = None,
     ) -> None:
-        self.rpc_url = rpc_url
-        self.web3: Web3 = open_endpoint(rpc_url, retry_for_s=retry_for_s)
+        self.rpc_urls = (rpc_url,) if isinstance(rpc_url, str) else tuple(dict.fromkeys(rpc_url))
+        if not self.rpc_urls:
+            raise FairshareError(Reason.BAD_INPUT, "no endpoint is named", "give one with --rpc")
+        self.say = say
+        self._failover: FailoverProvider | None = None
+        if len(self.rpc_urls) > 1:
+            self._failover = FailoverProvider(
+                self.rpc_urls, retry_for_s=retry_for_s, expected_chain_id=expected_chain_id, say=say
+            )
+        self.web3: Web3 = web3_on(self._failover or EndpointProvider(self.rpc_urls[0], retry_for_s))
         self._expected_chain_id = expected_chain_id
+        self._confirmations = confirmations
+
+    @property
+    def rpc_url(self) -> str:
+        """The endpoint in use."""
+        return self.rpc_urls[0] if self._failover is None else self._failover.url
+
+    @property
+    def confirmations(self) -> int:
+        """After how many further blocks a block is taken for final."""
+        return default_confirmations(self.chain_id) if self._confirmations is None else self._confirmations
 
     def connect(self) -> Self:
         """Checks that the endpoint answers for the expected chain; returns self. Raises WRONG_CHAIN."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Self, TypeVar
 
 from web3.contract import Contract
@@ -12,6 +13,7 @@ from web3.types import BlockIdentifier
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.contracts import GRAM_VERIFIER, MARKET, REPUTATION, contract_at
 from marketplace.chain.endpoint import RETRY_FOR_S, translated_errors
+from marketplace.chain.failover import Say, silent
 from marketplace.chain.types import (
     AbiStruct,
     Account,
@@ -33,7 +35,7 @@ S = TypeVar("S", bound=AbiStruct)
 
 
 class MarketClient(ChainClient):
-    """A TrainingMarket at `market_address`, reached through `rpc_url`.
+    """A TrainingMarket at `market_address`, reached through `rpc_url`; see `ChainClient` for the other arguments.
 
     Every view takes `block` (number, hash or tag) and raises: CHAIN_UNREACHABLE when the endpoint stays
     silent for `retry_for_s` seconds, NO_CONTRACT when the contract does not answer as one, NOT_FOUND for an
@@ -42,11 +44,13 @@ class MarketClient(ChainClient):
 
     def __init__(
         self,
-        rpc_url: str,
+        rpc_url: str | Sequence[str],
         market_address: str,
         *,
         expected_chain_id: int | None = None,
         retry_for_s: float = RETRY_FOR_S,
+        say: Say = silent,
+        confirmations: int | None = None,
         from_block: int = 0,
     ) -> None:
         try:
@@ -57,7 +61,13 @@ class MarketClient(ChainClient):
                 f"{market_address!r} is no address",
                 "give the market's address, 0x and 40 hex digits",
             ) from error
-        super().__init__(rpc_url, expected_chain_id=expected_chain_id, retry_for_s=retry_for_s)
+        super().__init__(
+            rpc_url,
+            expected_chain_id=expected_chain_id,
+            retry_for_s=retry_for_s,
+            say=say,
+            confirmations=confirmations,
+        )
         self.from_block = from_block
         self.market: Contract = contract_at(self.web3, MARKET, self.address)
 

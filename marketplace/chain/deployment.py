@@ -79,9 +79,15 @@ class Deployment(BaseModel):
                 Reason.BAD_INPUT, f"{path} is not JSON", "give the file of a deployment"
             ) from error
 
-    def client(self, rpc_url: str) -> MarketClient:
-        """A client of this market; nothing is sent yet."""
-        return MarketClient(rpc_url, self.market, expected_chain_id=self.chain_id, from_block=self.block)
+    def client(self, rpc_url: str, *, confirmations: int | None = None) -> MarketClient:
+        """A client of this market; nothing is sent yet. `confirmations`: see `ChainClient`."""
+        return MarketClient(
+            rpc_url,
+            self.market,
+            expected_chain_id=self.chain_id,
+            from_block=self.block,
+            confirmations=confirmations,
+        )
 
     def with_circuit(self, digest: bytes) -> Deployment:
         """The same with one circuit more, unless it is named already."""
@@ -128,7 +134,7 @@ def deploy(
         create(library)
     parts = create(gram_verifier), create(judge)
     create(market, *parts, unbonding_delay_s)
-    client = MarketClient(sender.client.rpc_url, places[market.key]).connect()
+    client = MarketClient(sender.client.rpc_urls, places[market.key]).connect()
     found = code_on_chain(client)
     return Deployment(
         format=_FORMAT,

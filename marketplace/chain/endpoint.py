@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from web3 import HTTPProvider, Web3
@@ -19,6 +20,7 @@ from web3.exceptions import (
     Web3RPCError,
 )
 from web3.middleware import AttributeDictMiddleware
+from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from marketplace.chain.reverts import as_error, revert_data
@@ -49,10 +51,10 @@ class EndpointProvider(HTTPProvider):
 
     global_ccip_read_enabled = False  # a contract must not send this process to a URL of its choice
 
-    def __init__(self, url: str, retry_for_s: float = RETRY_FOR_S) -> None:
-        super().__init__(
-            url, request_kwargs={"timeout": REQUEST_TIMEOUT_S}, exception_retry_configuration=None
-        )
+    def __init__(
+        self, url: str, retry_for_s: float = RETRY_FOR_S, *, timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> None:
+        super().__init__(url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
         self._url = url
         self._retry_for_s = retry_for_s
 
@@ -110,16 +112,27 @@ def _checked(response: RPCResponse) -> RPCResponse:
     return response
 
 
-def open_endpoint(url: str, *, retry_for_s: float = RETRY_FOR_S) -> Web3:
-    """A Web3 on the endpoint; nothing is sent yet."""
-    return Web3(EndpointProvider(url, retry_for_s), middleware=[AttributeDictMiddleware])
+def web3_on(provider: JSONBaseProvider) -> Web3:
+    """A Web3 on a provider of ours; nothing is sent yet."""
+    return Web3(provider, middleware=[AttributeDictMiddleware])
+
+
+def shown(url: str) -> str:
+    """An endpoint's URL for messages: without user, path and query, which may hold a key."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    except ValueError:
+        return "the endpoint"
 
 
 def unreachable(
     url: str, why: str, hint: str = "start the chain, or correct the endpoint's URL"
 ) -> FairshareError:
     """CHAIN_UNREACHABLE in words."""
-    return FairshareError(Reason.CHAIN_UNREACHABLE, f"the chain at {url} cannot be reached: {why}", hint)
+    return FairshareError(
+        Reason.CHAIN_UNREACHABLE, f"the chain at {shown(url)} cannot be reached: {why}", hint
+    )
 
 
 @contextlib.contextmanager

@@ -21,12 +21,25 @@ class Fees:
         """Enough for the next blocks even if all are full."""
         return cls(max_fee=_MOST_BASE_FEE_GROWTH * base_fee + priority_fee, priority_fee=priority_fee)
 
-    def replacing(self, earlier: Fees) -> Fees:
-        """These fees, or as much more than `earlier` as nodes ask of a replacement (geth: 10 %)."""
-        return Fees(
+    def capped(self, cap: int | None) -> Fees:
+        """These fees, but for a unit of gas never more than `cap`."""
+        if cap is None or self.max_fee <= cap:
+            return self
+        return Fees(max_fee=cap, priority_fee=min(self.priority_fee, cap))
+
+    def replacing(self, earlier: Fees, cap: int | None = None) -> Fees | None:
+        """These fees, or as much more than `earlier` as nodes ask of a replacement (geth: 10 %).
+
+        None where that is above `cap`.
+        """
+        raised = Fees(
             max_fee=max(self.max_fee, _raised(earlier.max_fee)),
             priority_fee=max(self.priority_fee, _raised(earlier.priority_fee)),
+        ).capped(cap)
+        enough = raised.max_fee >= _least(earlier.max_fee) and raised.priority_fee >= _least(
+            earlier.priority_fee
         )
+        return raised if enough else None
 
 
 def gas_limit(estimate: int, block_limit: int) -> int:
@@ -36,3 +49,8 @@ def gas_limit(estimate: int, block_limit: int) -> int:
 
 def _raised(fee: int) -> int:
     return fee * 9 // 8 + 1
+
+
+def _least(fee: int) -> int:
+    """The least that replaces `fee`."""
+    return -(-fee * 11 // 10)

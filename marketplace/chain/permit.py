@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from eth_account.messages import encode_typed_data
-from eth_account.signers.local import LocalAccount
 from web3 import Web3
 
 from marketplace.chain.endpoint import translated_errors
+from marketplace.chain.signer import AnySigner, as_signer
 from marketplace.chain.token import is_native
 from marketplace.chain.types import Address, Permit, address
 from marketplace.errors import FairshareError, Reason
@@ -43,7 +43,7 @@ _ABI = [
 
 
 def sign_permit(
-    web3: Web3, token: Address, owner: LocalAccount, spender: Address, amount: int, deadline: int
+    web3: Web3, token: Address, owner: AnySigner, spender: Address, amount: int, deadline: int
 ) -> Permit | None:
     """`owner`'s approval of `amount` for `spender`, good until `deadline` (block timestamp, seconds).
 
@@ -80,11 +80,6 @@ def sign_permit(
         }
         signable = encode_typed_data(domain, _TYPES, message)
         if signable.header == separator:
-            signed = owner.sign_message(signable)
-            return Permit(
-                deadline=deadline,
-                v=signed.v,
-                r=signed.r.to_bytes(32, "big"),
-                s=signed.s.to_bytes(32, "big"),
-            )
+            signature = as_signer(owner).sign_typed_data(domain, _TYPES, message)
+            return Permit(deadline=deadline, v=signature[64], r=signature[:32], s=signature[32:64])
     return None

@@ -11,34 +11,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from eth_account.signers.local import LocalAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
-from eth_typing import ChecksumAddress
 from filelock import FileLock, Timeout
 from hexbytes import HexBytes
-from web3 import Web3
-from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
+from web3.exceptions import ContractLogicError
 from web3.types import LogReceipt, TxReceipt
 
 from marketplace.chain.chain_client import ChainClient
-from marketplace.chain.endpoint import rpc_message, translated_errors
+from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.fees import Fees
+from marketplace.chain.finality import is_final
+from marketplace.chain.outbox import Outbox
 from marketplace.chain.reverts import as_error, revert_data
-from marketplace.chain.simulation import Call, FunctionCall, Preview, preview
+from marketplace.chain.settling import Settling
+from marketplace.chain.signer import AnySigner, as_signer
+from marketplace.chain.simulation import Call, FunctionCall, Preview, market_fees, preview, would_succeed
+from marketplace.chain.spending import NO_LIMITS, Limits, Spending, gwei, lowest, project_of
 from marketplace.chain.transaction_log import SignedTransaction, TransactionLog
-from marketplace.chain.types import Address, address
+from marketplace.chain.types import Address, Block, address
 from marketplace.errors import FairshareError, Reason
 
-# What endpoints say about a transaction that is, or may be, on its way already; waiting tells.
-_RECEIPT_LAG_S = 3.0  # for which an endpoint may know that a nonce is used and not yet by which transaction
-_ON_ITS_WAY = (
-    "already known",
-    "already imported",
-    "known transaction",
-    "nonce too low",
-    "underpriced",
-    "base fee",
-)
+_EMPTY_GAS = 21_000  # of a transaction that does nothing
 
 
 class Stopped(Exception):
@@ -57,13 +50,44 @@ class Receipt:
     logs: tuple[LogReceipt, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class _Offer:
+    """What a logged transaction says: its call, and what it offers."""
+
+    call: Call
+    gas: int
+    fees: Fees
+
+    @classmethod
+    def of(cls, signed: SignedTransaction) -> _Offer:
+        fields = TypedTransaction.from_bytes(HexBytes(signed.raw)).as_dict()
+        to = bytes(fields["to"])
+        call = Call(
+            to=address("0x" + to.hex()) if to else None,
+            data=bytes(fields["data"]),
+            value=int(fields["value"]),
+            name=signed.intent,
+        )
+        fees = Fees(max_fee=int(fields["maxFeePerGas"]), priority_fee=int(fields["maxPriorityFeePerGas"]))
+        return cls(call, int(fields["gas"]), fees)
+
+    @property
+    def most_cost(self) -> int:
+        return self.gas * self.fees.max_fee
+
+
 class TransactionSender:
     """Sends transactions of one account; each under an *intent*, a name for the effect that must happen once.
 
     Write ahead: a signed transaction is in `log` before it is broadcast, so `send` with the same intent, in
     this process or after a crash, finds it again: mined, it returns its receipt; unmined, it broadcasts the
     same bytes; its nonce used by another transaction, it signs anew. At most one transaction of an intent
-    succeeds.
+    succeeds. An intent for a project is called `name:project:..` (`spending.project_of`).
+
+    What was mined may vanish in a reorganisation: `look_back`, once a block, broadcasts it again.
+
+    `limits` are never exceeded: fees stop at the cap, and a project's gas at its budget. `say` is told of what the user
+    should know, in a line.
 
     One process at a time may send with a key: the first `send` takes a lock file that `close` gives back.
     Threads may share a sender. `stop`, when set, ends waiting with `Stopped`.
@@ -72,51 +96,89 @@ class TransactionSender:
     def __init__(
         self,
         client: ChainClient,
-        account: LocalAccount,
+        account: AnySigner,
         log: TransactionLog,
         *,
         stop: threading.Event | None = None,
         lock_directory: Path | None = None,
+        limits: Limits = NO_LIMITS,
         poll_s: float = 0.2,
         bump_after_blocks: int = 10,
         give_up_after_s: float = 600.0,
     ) -> None:
         self.client = client
         self.account = account
+        self._signer = as_signer(account)
         self.address: Address = address(account.address)
         self._log = log
+        self._limits = limits
         self._stop = stop or threading.Event()
         self._lock_directory = lock_directory or _default_lock_directory()
         self._poll_s = poll_s
         self._bump_after_blocks = bump_after_blocks
         self._give_up_after_s = give_up_after_s
-        self._signing = threading.Lock()  # from the choice of a nonce until its transaction is broadcast
+        self._outbox = Outbox(client, self.address, log, poll_s)
+        self._settling = Settling(self._outbox, client.say)
+        self._signing = threading.RLock()  # from the choice of a nonce until its transaction is broadcast
         self._process_lock: FileLock | None = None
+        self._warned: set[str] = set()
 
     def preview(self, function_call: FunctionCall, value: int = 0) -> Preview:
         """What the call would need; nothing is signed. Raises what `send` would raise before signing."""
-        return preview(self.client, self.address, Call.of(function_call, value))
+        return preview(self.client, self.address, Call.of(function_call, value), self._limits.max_fee)
 
-    def send(self, intent: str, function_call: FunctionCall, value: int = 0) -> Receipt:
+    def send(
+        self,
+        intent: str,
+        function_call: FunctionCall,
+        value: int = 0,
+        *,
+        deadline: int | None = None,
+        final: bool = False,
+    ) -> Receipt:
         """Makes the call happen once, with `value` wei, and returns its receipt.
 
-        An intent that has succeeded returns its receipt again, whatever the call.
+        An intent that has succeeded returns its receipt again, whatever the call. `deadline`: block time from which
+        the call is in vain; nobody waits any longer, and it is told where fees above the cap endanger it. `final`:
+        wait until the transaction is, and return the receipt that it then has.
 
-        Raises, before anything is written: REFUSED, DEADLINE_PASSED, NO_FUNDS, .. (see `simulation.preview`).
-        Afterwards: REFUSED, .. when it is mined but reverts; WRONG_CHAIN when the chain is younger than the
-        log; CHAIN_UNREACHABLE when the endpoint fails or the transaction is not mined in time; then `send`
-        again.
+        Raises, before anything is written: REFUSED, DEADLINE_PASSED, NO_FUNDS, .. (see `simulation.preview`), and
+        OVER_BUDGET. Afterwards: REFUSED, .. when it is mined but reverts; DEADLINE_PASSED when it is not mined by
+        then; WRONG_CHAIN when the chain is younger than the log; CHAIN_UNREACHABLE when the endpoint fails or the
+        transaction is not mined in time; then `send` again.
         """
         self._own_the_key()
         call = Call.of(function_call, value)
         give_up_at = time.monotonic() + self._give_up_after_s
         while True:
-            nonce = self._resume(intent, call)
+            nonce = self._resume(intent, call, deadline)
             if nonce is None:
-                nonce = self._sign_anew(intent, call)
-            receipt = self._wait(intent, nonce, give_up_at)
-            if receipt is not None:
-                return self._outcome(receipt, call)
+                nonce = self._sign_anew(intent, call, deadline)
+            receipt = self._wait(intent, nonce, give_up_at, deadline)
+            if receipt is None:
+                continue
+            head = self.client.latest_block().number
+            self._settling.note(self._attempt_in(intent, receipt), receipt, head)
+            outcome = self._outcome(receipt, call)
+            if not final or is_final(outcome.block_number, head, self.client.confirmations):
+                return outcome
+            if self._stop.wait(self._poll_s):
+                raise Stopped(intent)
+
+    def look_back(self) -> None:
+        """Looks after what was mined and is not final; call it once a block. Raises as `send` does afterwards."""
+        if self._settling.is_over:
+            return
+        self._own_the_key()
+        head: Block | None = None
+        for lost in self._settling.look():
+            head = head or self.client.latest_block()
+            self._unstick(lost.nonce, head, None)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was mined is final."""
+        return self._settling.is_over
 
     def close(self) -> None:
         """Gives the key back to other processes."""
@@ -135,47 +197,58 @@ class TransactionSender:
     ) -> None:
         self.close()
 
-    # Resume, sign, broadcast
+    # Resume, sign
 
-    def _resume(self, intent: str, call: Call) -> int | None:
+    def _resume(self, intent: str, call: Call, deadline: int | None) -> int | None:
         """The nonce to wait for if the intent is done or under way; None if it must be signed anew."""
-        logged = self._logged(intent)
+        logged = self._outbox.logged(intent)
         if not logged:
             return None
-        done = self._mined(logged)
+        done = self._outbox.mined(logged)
         if done is not None and done["status"] == 1:
-            return _with_hash(logged, bytes(done["transactionHash"])).nonce
+            return self._attempt_in(intent, done).nonce
         last = logged[-1]
-        if last.signed_at_block > self.client.latest_block().number:
+        if last.signed_at_block > self.client.latest_block().number + self.client.confirmations:
             raise FairshareError(
                 Reason.WRONG_CHAIN,
                 f"the chain is younger than this node's journal (block {last.signed_at_block} is missing)",
                 "give the chain this journal belongs to, or start with a new journal",
             )
-        if self._nonce_is_used(last.nonce):
+        if self._outbox.used_nonces() > last.nonce:
             # Mined after the look above, it succeeded or reverted; otherwise another transaction took the
             # nonce.
-            return last.nonce if self._mined_after_all(logged, succeeded=True) is not None else None
-        if not self._is_known(last):
+            return last.nonce if self._outbox.mined_after_all(logged, succeeded=True) is not None else None
+        if not self._outbox.is_known(last):
             try:
-                preview(
-                    self.client, self.address, call
-                )  # it may have become pointless while this process was down
-            except FairshareError:
-                if self._mined(logged, succeeded=True) is None:
+                last = self._still_wanted(last, call, deadline)
+            except FairshareError:  # it may have become pointless while this process was down
+                if self._outbox.mined(logged, succeeded=True) is None:
                     raise
         with self._signing:
-            self._broadcast_up_to(last)
+            self._outbox.broadcast_up_to(last)
         return last.nonce
 
-    def _sign_anew(self, intent: str, call: Call) -> int:
-        needs = preview(self.client, self.address, call)
+    def _still_wanted(self, last: SignedTransaction, call: Call, deadline: int | None) -> SignedTransaction:
+        """What was signed, where it would still succeed; else `call` in its place, under the same nonce.
+
+        A reorganisation may have changed what a call must say. Raises as `preview` where neither would succeed.
+        """
+        logged = _Offer.of(last).call
+        if not logged.does_as(call) and would_succeed(self.client, self.address, logged, "pending"):
+            return last
+        preview(self.client, self.address, call, self._limits.max_fee)
+        return last if logged.does_as(call) else self._replace(last, call, deadline) or last
+
+    def _sign_anew(self, intent: str, call: Call, deadline: int | None) -> int:
+        self.look_back()  # what vanished comes first: its nonces are taken
+        needs = preview(self.client, self.address, call, self._limits.max_fee)
         with self._signing:
-            with translated_errors("read the account's nonce"):
-                nonce = int(self.client.web3.eth.get_transaction_count(self._checksummed, "pending"))
-            signed = self._signed(intent, nonce, call, needs.gas_limit, needs.fees)
+            fees = self._affordable(intent, needs.gas_limit, needs.fees, needs.base_fee)
+            nonce = self._outbox.next_nonce()
+            signed = self._signed(intent, nonce, call, needs.gas_limit, fees)
             self._log.append_transaction(signed)
-            self._broadcast(signed)
+            self._outbox.broadcast(signed)
+        self._warn_of_cap(intent, fees, needs.base_fee, deadline)
         return nonce
 
     def _signed(self, intent: str, nonce: int, call: Call, gas: int, fees: Fees) -> SignedTransaction:
@@ -190,85 +263,166 @@ class TransactionSender:
             "maxFeePerGas": fees.max_fee,
             "maxPriorityFeePerGas": fees.priority_fee,
         }
-        signed = self.account.sign_transaction(fields)
+        signed = self._signer.sign_transaction(fields)
         return SignedTransaction(
             intent=intent,
             chain_id=self.client.chain_id,
             sender=self.address,
             nonce=nonce,
-            hash=bytes(signed.hash),
-            raw=bytes(signed.raw_transaction),
+            hash=signed.hash,
+            raw=signed.raw,
             signed_at_block=self.client.latest_block().number,
         )
 
-    def _broadcast_up_to(self, wanted: SignedTransaction) -> None:
-        """Broadcasts again `wanted` and what the log holds before it that the endpoint may have forgotten."""
-        with translated_errors("read the account's nonce"):
-            next_nonce = int(self.client.web3.eth.get_transaction_count(self._checksummed, "pending"))
-        for earlier in self._log.transactions_from_nonce(self.client.chain_id, self.address, next_nonce):
-            if earlier.nonce < wanted.nonce:
-                self._broadcast(earlier)
-        self._broadcast(wanted)
+    # Fees and budget
 
-    def _broadcast(self, signed: SignedTransaction) -> None:
-        with translated_errors("send a transaction"):
-            try:
-                self.client.web3.eth.send_raw_transaction(HexBytes(signed.raw))
-            except Web3RPCError as error:
-                message = rpc_message(error).lower()
-                if "insufficient funds" in message:
-                    raise FairshareError(
-                        Reason.NO_FUNDS,
-                        f"account {self.address} cannot pay for the transaction",
-                        "put more coins into the account",
-                    ) from error
-                if not any(phrase in message for phrase in _ON_ITS_WAY):
-                    raise
+    def _affordable(
+        self, intent: str, gas: int, fees: Fees, base_fee: int, *, replaced: SignedTransaction | None = None
+    ) -> Fees:
+        """The fees that the project's budget leaves; OVER_BUDGET where those do not do for the next block.
+
+        `replaced`: whose place the transaction takes, so that only one of the two is paid for.
+        """
+        spending = self._spending(intent, replaced)
+        if spending is None:
+            return fees
+        wanted = gas * fees.max_fee
+        least = gas * min(fees.max_fee, base_fee + fees.priority_fee)
+        if spending.left < least:
+            raise spending.refusal(least)
+        if spending.is_nearly_used(least):
+            self._warn_once(f"budget:{spending.project}:{spending.spent}", spending.in_words())
+        return fees if wanted <= spending.left else fees.capped(spending.left // gas)
+
+    def _spending(self, intent: str, replaced: SignedTransaction | None = None) -> Spending | None:
+        project, budget = project_of(intent), self._limits.gas_budget
+        if project is None or budget is None:
+            return None
+        reserved = sum(
+            _Offer.of(signed).most_cost
+            for signed in self._outbox.under_way()
+            if project_of(signed.intent) == project and (replaced is None or signed.nonce != replaced.nonce)
+        )
+        return Spending(
+            project, budget, self._log.spent(self.client.chain_id, self.address, project), reserved
+        )
+
+    def _warn_of_cap(self, intent: str, fees: Fees, base_fee: int, deadline: int | None) -> None:
+        """Where the chain asks for more than we may offer: it waits until fees fall, if they do in time."""
+        if fees.max_fee >= base_fee + min(1, fees.priority_fee):
+            return
+        until = ""
+        if deadline is not None:
+            left = deadline - self.client.latest_block().timestamp
+            until = f"; its deadline is in {left} s, and may be missed"
+        self._warn_once(
+            f"cap:{intent}:{fees.max_fee}",
+            f"{intent} waits: it may offer {gwei(fees.max_fee)} for a unit of gas, the chain asks for "
+            f"{gwei(base_fee)}{until}",
+        )
+
+    def _warn_once(self, name: str, text: str) -> None:
+        if name not in self._warned:
+            self._warned.add(name)
+            self.client.say(text)
 
     # Wait
 
-    def _wait(self, intent: str, nonce: int, give_up_at: float) -> TxReceipt | None:
+    def _wait(self, intent: str, nonce: int, give_up_at: float, deadline: int | None) -> TxReceipt | None:
         """The receipt of the intent's transaction with this nonce; None when another one used the nonce."""
+        looked_at = b""
         while True:
-            attempts = [signed for signed in self._logged(intent) if signed.nonce == nonce]
-            used = self._nonce_is_used(nonce)  # asked first: a receipt found after it is no race
-            receipt = self._mined(attempts)
+            attempts = [signed for signed in self._outbox.logged(intent) if signed.nonce == nonce]
+            used = self._outbox.used_nonces() > nonce  # asked first: a receipt found after it is no race
+            receipt = self._outbox.mined(attempts)
             if receipt is not None:
                 return receipt
             if used:
-                return self._mined_after_all(attempts)
+                return self._outbox.mined_after_all(attempts)
             if time.monotonic() > give_up_at:
                 raise FairshareError(
                     Reason.CHAIN_UNREACHABLE,
                     f"transaction 0x{attempts[-1].hash.hex()} is still not mined",
                     "run the same command again: it resumes where it is",
                 )
-            age = self.client.latest_block().number - attempts[-1].signed_at_block
-            if age >= self._bump_after_blocks:
-                self._bump(attempts[-1])
+            head = self.client.latest_block()
+            if head.hash != looked_at:
+                if looked_at and deadline is not None and head.timestamp >= deadline:
+                    return self._at_last(intent, attempts)
+                self._keep_known(attempts[-1])
+                if looked_at:
+                    self._unstick(nonce, head, deadline)
+                looked_at = head.hash
             if self._stop.wait(self._poll_s):
                 raise Stopped(intent)
 
-    def _bump(self, stuck: SignedTransaction) -> None:
-        """Replaces a transaction that is not being mined by the same one with higher fees."""
-        fields = TypedTransaction.from_bytes(HexBytes(stuck.raw)).as_dict()
-        offered = Fees(max_fee=int(fields["maxFeePerGas"]), priority_fee=int(fields["maxPriorityFeePerGas"]))
-        with translated_errors("read the chain's fees"):
-            base_fee = int(self.client.web3.eth.get_block("latest").get("baseFeePerGas", 0))
-            fees = Fees.for_next_blocks(base_fee, int(self.client.web3.eth.max_priority_fee))
-        to = bytes(fields["to"])
-        call = Call(
-            to=address("0x" + to.hex()) if to else None,
-            data=bytes(fields["data"]),
-            value=int(fields["value"]),
-            name=stuck.intent,
-        )
-        with self._signing:
-            raised = self._signed(
-                stuck.intent, stuck.nonce, call, int(fields["gas"]), fees.replacing(offered)
+    def _at_last(self, intent: str, attempts: Sequence[SignedTransaction]) -> TxReceipt:
+        """The receipt, should it have been mined in the last moment. Raises DEADLINE_PASSED."""
+        receipt = self._outbox.mined(attempts)
+        if receipt is None:
+            raise FairshareError(
+                Reason.DEADLINE_PASSED,
+                f"{intent} was not mined before its deadline",
+                "where fees are above the cap: raise --max-fee-gwei",
             )
-            self._log.append_transaction(raised)
-            self._broadcast(raised)
+        return receipt
+
+    def _keep_known(self, waiting: SignedTransaction) -> None:
+        """Broadcasts again what the endpoint has lost."""
+        if not self._outbox.is_known(waiting):
+            with self._signing:
+                self._outbox.broadcast_up_to(waiting)
+
+    def _unstick(self, nonce: int, head: Block, deadline: int | None) -> None:
+        """Replaces what is not being mined, up to this nonce: what comes after it cannot be mined before.
+
+        That is what has waited for long, and what offers less than the newest block asks for.
+        """
+        with self._signing:
+            base_fee, _ = market_fees(self.client)
+            waiting = self._outbox.under_way()
+            for stuck in waiting:
+                offer, age = _Offer.of(stuck), head.number - stuck.signed_at_block
+                slow = age >= self._bump_after_blocks or (age > 0 and offer.fees.max_fee < base_fee)
+                if stuck.nonce > nonce or not slow:
+                    continue
+                # In vain, and in the way of another: its nonce is used for nothing at all, at the least cost. Of one
+                # that is not the first nobody knows: it may depend on those before it.
+                in_the_way = stuck == waiting[0] and stuck.nonce < nonce
+                if in_the_way and not would_succeed(self.client, self.address, offer.call, "latest"):
+                    self._replace(stuck, self._nothing(stuck), None)
+                else:
+                    self._replace(stuck, offer.call, deadline if stuck.nonce == nonce else None)
+
+    def _replace(
+        self, stuck: SignedTransaction, call: Call, deadline: int | None
+    ) -> SignedTransaction | None:
+        """Replaces a transaction by `call` under the same nonce with higher fees; None where those are not allowed."""
+        offer = _Offer.of(stuck)
+        base_fee, fees = market_fees(self.client)
+        gas, intent = offer.gas, stuck.intent
+        if call.to == self.address and not call.data:
+            gas, intent = _EMPTY_GAS, call.name
+        elif not call.does_as(offer.call):
+            gas = preview(self.client, self.address, call, self._limits.max_fee).gas_limit
+        spending = self._spending(intent, stuck)
+        cap = lowest(self._limits.max_fee, None if spending is None else spending.left // gas)
+        raised = fees.capped(cap).replacing(offer.fees, cap)
+        if raised is None:
+            self._warn_of_cap(stuck.intent, offer.fees, base_fee, deadline)
+            return None
+        with self._signing:
+            replacement = self._signed(intent, stuck.nonce, call, gas, raised)
+            self._log.append_transaction(replacement)
+            self._outbox.broadcast(replacement)
+        self._warn_of_cap(intent, raised, base_fee, deadline)
+        return replacement
+
+    def _nothing(self, stuck: SignedTransaction) -> Call:
+        """A call without effect, named so that it counts for the same project."""
+        project = project_of(stuck.intent)
+        owner = "" if project is None else f"{project}:"
+        return Call(to=self.address, data=b"", value=0, name=f"free-nonce:{owner}{stuck.nonce}")
 
     def _outcome(self, receipt: TxReceipt, call: Call) -> Receipt:
         if receipt["status"] != 1:
@@ -296,50 +450,8 @@ class TransactionSender:
             "the state changed before it was mined; try again",
         )
 
-    # What log and chain say
-
-    def _logged(self, intent: str) -> Sequence[SignedTransaction]:
-        return self._log.transactions(self.client.chain_id, self.address, intent)
-
-    def _mined(self, attempts: Sequence[SignedTransaction], *, succeeded: bool = False) -> TxReceipt | None:
-        """The receipt of a successful attempt; else, unless only success counts, of a reverted one."""
-        reverted: TxReceipt | None = None
-        for signed in attempts:
-            with translated_errors("read a receipt"):
-                try:
-                    receipt = self.client.web3.eth.get_transaction_receipt(HexBytes(signed.hash))
-                except TransactionNotFound:
-                    continue
-            if receipt["status"] == 1:
-                return receipt
-            reverted = receipt
-        return None if succeeded else reverted
-
-    def _mined_after_all(
-        self, attempts: Sequence[SignedTransaction], *, succeeded: bool = False
-    ) -> TxReceipt | None:
-        """`_mined` for a nonce that is used: an endpoint may count it some time before it serves the receipt.
-
-        To take that for another's transaction would be to make the call twice.
-        """
-        give_up_at = time.monotonic() + _RECEIPT_LAG_S
-        while True:
-            receipt = self._mined(attempts, succeeded=succeeded)
-            if receipt is not None or time.monotonic() > give_up_at:
-                return receipt
-            time.sleep(self._poll_s)
-
-    def _is_known(self, signed: SignedTransaction) -> bool:
-        with translated_errors("read a transaction"):
-            try:
-                self.client.web3.eth.get_transaction(HexBytes(signed.hash))
-            except TransactionNotFound:
-                return False
-        return True
-
-    def _nonce_is_used(self, nonce: int) -> bool:
-        with translated_errors("read the account's nonce"):
-            return int(self.client.web3.eth.get_transaction_count(self._checksummed, "latest")) > nonce
+    def _attempt_in(self, intent: str, receipt: TxReceipt) -> SignedTransaction:
+        return _with_hash(self._outbox.logged(intent), bytes(receipt["transactionHash"]))
 
     def _own_the_key(self) -> None:
         with self._signing:
@@ -356,10 +468,7 @@ class TransactionSender:
                     "stop it, or use another account",
                 ) from error
             self._process_lock = lock
-
-    @property
-    def _checksummed(self) -> ChecksumAddress:
-        return Web3.to_checksum_address(self.address)
+            self._settling.catch_up()
 
 
 def _with_hash(logged: Sequence[SignedTransaction], wanted: bytes) -> SignedTransaction:

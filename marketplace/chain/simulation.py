@@ -8,7 +8,7 @@ from typing import Final
 from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract.contract import ContractConstructor, ContractFunction
-from web3.types import Nonce, TxParams, Wei
+from web3.types import BlockIdentifier, Nonce, TxParams, Wei
 
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.endpoint import translated_errors
@@ -50,6 +50,10 @@ class Call:
             name=str(function_call.fn_name) if isinstance(function_call, ContractFunction) else "deployment",
         )
 
+    def does_as(self, other: Call) -> bool:
+        """Whether it is the same call, whatever it is named."""
+        return (self.to, self.data, self.value) == (other.to, other.data, other.value)
+
     def transaction(self, sender: Address) -> TxParams:
         """As the endpoint wants it."""
         fields: TxParams = {
@@ -68,6 +72,7 @@ class Preview:
 
     gas_estimate: int
     gas_limit: int
+    base_fee: int  # of the newest block
     fees: Fees
     expected_cost: int  # estimate at today's base fee, without `value`
     most_cost: int  # gas limit at the fee offered, without `value`
@@ -75,8 +80,8 @@ class Preview:
     balance: int
 
 
-def preview(client: ChainClient, sender: Address, call: Call) -> Preview:
-    """Simulates `call` as the next transaction of `sender`.
+def preview(client: ChainClient, sender: Address, call: Call, most_fee: int | None = None) -> Preview:
+    """Simulates `call` as the next transaction of `sender`, which offers at most `most_fee` for a unit of gas.
 
     Raises what the contract's revert means (REFUSED, DEADLINE_PASSED, NO_FUNDS, ..; see `reverts`),
     NO_FUNDS when the account cannot pay, CHAIN_UNREACHABLE.
@@ -91,7 +96,7 @@ def preview(client: ChainClient, sender: Address, call: Call) -> Preview:
         estimate = int(eth.estimate_gas(transaction, block_identifier=_PENDING))
         latest = eth.get_block("latest")
         base_fee = int(latest.get("baseFeePerGas", 0))
-        fees = Fees.for_next_blocks(base_fee, int(eth.max_priority_fee))
+        fees = Fees.for_next_blocks(base_fee, int(eth.max_priority_fee)).capped(most_fee)
     limit = gas_limit(estimate, int(latest["gasLimit"]))
     needed = call.value + limit * fees.max_fee
     if needed > balance:
@@ -99,12 +104,32 @@ def preview(client: ChainClient, sender: Address, call: Call) -> Preview:
     return Preview(
         gas_estimate=estimate,
         gas_limit=limit,
+        base_fee=base_fee,
         fees=fees,
-        expected_cost=estimate * (base_fee + fees.priority_fee),
+        expected_cost=estimate * min(fees.max_fee, base_fee + fees.priority_fee),
         most_cost=limit * fees.max_fee,
         value=call.value,
         balance=balance,
     )
+
+
+def would_succeed(client: ChainClient, sender: Address, call: Call, block: BlockIdentifier) -> bool:
+    """Whether the contract would take `call` after `block`. Raises CHAIN_UNREACHABLE."""
+    try:
+        with translated_errors(call.name):
+            client.web3.eth.call(call.transaction(sender), block_identifier=block)
+    except FairshareError as error:
+        if error.reason is Reason.CHAIN_UNREACHABLE:
+            raise
+        return False
+    return True
+
+
+def market_fees(client: ChainClient) -> tuple[int, Fees]:
+    """The newest block's base fee, and what gets a transaction into the next ones."""
+    with translated_errors("read the chain's fees"):
+        base_fee = int(client.web3.eth.get_block("latest").get("baseFeePerGas", 0))
+        return base_fee, Fees.for_next_blocks(base_fee, int(client.web3.eth.max_priority_fee))
 
 
 def no_funds(account: Address, balance: int, needed: int) -> FairshareError:

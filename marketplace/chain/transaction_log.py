@@ -20,8 +20,17 @@ class SignedTransaction:
     signed_at_block: int
 
 
+@dataclasses.dataclass(frozen=True)
+class MinedTransaction:
+    """A transaction that was mined, as it was seen last: a reorganisation may take it out of its block again."""
+
+    transaction: SignedTransaction
+    block: int
+    cost: int  # wei, for gas
+
+
 class TransactionLog(Protocol):
-    """Durable, ordered record of signed transactions by chain, sender and intent."""
+    """Durable, ordered record of signed transactions by chain, sender and intent, and of what was mined of them."""
 
     def append_transaction(self, transaction: SignedTransaction) -> None:
         """Returns only once the record survives a crash of the machine."""
@@ -31,3 +40,19 @@ class TransactionLog(Protocol):
 
     def transactions_from_nonce(self, chain_id: int, sender: str, nonce: int) -> Sequence[SignedTransaction]:
         """The newest signed for each nonce from `nonce` on, by nonce."""
+
+    def note_mined(self, hash: bytes, block: int, cost: int, project: int | None, *, final: bool) -> None:
+        """A logged transaction is in `block` and cost `cost` wei of gas, for `project`; in place of what was noted
+        before. What is `final` is not asked about again."""
+
+    def forget_mined(self, hash: bytes) -> None:
+        """It is in no block any more, and never will be."""
+
+    def unnoted(self, chain_id: int, sender: str, below: int) -> Sequence[SignedTransaction]:
+        """The newest transactions of nonces below `below` of which none was noted as mined; 64 at most."""
+
+    def unsettled(self, chain_id: int, sender: str) -> Sequence[MinedTransaction]:
+        """What was mined and is not final, by nonce."""
+
+    def spent(self, chain_id: int, sender: str, project: int) -> int:
+        """Wei that a project's transactions have cost in gas."""

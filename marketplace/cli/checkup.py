@@ -41,6 +41,7 @@ def _on_chain(settings: Settings) -> Iterator[Finding]:
     else:
         yield network.chain(client, block)
         yield network.clock(block, time.time())
+        yield network.endpoints(settings)
         yield _checked("funds", State.WARNING, lambda: account.funds(settings, client))
     yield _checked("market", State.PROBLEM, lambda: network.market(session.connect(settings)))
 

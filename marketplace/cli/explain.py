@@ -25,13 +25,12 @@ def explain(settings: Settings, project: ProjectId, round: Round = None, trainer
     from marketplace.audit.history import read_history
     from marketplace.audit.replay import replay
     from marketplace.audit.rounds import Outcome
-    from marketplace.chain import keystore
     from marketplace.chain.types import address
     from marketplace.errors import FairshareError, Reason
-    from marketplace.node.session import connect
+    from marketplace.node.session import connect, own_address
 
     try:
-        who = keystore.address_in(settings.keystore) if trainer is None else address(trainer)
+        who = own_address(settings) if trainer is None else address(trainer)
     except ValueError as error:
         raise FairshareError(
             Reason.BAD_INPUT, f"{trainer!r} is no address", "give 0x and 40 hex digits"

@@ -22,6 +22,7 @@ _OURS = {
     "circuit": module("marketplace.cli.circuit", "Circuits and their SRS: list, show, make, srs import."),
     "challenge": module("marketplace.cli.challenge", "Doubt a round's model or proof, with a deposit."),
     "audit": module("marketplace.cli.audit", "Check a whole project from chain and IPFS alone."),
+    "signer": module("marketplace.cli.signer", "A key in a process of its own: run."),
     "doctor": module("marketplace.cli.doctor", "Check this machine and say what to do."),
     "serve": module("marketplace.cli.serve", "HTTP API of the market."),
 }

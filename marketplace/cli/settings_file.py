@@ -16,11 +16,14 @@ from marketplace.node.options import NAMES, PATHS, user_folder
 NAME = "fairshare.toml"
 _LARGEST = 64 * 1024  # bytes
 
-Value = str | int | list[str]
+Value = str | int | float | list[str]
 Values = Mapping[str, Value]
-_KINDS: Mapping[str, tuple[type, str]] = {
-    "peers": (list, "a list of texts"),
-    "chain_id": (int, "a whole number"),
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "rpc": ((str, list), "a text or a list of texts"),
+    "peers": ((list,), "a list of texts"),
+    "chain_id": ((int,), "a whole number"),
+    "confirmations": ((int,), "a whole number"),
+    "max_fee_gwei": ((int, float, str), "a number"),
 }  # the others are texts
 
 
@@ -60,14 +63,16 @@ def _check(path: Path, table: Mapping[str, Any], prefix: str) -> None:
     for key, value in table.items():
         if key not in NAMES:
             raise _bad(path, f"there is no setting {prefix}{key}")
-        kind, wanted = _KINDS.get(key, (str, "a text"))
+        kinds, wanted = _KINDS.get(key, ((str,), "a text"))
         items = value if isinstance(value, list) else ()
-        if type(value) is not kind or not all(isinstance(item, str) for item in items):
+        if type(value) not in kinds or not all(isinstance(item, str) for item in items):
             raise _bad(path, f"{prefix}{key} must be {wanted}")
 
 
 def _resolved(path: Path, key: str, value: Any) -> Any:
-    """Paths are relative to the file that names them."""
+    """Paths are relative to the file that names them; one endpoint is a list of one."""
+    if key == "rpc" and isinstance(value, str):
+        return [value]
     return str(path.parent / Path(value).expanduser()) if key in PATHS else value
 
 

@@ -27,16 +27,16 @@ def new(settings: Settings) -> None:
 @with_settings
 def show(settings: Settings) -> None:
     """Show the address and, where a chain answers, its coins and what the market owes it."""
-    from marketplace.chain import keystore
     from marketplace.chain import token as tokens
     from marketplace.chain.chain_client import ChainClient
     from marketplace.chain.types import NATIVE_COIN
-    from marketplace.node.session import connect
+    from marketplace.node.session import connect, connect_chain, own_address
 
-    holder = keystore.address_in(settings.keystore)
-    document: dict[str, object] = {"address": str(holder), "keystore": str(settings.keystore)}
+    holder = own_address(settings)
+    kept = settings.signer_url or str(settings.keystore)
+    document: dict[str, object] = {"address": str(holder), "keystore": kept}
     if settings.market is None:
-        client = ChainClient(settings.rpc, expected_chain_id=settings.chain_id).connect()
+        client: ChainClient = connect_chain(settings)
     else:
         market = connect(settings)
         client = market

@@ -20,6 +20,7 @@ from marketplace.node.models import current_model, fetch_current
 from marketplace.node.outcomes import outcomes
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
+from marketplace.node.reorganisation import is_seen, see
 from marketplace.node.stake import ensure_free_stake
 
 PATIENCE = 0.4  # share of the challenge window in which a model that cannot be fetched is waited for
@@ -57,7 +58,7 @@ def guard_model(node: Watcher, project: Project, turn: int, block: Block) -> Non
     """As `watch_model`, where there is something to watch and no challenge is open."""
     if project.challenged or not challengeable(project, block.timestamp):
         return
-    if node.journal.get(node.context.project, project.outcome_round, MODEL_SEEN, False):
+    if is_seen(node, project.outcome_round, MODEL_SEEN, block):
         return
     challenge = node.context.client.challenge(node.context.project, block=block.number)
     watch_model(node, project, challenge, turn, block)
@@ -69,7 +70,7 @@ def watch_model(node: Watcher, project: Project, challenge: Challenge, turn: int
     `challenge`: none that is open. `turn`: ours among those who watch.
     """
     round_ = project.outcome_round
-    if node.journal.get(node.context.project, round_, MODEL_SEEN, False):
+    if is_seen(node, round_, MODEL_SEEN, block):
         return
     if not is_answered(challenge, round_, 1):
         problem = _model_problem(node, project, block)
@@ -79,9 +80,9 @@ def watch_model(node: Watcher, project: Project, challenge: Challenge, turn: int
         if problem is not None:
             node.log.error("model challenged", round=round_, problem=problem.message)
             call = challenge_call(node, ChallengeKind.MODEL, 0)
-            raise_challenge(node, round_, "model:0", call)
+            raise_challenge(node, round_, "model:0", call, project.challenge_deadline)
             return
-    node.journal.put(node.context.project, round_, MODEL_SEEN, True)
+    see(node, round_, MODEL_SEEN, block)
 
 
 def _model_problem(node: Watcher, project: Project, block: Block) -> FairshareError | None:
@@ -110,10 +111,12 @@ def is_patient(node: Watcher, project: Project, turn: int, block: Block, problem
     return problem.reason is Reason.UNAVAILABLE and waited < (PATIENCE + STAGGER * turn) * window
 
 
-def raise_challenge(node: Watcher, round_: int, name: str, call: ContractFunction) -> bool:
+def raise_challenge(
+    node: Watcher, round_: int, name: str, call: ContractFunction, deadline: int | None = None
+) -> bool:
     """Challenge with our free stake, topped up where it is too little; False where that could not be done.
 
-    `name`: of what is asked, among the round's challenges.
+    `name`: of what is asked, among the round's challenges; `deadline`: block time from which it is too late.
     """
     context = node.context
     intent = f"challenge:{context.project}:{round_}:{name}"
@@ -126,9 +129,9 @@ def raise_challenge(node: Watcher, round_: int, name: str, call: ContractFunctio
             "challenge",
             intent,
         )
-        return attempt(node.sender, node.log, intent, call, round_)
+        return attempt(node.sender, node.log, intent, call, round_, deadline)
     except FairshareError as error:
-        if error.reason is not Reason.NO_FUNDS:
+        if error.reason not in (Reason.NO_FUNDS, Reason.OVER_BUDGET):
             raise
         node.log.error("cannot pay for a challenge", problem=error.message, hint=error.hint)
         return False

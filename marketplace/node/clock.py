@@ -14,13 +14,23 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from marketplace.chain.chain_client import ChainClient
+from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Block
 
 _CONNECT_TIMEOUT_S = 3.0
 _CLOSE_TIMEOUT_S = 1.0
 _RETRY_AFTER_S = 30.0  # before another attempt to subscribe
 _LARGEST_MESSAGE = 1024 * 1024  # bytes
+MOST_SKEW_S = 60.0  # between a new block and this machine's clock
+_WARN_EVERY_S = 3600.0
 _SUBSCRIBE = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
+
+
+def skew_in_words(skew: float) -> str:
+    """What it may mean that a new block is `skew` seconds ahead of this machine's clock."""
+    if skew > 0:
+        return f"a new block is {skew:.0f} s ahead of this machine's clock: set the clock"
+    return f"a new block is {-skew:.0f} s old by this machine's clock: set the clock, or the endpoint lags"
 
 
 class ChainClock:
@@ -44,8 +54,11 @@ class ChainClock:
         self._poll_s = poll_s
         self._on_turn = on_turn
         self._socket: ClientConnection | None = None
+        self._subscribed_at = ""  # the endpoint's URL
         self._subscribe_not_before = 0.0
         self._seen = -1
+        self._seen_hash = b""
+        self._compare_not_before = 0.0
 
     def now(self) -> int:
         """Timestamp of the newest block, in seconds."""
@@ -55,7 +68,7 @@ class ChainClock:
         """The newest block."""
         self._on_turn()
         block = self._client.latest_block()
-        self._seen = block.number
+        self._seen, self._seen_hash = block.number, block.hash
         return block
 
     def wait_until(self, timestamp: int, timeout_s: float | None = None) -> bool:
@@ -76,15 +89,26 @@ class ChainClock:
         give_up_at = None if timeout_s is None else time.monotonic() + timeout_s
         while not self._stop.is_set():
             self._subscribe()  # before asking: a block in between then wakes the wait below
-            seen = self._seen
+            seen = self._seen_hash
             block = self.latest()
-            if block.number != seen:
+            if block.hash != seen:  # a reorganised chain has another block of the same number
+                if seen:  # it has only just come
+                    self._compare(block)
                 return block
             left = self._poll_s if give_up_at is None else min(self._poll_s, give_up_at - time.monotonic())
             if left <= 0:
                 return None
             self._pause(left)
         return None
+
+    def _compare(self, block: Block) -> None:
+        """Warns where this machine's clock is wrong: nothing here goes by it, but certificates and people do."""
+        skew = block.timestamp - time.time()
+        if abs(skew) < MOST_SKEW_S or time.monotonic() < self._compare_not_before:
+            return
+        if self._client.chain_id not in LOCAL_CHAIN_IDS:  # whose time is anybody's
+            self._compare_not_before = time.monotonic() + _WARN_EVERY_S
+            self._client.say(skew_in_words(skew))
 
     def close(self) -> None:
         """Ends the subscription."""
@@ -105,9 +129,13 @@ class ChainClock:
             self._give_up_subscription()
 
     def _subscribe(self) -> None:
+        endpoint = self._client.rpc_url
+        if endpoint != self._subscribed_at:
+            self.close()
+            self._subscribed_at, self._subscribe_not_before = endpoint, 0.0
         if self._socket is not None or time.monotonic() < self._subscribe_not_before:
             return
-        url = urlsplit(self._client.rpc_url)
+        url = urlsplit(endpoint)
         scheme = "wss" if url.scheme == "https" else "ws"
         try:
             self._socket = connect(

@@ -12,10 +12,12 @@ from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.clock import ChainClock
 from marketplace.node.journal import Journal
+from marketplace.node.lifecycle import is_transient
 from marketplace.node.logging import Logger
 from marketplace.node.membership import attempt, collect_dues, move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
+from marketplace.node.reorganisation import is_over_for_good, is_seen, on_chain, see
 from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry
 from marketplace.updates.sealing import EncryptionKey
 
@@ -38,6 +40,17 @@ class ProjectDaemon(ABC):
         block = self.clock.wait_for_block()
         if block is None:
             return True
+        try:
+            self.sender.look_back()
+            return self._look(block)
+        except FairshareError as error:
+            # What was read before and after a reorganisation does not fit together: that is nobody's lie.
+            if is_transient(error) or on_chain(self.context.client, block):
+                raise
+            self.log.warning("reorganised meanwhile", block=block.number, problem=error.message)
+            return True
+
+    def _look(self, block: Block) -> bool:
         project = self.context.client.project(self.context.project, block=block.number)
         self.telemetry.saw(self.context.project, project, block)
         match project.status:
@@ -50,13 +63,20 @@ class ProjectDaemon(ABC):
             case Status.CLOSING:
                 self._closing(project, block)
             case _:
-                self._end(project, block)
-                return False
+                return not self._end(project, block)
         return True
 
-    def attempt(self, intent: str, call: ContractFunction, round_: int) -> bool:
+    def attempt(self, intent: str, call: ContractFunction, round_: int, deadline: int | None = None) -> bool:
         """As `membership.attempt`."""
-        return attempt(self.sender, self.log, intent, call, round_)
+        return attempt(self.sender, self.log, intent, call, round_, deadline)
+
+    def see(self, round_: int, name: str, block: Block) -> None:
+        """As `reorganisation.see`."""
+        see(self, round_, name, block)
+
+    def is_seen(self, round_: int, name: str, head: Block) -> bool:
+        """As `reorganisation.is_seen`."""
+        return is_seen(self, round_, name, head)
 
     @abstractmethod
     def _place(self) -> int | None:
@@ -82,7 +102,8 @@ class ProjectDaemon(ABC):
         """After the end, before stake and earnings are collected."""
         return
 
-    def _end(self, project: Project, block: Block) -> None:
+    def _end(self, project: Project, block: Block) -> bool:
+        """Collects what is due; True once neither the end nor that can be reorganised away."""
         if self._place() is None:
             raise FairshareError(
                 Reason.REFUSED,
@@ -91,4 +112,7 @@ class ProjectDaemon(ABC):
             )
         self._over(project, block)
         collect_dues(self.context, self.sender, self.log)
+        if not is_over_for_good(self.context, project, block) or not self.sender.is_settled:
+            return False
         self.log.info("project over", status=project.status.name.lower())
+        return True

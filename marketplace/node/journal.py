@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from marketplace.chain.transaction_log import SignedTransaction
+from marketplace.chain.transaction_log import MinedTransaction, SignedTransaction
 from marketplace.errors import FairshareError, Reason
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NODE = -1  # project and round of what belongs to the node as a whole
 _BUSY_TIMEOUT_S = 30.0
 
@@ -47,6 +47,18 @@ CREATE TABLE blobs (
     PRIMARY KEY (project, round, name)
 );
 """
+_MINED = """
+CREATE TABLE mined (
+    hash BLOB PRIMARY KEY REFERENCES transactions (hash),
+    block INTEGER NOT NULL,
+    cost TEXT NOT NULL,
+    project INTEGER,
+    final INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX mined_unsettled ON mined (hash) WHERE final = 0;
+CREATE INDEX mined_by_project ON mined (project);
+"""
+_UPGRADES = (_SCHEMA, _MINED)  # to schema 1, 2, ..
 
 
 @dataclass(frozen=True)
@@ -215,7 +227,52 @@ class Journal:
             ).fetchall()
         return tuple(Sent(place, intent, nonce, bytes(hash_)) for place, intent, nonce, hash_ in rows)
 
-    def _transactions(self, where: str, values: tuple[int | str, ...]) -> list[SignedTransaction]:
+    def note_mined(self, hash: bytes, block: int, cost: int, project: int | None, *, final: bool) -> None:
+        """See `TransactionLog`."""
+        with self.atomic():
+            self._database.execute(
+                "INSERT OR REPLACE INTO mined (hash, block, cost, project, final) VALUES (?, ?, ?, ?, ?)",
+                (hash, block, str(cost), project, int(final)),  # wei do not fit into SQLite's integers
+            )
+
+    def forget_mined(self, hash: bytes) -> None:
+        """See `TransactionLog`."""
+        with self.atomic():
+            self._database.execute("DELETE FROM mined WHERE hash = ?", (hash,))
+
+    def unnoted(self, chain_id: int, sender: str, below: int) -> Sequence[SignedTransaction]:
+        """See `TransactionLog`."""
+        noted = "SELECT hash FROM mined"
+        return self._transactions(
+            "chain_id = :c AND sender = :s AND nonce < :n AND nonce NOT IN (SELECT nonce FROM transactions"
+            f" WHERE chain_id = :c AND sender = :s AND hash IN ({noted})) ORDER BY id DESC LIMIT 64",
+            {"c": chain_id, "s": sender, "n": below},
+        )
+
+    def unsettled(self, chain_id: int, sender: str) -> Sequence[MinedTransaction]:
+        """See `TransactionLog`."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT intent, chain_id, sender, nonce, transactions.hash, raw, signed_at_block, block, cost"
+                " FROM mined JOIN transactions ON transactions.hash = mined.hash"
+                " WHERE final = 0 AND chain_id = ? AND sender = ? ORDER BY nonce, id",
+                (chain_id, sender),
+            ).fetchall()
+        return [MinedTransaction(SignedTransaction(*row[:7]), row[7], int(row[8])) for row in rows]
+
+    def spent(self, chain_id: int, sender: str, project: int) -> int:
+        """See `TransactionLog`."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT cost FROM mined JOIN transactions ON transactions.hash = mined.hash"
+                " WHERE project = ? AND chain_id = ? AND sender = ?",
+                (project, chain_id, sender),
+            ).fetchall()
+        return sum(int(row[0]) for row in rows)
+
+    def _transactions(
+        self, where: str, values: tuple[int | str, ...] | dict[str, int | str]
+    ) -> list[SignedTransaction]:
         with self._lock:
             rows = self._database.execute(
                 "SELECT intent, chain_id, sender, nonce, hash, raw, signed_at_block FROM transactions WHERE "
@@ -245,10 +302,10 @@ class Journal:
             self._database.execute("PRAGMA synchronous = FULL")
             os.chmod(self.path, 0o600)
             with self.atomic():  # a second process may be creating the same file
-                if self._version() == 0:
-                    for statement in filter(str.strip, _SCHEMA.split(";")):
+                for version in range(self._version(), SCHEMA_VERSION):
+                    for statement in filter(str.strip, _UPGRADES[version].split(";")):
                         self._database.execute(statement)
-                    self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                    self._database.execute(f"PRAGMA user_version = {version + 1}")
         if self._version() != SCHEMA_VERSION:
             raise self._broken(f"its schema is {self._version()}, this program knows {SCHEMA_VERSION}")
 

@@ -9,6 +9,8 @@ from typing import TextIO
 
 import structlog
 
+from marketplace.node import console
+
 Logger = structlog.stdlib.BoundLogger
 
 
@@ -41,6 +43,14 @@ def logger(**context: object) -> Logger:
     """A logger whose lines carry `context`."""
     bound: Logger = structlog.get_logger(**context)
     return bound
+
+
+def tell(text: str) -> None:
+    """A warning of what has no logger of its own: in the log where this process keeps one, else on standard error."""
+    if structlog.is_configured():
+        logger().warning(text)
+    else:
+        console.note(text)
 
 
 def _as_text(value: object) -> str:

@@ -17,10 +17,20 @@ from marketplace.node.project import ProjectContext
 RACES = frozenset({Reason.REFUSED, Reason.DEADLINE_PASSED})
 
 
-def attempt(sender: TransactionSender, log: Logger, intent: str, call: ContractFunction, round_: int) -> bool:
-    """Make the call happen once; False where the state moved on before it came, which is only reported."""
+def attempt(
+    sender: TransactionSender,
+    log: Logger,
+    intent: str,
+    call: ContractFunction,
+    round_: int,
+    deadline: int | None = None,
+) -> bool:
+    """Make the call happen once; False where the state moved on before it came, which is only reported.
+
+    `deadline`: block time from which it is in vain.
+    """
     try:
-        sender.send(intent, call)
+        sender.send(intent, call, deadline=deadline)
     except FairshareError as error:
         if error.reason not in RACES:
             raise

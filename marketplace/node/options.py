@@ -16,12 +16,14 @@ from typing import Annotated, Any
 
 import typer
 
+from marketplace.chain.spending import NO_LIMITS, Limits
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 
 LAST_ID = 2**63 - 1  # that a journal can keep
+MOST_CONFIRMATIONS = 100  # full nodes hold the state of the last 128 blocks
 
 ProjectId = Annotated[int, typer.Argument(metavar="ID", min=1, max=LAST_ID, help="The project's number.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would cost and bring; sign nothing.")]
@@ -57,7 +59,7 @@ def user_folder(variable: str, fallback: str) -> Path:
 class Settings:
     """Where a command finds chain, market, storage and keys."""
 
-    rpc: str
+    rpc: tuple[str, ...]  # endpoints of one chain, the preferred one first
     market: str | None
     storage: str | None
     peers: tuple[str, ...]
@@ -67,6 +69,10 @@ class Settings:
     cache_dir: Path
     chain_id: int | None = None  # the chain that is meant; None: whichever the endpoint serves
     from_block: int = 0  # no event of the market is older
+    confirmations: int | None = None  # blocks after which one is final; None: as the chain needs
+    limits: Limits = NO_LIMITS  # of what transactions may cost
+    signer_url: str | None = None  # who signs in place of the keystore
+    address: str | None = None  # the account that it signs for
 
 
 def _option(flag: str, text: str, *, variable: str | None = None, **more: Any) -> Any:
@@ -75,7 +81,52 @@ def _option(flag: str, text: str, *, variable: str | None = None, **more: Any) -
 
 
 _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
-    "rpc": (Annotated[str, _option("--rpc", "Ethereum JSON-RPC endpoint.", metavar="URL")], DEFAULT_RPC),
+    "rpc": (
+        Annotated[
+            list[str],
+            _option(
+                "--rpc",
+                "Ethereum JSON-RPC endpoint; given again, those that stand in when it fails.",
+                metavar="URL",
+            ),
+        ],
+        [DEFAULT_RPC],
+    ),
+    "max_fee_gwei": (
+        Annotated[
+            str | None,
+            _option(
+                "--max-fee-gwei",
+                "Offer at most this for a unit of gas (default: what it takes).",
+                metavar="N",
+            ),
+        ],
+        None,
+    ),
+    "gas_budget": (
+        Annotated[
+            str | None,
+            _option(
+                "--gas-budget",
+                'Spend at most this on gas in a project, such as "0.05 eth" (default: what it takes).',
+                metavar="AMOUNT",
+            ),
+        ],
+        None,
+    ),
+    "confirmations": (
+        Annotated[
+            int | None,
+            _option(
+                "--confirmations",
+                "Blocks after which one is taken for final (default: 0 on local chains, 12 elsewhere).",
+                metavar="N",
+                min=0,
+                max=MOST_CONFIRMATIONS,
+            ),
+        ],
+        None,
+    ),
     "deployment": (
         Annotated[
             Path | None,
@@ -137,6 +188,23 @@ _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
         ],
         None,
     ),
+    "signer_url": (
+        Annotated[
+            str | None,
+            _option(
+                "--signer-url",
+                "Sign there in place of the keystore: Web3Signer's JSON-RPC, http(s)://.. or unix:PATH.",
+                metavar="URL",
+            ),
+        ],
+        None,
+    ),
+    "address": (
+        Annotated[
+            str | None, _option("--address", "The account that --signer-url signs for.", metavar="0x..")
+        ],
+        None,
+    ),
     "state_dir": (
         Annotated[Path | None, _option("--state-dir", "Journals, keys and blobs of this machine's nodes.")],
         None,
@@ -180,7 +248,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
     state = values["state_dir"] or user_folder("XDG_STATE_HOME", ".local/state")
     market, chain_id, from_block = _market(values["deployment"], values["market"], values["chain_id"])
     return Settings(
-        rpc=values["rpc"],
+        rpc=tuple(values["rpc"]),
         market=market,
         storage=values["storage"],
         peers=tuple(values["peers"] or ()),
@@ -190,7 +258,29 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         cache_dir=values["cache_dir"] or user_folder("XDG_CACHE_HOME", ".cache"),
         chain_id=chain_id,
         from_block=from_block,
+        confirmations=values["confirmations"],
+        limits=Limits(
+            max_fee=amount_of("max_fee_gwei", values["max_fee_gwei"], " gwei"),
+            gas_budget=amount_of("gas_budget", values["gas_budget"]),
+        ),
+        signer_url=values["signer_url"],
+        address=values["address"],
     )
+
+
+def amount_of(name: str, text: str | None, unit: str = "") -> int | None:
+    """A setting that is an amount of the chain's coin, in wei. BAD_INPUT naming it."""
+    if text is None:
+        return None
+    from marketplace.spec.amounts import parse_amount
+
+    try:
+        return parse_amount(text + unit)
+    except ValueError as error:
+        wanted = "a number of gwei, such as 40" if unit else 'an amount such as "0.05 eth"'
+        raise FairshareError(
+            Reason.BAD_INPUT, f"{name} is {text!r}, which is no amount", f"write {wanted}"
+        ) from error
 
 
 def _market(

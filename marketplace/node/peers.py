@@ -31,6 +31,12 @@ class PeerBook:
         if holder not in self.known:
             for joined in fetch(self.context.client, [AggregatorJoined], self.context.project):
                 self.known[joined.aggregator] = joined
+        if holder not in self.known:
+            raise FairshareError(
+                Reason.UNAVAILABLE,
+                f"the endpoint does not serve how aggregator {index} joined",
+                "try again later",
+            )
         return self.known[holder]
 
     def connect_to(self, index: int) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 from eth_account import Account
 from eth_account.messages import encode_defunct
-from eth_account.signers.local import LocalAccount
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 
+from marketplace.chain.signer import AnySigner, as_signer
 from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.hand_over import check_url
@@ -49,11 +49,10 @@ class Preview:
     cid: str
     commitment: Point
 
-    def sign(self, market: Market, account: LocalAccount) -> bytes:
+    def sign(self, market: Market, account: AnySigner) -> bytes:
         """The document that is served: JSON with the account's signature (EIP-191)."""
         stated = self._stated(market)
-        signed = account.sign_message(encode_defunct(text=_canonical(stated)))
-        signature = "0x" + signed.signature.hex().removeprefix("0x")
+        signature = "0x" + as_signer(account).sign_text(_canonical(stated)).hex()
         return _canonical({**stated, "signature": signature}).encode()
 
     def _stated(self, market: Market) -> dict[str, Any]:

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
 
-from eth_account.signers.local import LocalAccount
-
 from marketplace.chain import keystore
+from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.client import MarketClient
+from marketplace.chain.remote_signer import RemoteSigner
 from marketplace.chain.sender import TransactionSender
+from marketplace.chain.signer import AnySigner
 from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 from marketplace.node.journal import Journal
+from marketplace.node.logging import tell
 from marketplace.node.options import Settings
 from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry
 from marketplace.node.telemetry.metered import MeteredSender, MeteredStore
@@ -36,7 +38,7 @@ class Session:
 
     client: MarketClient
     store: ContentStore
-    account: LocalAccount
+    account: AnySigner
     journal: Journal
     sender: TransactionSender
     home: Path
@@ -71,7 +73,7 @@ def open_session(
     with (
         Journal(home / JOURNAL) as journal,
         open_store(settings, home, telemetry) as store,
-        MeteredSender(client, account, journal, stop=stop) as sender,
+        MeteredSender(client, account, journal, stop=stop, limits=settings.limits) as sender,
     ):
         sender.telemetry = telemetry
         yield Session(client, store, account, journal, sender, home, settings.cache_dir, stop, telemetry)
@@ -90,13 +92,45 @@ def connect(settings: Settings) -> MarketClient:
         settings.market,
         expected_chain_id=settings.chain_id,
         from_block=settings.from_block,
+        say=tell,
+        confirmations=settings.confirmations,
     ).connect()
 
 
-def unlock(settings: Settings) -> LocalAccount:
-    """The key in the keystore. Raises NOT_FOUND, BAD_INPUT, WRONG_PASSWORD."""
+def connect_chain(settings: Settings) -> ChainClient:
+    """The chain, whatever lives on it. Raises BAD_INPUT, CHAIN_UNREACHABLE, WRONG_CHAIN."""
+    return ChainClient(
+        settings.rpc,
+        expected_chain_id=settings.chain_id,
+        say=tell,
+        confirmations=settings.confirmations,
+    ).connect()
+
+
+def unlock(settings: Settings) -> AnySigner:
+    """The key in the keystore, or the signer that has it. Raises NOT_FOUND, BAD_INPUT, WRONG_PASSWORD, UNAVAILABLE."""
+    if settings.signer_url is not None:
+        signer = RemoteSigner(settings.signer_url, own_address(settings))
+        signer.check()
+        return signer
     keystore.address_in(settings.keystore)  # a missing file should not cost a prompt
     return keystore.load(settings.keystore, password(settings))
+
+
+def own_address(settings: Settings) -> Address:
+    """The account's address; needs no password. Raises NOT_FOUND, BAD_INPUT."""
+    if settings.signer_url is None:
+        return keystore.address_in(settings.keystore)
+    try:
+        return address(settings.address or "")
+    except ValueError as error:
+        raise FairshareError(
+            Reason.BAD_INPUT,
+            "the signer's account is not named"
+            if not settings.address
+            else f"{settings.address} is no address",
+            "give --address, 0x and 40 hex digits, beside --signer-url",
+        ) from error
 
 
 def password(settings: Settings, *, confirm: bool = False) -> str:

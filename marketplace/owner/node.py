@@ -13,10 +13,12 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.node.clock import ChainClock
 from marketplace.node.journal import Journal
+from marketplace.node.lifecycle import is_transient
 from marketplace.node.logging import Logger
 from marketplace.node.membership import RACES, collect_dues, move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
+from marketplace.node.reorganisation import is_over_for_good, on_chain
 from marketplace.node.session import Session
 from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry
 from marketplace.owner.checked import ValidationSet, load_validation
@@ -70,6 +72,17 @@ class OwnerNode:
             return True
         project, block = seen
         self.telemetry.saw(self.context.project, project, block)
+        try:
+            self.sender.look_back()
+            return self._look(project, block)
+        except FairshareError as error:
+            # As in `ProjectDaemon.step`.
+            if is_transient(error) or on_chain(self.context.client, block):
+                raise
+            self.log.warning("reorganised meanwhile", block=block.number, problem=error.message)
+            return True
+
+    def _look(self, project: Project, block: Block) -> bool:
         context = self.watch.context
         self._path.guard(self, project, block)  # before what cannot go on without the model
         self._path.stand_in(self, project, block)
@@ -81,6 +94,8 @@ class OwnerNode:
         self.watch.follow(block)
         if project.status in OVER:
             collect_dues(context, self.sender, self.log)
+            if not is_over_for_good(context, project, block) or not self.sender.is_settled:
+                return True
             self.log.info("project over", status=project.status.name.lower())
             return False
         move_on(context, self.sender, project, block, self.log, patience_s=PATIENCE_S)

@@ -103,7 +103,8 @@ def post(
     record = _POSTED + spec_cid
     posted_as: list[int] = session.journal.get(NODE, NODE, record, [])
     number = len(posted_as) if again or not posted_as else len(posted_as) - 1
-    say("paying the reward into escrow")
+    depth = session.client.confirmations
+    say("paying the reward into escrow" + (f", and waiting for {depth} blocks after it" if depth else ""))
     receipt = _create(session, _terms(spec, digest_of(spec_cid), initial_model), f"{spec_cid}:{number}")
     project = _project_in(receipt)
     already = project in posted_as
@@ -159,11 +160,13 @@ def _publish(
 
 
 def _create(session: Session, terms: Terms, name: str) -> Receipt:
+    """Waits until it is final: before that a reorganisation may give the project another number."""
     client, sender = session.client, session.sender
     amount = terms.reward + terms.reveal_bond
     create = client.market.functions.create
     if tokens.is_native(terms.token):
-        return sender.send(f"create:{name}", create(terms.to_abi(), NO_PERMIT.to_abi()), value=amount)
+        call = create(terms.to_abi(), NO_PERMIT.to_abi())
+        return sender.send(f"create:{name}", call, value=amount, final=True)
     permit = NO_PERMIT
     if tokens.allowance(client.web3, terms.token, session.address, client.address) < amount:
         deadline = client.latest_block().timestamp + PERMIT_S
@@ -173,7 +176,7 @@ def _create(session: Session, terms: Terms, name: str) -> Receipt:
             sender.send(f"approve:{name}", approval)
         else:
             permit = signed
-    return sender.send(f"create:{name}", create(terms.to_abi(), permit.to_abi()))
+    return sender.send(f"create:{name}", create(terms.to_abi(), permit.to_abi()), final=True)
 
 
 def _terms(spec: ProjectSpec, spec_digest: bytes, initial_model: Point) -> Terms:

@@ -15,10 +15,11 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.node.journal import Journal
 from marketplace.node.logging import Logger
-from marketplace.node.membership import RACES
+from marketplace.node.membership import attempt
 from marketplace.node.models import fetch_current
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
+from marketplace.node.reorganisation import final_project, is_seen, see
 from marketplace.node.sketch.own import OwnInput
 from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry, Work
 from marketplace.node.vectors import Committed, answer_of, commit, packed_bytes, unpack
@@ -49,14 +50,14 @@ class ReferenceDuty:
 
     def act(self, project: Project, block: Block) -> None:
         """In a round under way. Raises what reads and transactions raise."""
-        self._forget(project)
+        self._forget(project, block)
         self._serve(project, block)
         if block.timestamp < project.submit_deadline:
             if project.reference_round != project.round and not project.revealed:
                 self._submit(project, block)
         elif project.reference_round == project.round:
             self.peers.connect_to(project.aggregator_index)
-            self._reseal(project)
+            self._reseal(project, block)
             self._answer(project, block)
 
     def _submit(self, project: Project, block: Block) -> None:
@@ -74,7 +75,7 @@ class ReferenceDuty:
         call = self.context.client.market.functions.submitReference(
             number, round_, digest, digest_of(cid_of(blob))
         )
-        if self._send(f"reference:{number}:{round_}", call, round_):
+        if self._send(f"reference:{number}:{round_}", call, round_, project.submit_deadline):
             self.log.info("reference submitted", round=round_)
 
     def _prepare(self, project: Project, block: Block) -> bytes:
@@ -109,16 +110,19 @@ class ReferenceDuty:
             self.journal.put(self.context.project, round_, SERVED, True)
             self.log.info("serving the reference", round=round_)
 
-    def _reseal(self, project: Project) -> None:
+    def _reseal(self, project: Project, block: Block) -> None:
         """After a take-over, seal the key to the aggregator that took over."""
         number, round_, index = self.context.project, project.round, project.aggregator_index
         content_key = self._blob(round_, CONTENT_KEY)
         if content_key is None or self.journal.get(number, round_, SEALED_TO) == index:
             return
+        intent = f"reference-reseal:{number}:{round_}:{index}"
+        if is_seen(self, round_, intent, block):
+            return
         sealed = reseal(content_key, self.peers.aggregator(index).encryption_key)
         call = self.context.client.market.functions.reseal(number, round_, sealed)
-        if self._send(f"reference-reseal:{number}:{round_}:{index}", call, round_):
-            self.journal.put(number, round_, SEALED_TO, index)
+        if self._send(intent, call, round_, project.result_deadline):
+            see(self, round_, intent, self.context.client.latest_block())
             self.log.info("resealed", round=round_, aggregator=index)
 
     def _answer(self, project: Project, block: Block) -> None:
@@ -133,7 +137,8 @@ class ReferenceDuty:
             if own is None or block.timestamp >= project.answer_deadline:
                 continue
             call = answer_of(self.context, round_, index, slot, own, block.number)
-            if self._send(f"reference-answer:{number}:{round_}:{index}", call, round_):
+            intent = f"reference-answer:{number}:{round_}:{index}"
+            if self._send(intent, call, round_, project.answer_deadline):
                 self.log.info("answered", round=round_, cohort=index)
 
     def own_input(self, round_: int) -> OwnInput | None:
@@ -148,11 +153,14 @@ class ReferenceDuty:
         update, leaves = unpack(self.context, packed)
         return Committed(update, commitment_of(sealed, self.context.chunks), leaves)
 
-    def _forget(self, project: Project) -> None:
-        """References of rounds that nobody can ask about any more: large ones add up."""
+    def _forget(self, project: Project, block: Block) -> None:
+        """References of rounds that nobody can ask about any more, for good: large ones add up."""
         number, journal = self.context.project, self.journal
+        final = final_project(self.context, project, block)
+        if final is None:
+            return
         for old in range(
-            int(journal.get(number, 0, FORGOTTEN, 1)), min(project.outcome_round, project.round - 1)
+            int(journal.get(number, 0, FORGOTTEN, 1)), min(final.outcome_round, final.round - 1)
         ):
             with journal.atomic():
                 for name in (UPDATE, SEALED, CONTENT_KEY):
@@ -162,12 +170,5 @@ class ReferenceDuty:
     def _blob(self, round_: int, name: str) -> bytes | None:
         return self.journal.get_blob(self.context.project, round_, name)
 
-    def _send(self, intent: str, call: ContractFunction, round_: int) -> bool:
-        try:
-            self.sender.send(intent, call)
-        except FairshareError as error:
-            if error.reason not in RACES:
-                raise
-            self.log.warning("refused", round=round_, intent=intent, problem=error.message)
-            return False
-        return True
+    def _send(self, intent: str, call: ContractFunction, round_: int, deadline: int) -> bool:
+        return attempt(self.sender, self.log, intent, call, round_, deadline)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from marketplace.chain.events import (
     AggregatorJoined,
@@ -32,6 +32,7 @@ from marketplace.node.clock import ChainClock
 from marketplace.node.models import ModelReference, cids_of, fetch_reference
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
+from marketplace.node.reorganisation import on_chain
 from marketplace.storage.cid import from_digest
 from zk.curve import Point
 
@@ -78,6 +79,7 @@ class Watch:
     on_event: Callable[[Event], None]
     on_model: Callable[[RoundModel], None]
     next_block: int = 0
+    _followed: list[Block] = field(default_factory=list)  # those that may still be reorganised away
 
     def step(self) -> bool:
         """Waits for a block and says what is new; False when the project is over."""
@@ -95,12 +97,19 @@ class Watch:
         return self.context.client.project(self.context.project, block=block.number), block
 
     def follow(self, block: Block) -> None:
-        """Says what is new up to `block`."""
+        """Says what is new up to `block`; what a reorganisation has put in place of blocks followed before is new."""
+        client = self.context.client
+        while self._followed and not on_chain(client, self._followed[-1]):
+            self.next_block = self._followed.pop().number
+        if self._followed:
+            self.next_block = min(self.next_block, self._followed[-1].number + 1)
         for event in self._events(block.number):
             self.on_event(event)
             if isinstance(event, ResultPosted) and event.merged:
                 self.on_model(self._model(event))
         self.next_block = block.number + 1
+        if client.confirmations:
+            self._followed = [*self._followed, block][-client.confirmations :]
 
     def _events(self, to_block: int) -> Iterator[Event]:
         yield from fetch(

@@ -379,7 +379,7 @@ def _intake(session: Session, stack: ExitStack) -> tuple[Intake, str]:
 
 def _settings(folder: Path, cache: Path, rpc: str, market: str, name: str) -> Settings:
     return Settings(
-        rpc=rpc,
+        rpc=(rpc,),
         market=market,
         storage=None,
         peers=(),

@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from web3.types import RPCEndpoint
 
 from marketplace.chain.client import MarketClient
 from marketplace.chain.deployment import Deployment
@@ -110,11 +111,12 @@ class Ground:
     deployment: Deployment
     folder: Path
     store: Shelf = field(default_factory=Shelf)
+    confirmations: int | None = None  # that nodes wait for; None: none, as on any local chain
 
     @contextmanager
     def session(self, account: int) -> Iterator[Session]:
         """A member's session; opened again it goes on with the same journal, as a restarted node does."""
-        client = self.deployment.client(self.url).connect()
+        client = self.deployment.client(self.url, confirmations=self.confirmations).connect()
         home = self.folder / f"account-{account}"
         home.mkdir(exist_ok=True)
         key = public_account(account)
@@ -151,15 +153,20 @@ class Ground:
         document.pop("validation", None)
         document["evaluation"] = {"sha256": "00" * 32}
         document["reward"]["amount"] = str(document["reward"]["amount"])
-        with self.session(OWNER) as session:
+        with replace(self, confirmations=None).session(OWNER) as session:  # no block comes by itself
             folder = session.home / f"project-{session.client.project_count()}"
             folder.mkdir()
             (folder / "project.toml").write_text(
                 ProjectFile.model_validate(document, strict=False).to_toml(), encoding="utf8"
             )
-            return post(
+            project = post(
                 session, check_project(folder / "project.toml"), again=True, say=lambda _: None
             ).project
+            if self.confirmations:
+                session.client.web3.provider.make_request(
+                    RPCEndpoint("anvil_mine"), [hex(self.confirmations)]
+                )
+            return project
 
 
 @dataclass

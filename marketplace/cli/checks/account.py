@@ -6,7 +6,6 @@ import os
 import stat
 from pathlib import Path
 
-from marketplace.chain import keystore
 from marketplace.chain import token as tokens
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.endpoint import translated_errors
@@ -22,7 +21,10 @@ _FEE_MARGIN = 2  # transactions are offered with twice the base fee
 
 def key(settings: Settings) -> Finding:
     """That the keystore is one, and that its password opens it, where that is known without asking."""
-    holder = keystore.address_in(settings.keystore)
+    holder = session.own_address(settings)
+    if settings.signer_url is not None:
+        session.unlock(settings)
+        return Finding("key", State.OK, f"{holder}, which the signer has")
     if settings.password_file is None and "FAIRSHARE_PASSWORD" not in os.environ:
         return Finding("key", State.OK, f"{holder} in {settings.keystore}; its password will be asked for")
     session.unlock(settings)
@@ -31,6 +33,8 @@ def key(settings: Settings) -> Finding:
 
 def secrecy(settings: Settings) -> Finding:
     """Who else on this machine can read the keystore and its password."""
+    if settings.signer_url is not None:
+        return Finding("secrecy", State.OK, "the signer keeps the key")
     password = settings.password_file
     if password is not None and is_open_to_others(password):
         return Finding(
@@ -51,7 +55,7 @@ def secrecy(settings: Settings) -> Finding:
 
 def funds(settings: Settings, client: ChainClient) -> Finding:
     """That the account can pay for the gas of what a node sends next."""
-    holder = keystore.address_in(settings.keystore)
+    holder = session.own_address(settings)
     held = tokens.balance(client.web3, NATIVE_COIN, holder)
     with translated_errors("read the gas price"):
         price = int(client.web3.eth.gas_price)

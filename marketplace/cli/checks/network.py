@@ -9,18 +9,37 @@ from tempfile import TemporaryDirectory
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.client import MarketClient
 from marketplace.chain.deployment import verify_code
+from marketplace.chain.endpoint import shown
 from marketplace.chain.types import Block
 from marketplace.cli.checks.finding import Finding, State
+from marketplace.errors import FairshareError
 from marketplace.node import session
 from marketplace.node.options import Settings
 
 _MOST_SKEW_S = 30
 _STALE_S = 300
+_ENDPOINT_S = 1.0
 
 
 def chain(client: ChainClient, block: Block) -> Finding:
     """That it answers."""
-    return Finding("chain", State.OK, f"chain {client.chain_id} at {client.rpc_url}, block {block.number}")
+    return Finding(
+        "chain", State.OK, f"chain {client.chain_id} at {shown(client.rpc_url)}, block {block.number}"
+    )
+
+
+def endpoints(settings: Settings) -> Finding:
+    """Each of them by itself: a node hides that one of several is no good."""
+    silent = []
+    for url in settings.rpc:
+        try:
+            ChainClient(url, expected_chain_id=settings.chain_id, retry_for_s=_ENDPOINT_S).connect()
+        except FairshareError as error:
+            silent.append(f"{shown(url)}: {error.message}")
+    said = f"{len(settings.rpc) - len(silent)} of {len(settings.rpc)} answer"
+    if silent:
+        return Finding("endpoints", State.WARNING, f"{said}; {'; '.join(silent)}", "correct or replace them")
+    return Finding("endpoints", State.OK, said)
 
 
 def clock(block: Block, now: float) -> Finding:

@@ -9,6 +9,7 @@ from marketplace.chain.types import Block, Challenge, ChallengeKind, Project, Sk
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.challenging import STAGGER, Watcher
 from marketplace.node.membership import attempt
+from marketplace.node.reorganisation import is_seen, see
 from marketplace.node.sketch.answers import (
     evidence_of_move,
     evidence_of_update,
@@ -41,7 +42,7 @@ def refute_false_answer(
         return
     facts, answer = found
     name = f"{ANSWER_SEEN}:{keccak(challenge.statement + bytes([facts.slot])).hex()[:16]}"
-    if node.journal.get(context.project, round_, name, False):
+    if is_seen(node, round_, name, block):
         return
     answered_for = context.terms.answer_window - (challenge.deadline - block.timestamp)
     if facts.slot == SUM and answered_for < STAGGER * turn * context.terms.answer_window:
@@ -58,9 +59,9 @@ def refute_false_answer(
         node.log.error("false answer refuted", round=round_, slot=facts.slot, chunk=chunk)
         call = refute(context, facts, answer.values, chunk, evidence)
         intent = f"refute:{context.project}:{round_}:{facts.cohort}:{facts.slot}:{chunk}"
-        if not attempt(node.sender, node.log, intent, call, round_):
+        if not attempt(node.sender, node.log, intent, call, round_, challenge.deadline):
             return
-    node.journal.put(context.project, round_, name, True)
+    see(node, round_, name, block)
 
 
 def _standing(node: Watcher, round_: int, block: Block) -> tuple[SketchFacts, SketchAnswered] | None:

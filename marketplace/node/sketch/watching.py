@@ -21,6 +21,7 @@ from marketplace.node.challenging import (
     is_patient,
     raise_challenge,
 )
+from marketplace.node.reorganisation import is_seen, see
 from marketplace.node.sketch import faults
 from marketplace.node.sketch.artifacts import Shelf, reference_of
 from marketplace.node.sketch.faults import Question
@@ -41,7 +42,7 @@ def guard_round(node: Watcher, project: Project, turn: int, own: Own, block: Blo
     """Look at the round that can be challenged, or at the answer to an open question. `turn`: see `watch_model`."""
     if not challengeable(project, block.timestamp) and not project.challenged:
         return
-    if not project.challenged and _all_seen(node, project.outcome_round):
+    if not project.challenged and _all_seen(node, project.outcome_round, block):
         return
     challenge = node.context.client.challenge(node.context.project, block=block.number)
     if challenge.kind is ChallengeKind.SKETCH:
@@ -50,16 +51,8 @@ def guard_round(node: Watcher, project: Project, turn: int, own: Own, block: Blo
         _watch(node, project, turn, own, block)
 
 
-def _all_seen(node: Watcher, round_: int) -> bool:
-    return all(_is_seen(node, round_, name) for name in (OWN_SEEN, FILES_SEEN, MOVE_SEEN))
-
-
-def _is_seen(node: Watcher, round_: int, name: str) -> bool:
-    return bool(node.journal.get(node.context.project, round_, name, False))
-
-
-def _see(node: Watcher, round_: int, name: str) -> None:
-    node.journal.put(node.context.project, round_, name, True)
+def _all_seen(node: Watcher, round_: int, block: Block) -> bool:
+    return all(is_seen(node, round_, name, block) for name in (OWN_SEEN, FILES_SEEN, MOVE_SEEN))
 
 
 def _watch(node: Watcher, project: Project, turn: int, own: Own, block: Block) -> None:
@@ -75,7 +68,7 @@ def _watch(node: Watcher, project: Project, turn: int, own: Own, block: Block) -
     shelf = Shelf(context, node.journal, fetch_s(context, project, block))
     problem: FairshareError | None = None
     for name, check in _checks(node, record, shelf, own):
-        if _is_seen(node, round_, name):
+        if is_seen(node, round_, name, block):
             continue
         try:
             question = check()
@@ -85,7 +78,7 @@ def _watch(node: Watcher, project: Project, turn: int, own: Own, block: Block) -
             problem = error
             continue
         if question is None or asked_before(context, record, question, block.number):
-            _see(node, round_, name)
+            see(node, round_, name, block)
         else:
             _ask(node, record, question)
             return  # another's question may come first: look again after it
@@ -102,7 +95,7 @@ def _watch(node: Watcher, project: Project, turn: int, own: Own, block: Block) -
     else:
         node.log.error("the round cannot be looked at", round=round_, problem=problem.message)
         for name in (FILES_SEEN, MOVE_SEEN):
-            _see(node, round_, name)
+            see(node, round_, name, block)
 
 
 def _checks(node: Watcher, record: RoundRecord, shelf: Shelf, own: Own) -> Iterator[tuple[str, _Check]]:

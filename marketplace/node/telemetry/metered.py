@@ -34,7 +34,15 @@ class MeteredSender(TransactionSender):
 
     telemetry: Telemetry = NO_TELEMETRY
 
-    def send(self, intent: str, function_call: FunctionCall, value: int = 0) -> Receipt:
+    def send(
+        self,
+        intent: str,
+        function_call: FunctionCall,
+        value: int = 0,
+        *,
+        deadline: int | None = None,
+        final: bool = False,
+    ) -> Receipt:
         """As `TransactionSender.send`."""
         with self.telemetry.at_work(Work.SENDING):
-            return super().send(intent, function_call, value)
+            return super().send(intent, function_call, value, deadline=deadline, final=final)

@@ -58,7 +58,7 @@ class Probe:
         every_s: float = EVERY_S,
     ) -> None:
         self._client = MarketClient(
-            client.rpc_url, client.address, retry_for_s=_CHAIN_S, from_block=client.from_block
+            client.rpc_urls, client.address, retry_for_s=_CHAIN_S, from_block=client.from_block
         )
         self._store = store
         self._account = account

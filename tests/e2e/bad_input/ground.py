@@ -210,7 +210,7 @@ def open_ground(folder: Path) -> Iterator[Ground]:
         ):
             market = deployment.deploy(sender, unbonding_delay_s=UNBONDING_S).market
         settings = Settings(
-            rpc=anvil.url,
+            rpc=(anvil.url,),
             market=market,
             storage=storage.api,
             peers=(),

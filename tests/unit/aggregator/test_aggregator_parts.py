@@ -155,9 +155,6 @@ def test_what_is_kept_is_found_again(journal: Journal) -> None:
     assert kept.posting(0) is None
     assert kept.posted_slots(1) == {3, 4}
     assert kept.posted_slots(0) is None
-    kept.keep_complained(0, 1, 0b100)
-    assert kept.has_complained(0, 1)
-    assert not kept.has_complained(0, 0)
     batch = Batch((BatchEntry(1, b"\x01" * 32, b"\x02" * 32, b"s"),))
     kept.keep_batch(0, batch)
     assert kept.batch(0) == kept.batch(0, batch.root) == batch

@@ -112,7 +112,8 @@ def test_what_is_kept_of_an_update_is_found_again(
     context: ProjectContext, committed: Committed, journal: Journal
 ) -> None:
     numbers = np.arange(WIDTH, dtype=np.int64) * -(2**40)
-    KeptSketches(journal, context, ROUND).keep(1, 2, committed, Sketched(numbers, context.circuit.zero))
+    seed = b"\x05" * 32
+    KeptSketches(journal, context, ROUND).keep(1, 2, committed, Sketched(numbers, context.circuit.zero), seed)
     kept = KeptSketches(journal, context, ROUND)
     found = kept.sketched(1, 2)
     assert found is not None
@@ -122,6 +123,8 @@ def test_what_is_kept_of_an_update_is_found_again(
     assert kept.leaves(1, 2) == committed.leaves
     assert int.from_bytes(kept.root(1, 2), "big") == committed.commitment.x
     assert kept.sketched(0, 2) is None
+    assert kept.sketched(1, 2, seed) is not None
+    assert kept.sketched(1, 2, b"\x06" * 32) is None  # a reorganisation drew another seed
     with pytest.raises(FairshareError) as missing:
         kept.update(0, 2)
     assert missing.value.reason is Reason.NOT_FOUND

@@ -23,6 +23,7 @@ GROUPS = {
     "circuit": {"list", "show", "make", "srs"},
     "trainer": {"check", "run", "status", "explain", "claim", "leave"},
     "aggregator": {"run", "status"},
+    "signer": {"run"},
 }
 SINGLE = ("challenge", "demo", "audit", "doctor", "serve")
 

@@ -96,3 +96,27 @@ def test_anvil_on_a_port_in_use() -> None:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(FairshareError, match="did not start"):
             Anvil(port=taken.getsockname()[1]).start()
+
+
+def test_a_clock_that_is_wrong_is_told_once() -> None:
+    said: list[str] = []
+    with Anvil(accounts=1, chain_id=5) as chain:
+        client = ChainClient(chain.url, say=said.append)
+        with ChainClock(client, poll_s=0.02) as clock:
+            clock.wait_for_block()
+            for ahead in (10, 600, 600):
+                mine(chain, "evm_increaseTime", ahead)
+                mine(chain)
+                clock.wait_for_block(timeout_s=10)
+    assert len(said) == 1
+    assert "ahead of this machine's clock" in said[0]
+
+
+def test_a_local_chains_time_is_anybodys(still: Anvil) -> None:
+    said: list[str] = []
+    with ChainClock(ChainClient(still.url, say=said.append), poll_s=0.02) as clock:
+        clock.wait_for_block()
+        mine(still, "evm_increaseTime", 10_000)
+        mine(still)
+        clock.wait_for_block(timeout_s=10)
+    assert not said

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.chain.transaction_log import SignedTransaction
 from marketplace.errors import FairshareError, Reason
+from marketplace.node import journal as journal_module
 from marketplace.node.journal import NODE, Journal
 
 values: st.SearchStrategy[Any] = st.recursive(
@@ -37,6 +38,7 @@ operations = st.lists(
 )
 
 
+@settings(deadline=None)  # it writes to disk
 @given(operations)
 def test_a_journal_is_two_dictionaries_that_last(script: list[tuple[str, tuple[int, int, str], Any]]) -> None:
     records: dict[tuple[int, int, str], Any] = {}
@@ -208,3 +210,43 @@ def test_nobody_else_reads_it_and_only_json_goes_in(tmp_path: Path) -> None:
             with pytest.raises((TypeError, ValueError)):
                 journal.put(1, 1, "x", value)
         assert journal.get(1, 1, "x") is None
+
+
+def test_a_journal_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with sqlite3.connect(path) as database:
+        for statement in journal_module._UPGRADES[0].split(";"):
+            database.execute(statement)
+        database.execute("PRAGMA user_version = 1")
+        database.execute(
+            "INSERT INTO transactions (chain_id, sender, intent, nonce, hash, raw, signed_at_block)"
+            " VALUES (31337, '0xabc', 'submit:1:1', 0, x'01', x'02', 3)"
+        )
+    database.close()
+    with Journal(path) as journal:
+        assert [each.intent for each in journal.transactions(31337, "0xabc", "submit:1:1")] == ["submit:1:1"]
+        assert not journal.unsettled(31337, "0xabc")
+        journal.note_mined(b"\x01", 4, 5, 1, final=False)
+        assert journal.spent(31337, "0xabc", 1) == 5
+    with Journal(path, read_only=True) as journal:
+        assert [each.block for each in journal.unsettled(31337, "0xabc")] == [4]
+
+
+def test_what_was_mined_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
+    dear = 10**25  # more than an integer of SQLite's
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        for number in (1, 2, 3):
+            journal.append_transaction(signed(number, nonce=3 - number))
+        for number, project in ((1, 7), (2, 7), (3, None)):
+            journal.note_mined(number.to_bytes(32, "big"), number, dear + number, project, final=number == 1)
+        found = journal.unsettled(31337, "0xabc")
+        assert [(each.transaction.hash[-1], each.block, each.cost) for each in found] == [
+            (3, 3, dear + 3),
+            (2, 2, dear + 2),
+        ]  # by nonce
+        assert journal.spent(31337, "0xabc", 7) == 2 * dear + 3
+        assert journal.spent(1, "0xabc", 7) == journal.spent(31337, "0xdef", 7) == 0
+        journal.note_mined(b"\0" * 31 + b"\x02", 9, 4, 7, final=True)  # in another block, at another price
+        journal.forget_mined(b"\0" * 31 + b"\x03")
+        assert not journal.unsettled(31337, "0xabc")
+        assert journal.spent(31337, "0xabc", 7) == dear + 5

@@ -1,0 +1,120 @@
+"""Aggregators on a chain that is reorganised: a result that vanished is posted again, with the proof that there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aggregator import proof_queue
+from marketplace.chain.events import ResultPosted, UpdatesComplained, UpdateSubmitted
+from marketplace.chain.types import Status
+from tests.support.reorganised import reorganise
+from tests.support.served_market import OFTEN, Served, served
+from tests.support.stepped_market import SLOTS, Ground
+from trainer_node.behaviour import Attack as TrainerAttack
+
+CONFIRMATIONS, DEPTH = 8, 3
+
+
+@pytest.fixture
+def deep(ground: Ground) -> Ground:
+    """Nodes that are prepared for reorganisations."""
+    return replace(ground, confirmations=CONFIRMATIONS)
+
+
+def results(game: Served) -> list[Any]:
+    return game.play.events(ResultPosted)
+
+
+def close_window(game: Served) -> None:
+    """Everybody has submitted, and serves it."""
+    game.until(lambda: len(game.play.events(UpdateSubmitted)) == SLOTS)
+    game.at(game.state.submit_deadline)
+    game.play.step()
+
+
+def until_posted(game: Served) -> None:
+    """Only the aggregators look, so that the result is in one of the newest blocks."""
+    for _ in range(OFTEN):
+        for duty in list(game.duties.values()):
+            game.look(duty)
+            if results(game):
+                return
+    raise AssertionError("no result")
+
+
+@pytest.mark.parametrize(
+    ("mode", "restarted"),
+    [
+        ("on-demand", False),
+        pytest.param("proved", False, marks=pytest.mark.deep),
+        pytest.param("on-demand", True, marks=pytest.mark.deep),
+    ],
+)
+def test_a_result_that_vanished_is_posted_again_once(
+    deep: Ground, mode: str, restarted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proofs: list[object] = []
+    prove = proof_queue.LocalProver.prove
+
+    def counted(self: proof_queue.LocalProver, *arguments: Any) -> Any:
+        proofs.append(self)
+        return prove(self, *arguments)
+
+    monkeypatch.setattr(proof_queue.LocalProver, "prove", counted)
+    with served(deep, rounds__count=1, settlement__mode=mode) as game:
+        game.start()
+        close_window(game)
+        until_posted(game)
+        (before,) = results(game)
+        reorganise(game.play.client, DEPTH)
+        assert not results(game)
+        if restarted:
+            for index in list(game.duties):
+                game.add(index)
+        until_posted(game)
+        (after,) = results(game)
+        assert after.transaction_hash == before.transaction_hash
+        assert len(proofs) == (mode == "proved")
+        game.to_the_end()
+        assert len(results(game)) == 1
+        assert game.state.status is Status.SETTLED
+
+
+def test_what_arrived_in_another_order_is_posted_in_that_order(deep: Ground) -> None:
+    """The aggregator has looked at a closed window, whose last submissions vanish and come again in another order."""
+    with served(deep, rounds__count=1, settlement__mode="on-demand") as game:
+        game.start()
+        game.until(lambda: len(game.play.events(UpdateSubmitted)) == SLOTS)
+        before: list[Any] = game.play.events(UpdateSubmitted)
+        deadline = game.state.submit_deadline
+        game.look(game.duties[0], deadline)  # nobody serves anything yet
+        assert not results(game)
+        reorganise(game.play.client, game.play.client.latest_block().number - before[-2].block_number + 1)
+        for index in (5, 4):
+            game.play.trainers[index].sender.look_back()
+        after: list[Any] = game.play.events(UpdateSubmitted)
+        assert [e.trainer for e in after] == [e.trainer for e in (*before[:4], before[5], before[4])]
+        game.at(deadline)
+        game.play.step()
+        until_posted(game)
+        assert results(game)[0].present == 2**SLOTS - 1
+
+
+@pytest.mark.deep
+def test_a_complaint_that_vanished_is_made_again_once(deep: Ground) -> None:
+    withholding = {2: TrainerAttack.WITHHOLD}
+    with served(deep, trainer_attacks=withholding, rounds__count=1, settlement__mode="on-demand") as game:
+        game.start()
+        close_window(game)
+        for _ in range(OFTEN):
+            game.look(game.duties[0], game.play.client.latest_block().timestamp + 40)
+            if game.play.events(UpdatesComplained):
+                break
+        reorganise(game.play.client, DEPTH)
+        assert not game.play.events(UpdatesComplained)
+        game.until(lambda: results(game))
+        assert len(game.play.events(UpdatesComplained)) == 1
+        assert results(game)[0].present == (2**SLOTS - 1) ^ 0b100
