@@ -213,6 +213,7 @@ def spec_for(stage: Stage, **changes: Mapping[str, Any]) -> ProjectSpec:
         "evaluation": {"sha256": "ab" * 32},
         "validation": {"commitment": "0x" + keccak(VALIDATION + SALT).hex()} if by_owner else None,
         "storage": {"peers": []},
+        "privacy": None,
         "circuit": {
             "digest": "0x" + stage.circuit.hex(),
             "slots": files.shape.slots,
