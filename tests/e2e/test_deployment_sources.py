@@ -87,6 +87,7 @@ def test_an_explorer_verifies_every_contract(deployed: tuple[Anvil, Path]) -> No
         assert len(explorer.requests) == len(deployment.code_hashes)  # each at the first attempt
 
 
+@pytest.mark.deep
 def test_an_explorer_verifies_what_is_linked_and_what_another_contract_made(
     deployed: tuple[Anvil, Path],
 ) -> None:
