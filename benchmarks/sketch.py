@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from offchain import by_updates
 from offchain.by_updates import PlainRound
 from onchain.memory import Peaks
@@ -37,6 +36,7 @@ from marketplace.devnet.demo.project import Plan
 from marketplace.devnet.demo.run import run_demo
 from marketplace.errors import FairshareError
 from marketplace.node.options import user_folder
+from marketplace.protocol.fixed_point import padded
 from marketplace.protocol.gram import gram
 from marketplace.protocol.krum import judge
 from marketplace.protocol.sketch import Sketcher
@@ -163,7 +163,10 @@ def show_widths(plain: Sequence[PlainRound], project: ProjectFile) -> None:
             paid = np.zeros(TRAINERS)
             for number, round_ in enumerate(plain):
                 sketcher = Drawn(draw * len(plain) + number, width)
-                sketches = [sketcher.sketch(whole_blocks(update, width)) for update in round_.updates]
+                sketches = [
+                    sketcher.sketch(padded(update, -(-update.size // width) * width))
+                    for update in round_.updates
+                ]
                 order = range(1, TRAINERS + 1)
                 judgement = judge(by_updates.rules_of(project), gram(sketches), range(TRAINERS), order)
                 shares = by_updates.shares_of(judgement)
@@ -181,11 +184,6 @@ def show_widths(plain: Sequence[PlainRound], project: ProjectFile) -> None:
             f"{100 * np.median(off):.1f}",
         )
     Console(width=120).print(table)
-
-
-def whole_blocks(update: NDArray[np.int16], width: int) -> NDArray[np.int16]:
-    """With zeros up to a multiple of `width`."""
-    return np.pad(update, (0, -len(update) % width))
 
 
 def main() -> int:

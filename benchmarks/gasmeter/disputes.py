@@ -18,7 +18,7 @@ from marketplace.chain.types import (
     SketchQuestion,
     SketchStatement,
 )
-from marketplace.node.outcomes import outcomes, results_of, sketch_statement
+from marketplace.node.outcomes import outcomes, results_of, sketch_statements
 from marketplace.node.sketch.answers import leaf_path
 from marketplace.node.sketch.sums import move
 from marketplace.protocol.field import FIELD_MODULUS, to_felt
@@ -112,8 +112,9 @@ def undo(play: SketchPlay, name: str | None = None) -> None:
 
 def _statement(play: SketchPlay) -> SketchStatement:
     client, round_ = play.meter.client, play.meter.client.project(play.project).outcome_round
-    (posted,) = results_of(fetch(client, [ResultPosted], play.project), round_)
-    return sketch_statement(client, play.project, posted, client.latest_block().number)
+    posted = results_of(fetch(client, [ResultPosted], play.project), round_)
+    (statement,) = sketch_statements(client, play.project, posted, client.latest_block().number)
+    return statement
 
 
 def _vector_asked(play: SketchPlay) -> Numbers:

@@ -42,7 +42,7 @@ class Book:
     """Where the project stands, and what was found wrong so far.
 
     `due`: the events of which one must come next, in this transaction. `links`: outcomes of `standing.outcome_round`;
-    None where a result could not be read. Amounts in the token's smallest unit.
+    None where what a result gives cannot be told. Amounts in the token's smallest unit.
     """
 
     def __init__(self, history: History) -> None:
@@ -87,7 +87,7 @@ class Book:
         return self.standing.project(self.members, self.outcome_chain() or bytes(32), challenged=challenged)
 
     def outcome_chain(self) -> bytes | None:
-        """The hash over the outcomes that can be undone; None where a result could not be read."""
+        """The hash over the outcomes that can be undone; None where they cannot be told."""
         return None if self.links is None else chain_of(self.links) if self.links else bytes(32)
 
     def wrong(self, theme: Theme, message: str, cohort: int | None = None) -> None:

@@ -7,7 +7,7 @@ import re
 
 from marketplace.errors import FairshareError, Reason
 
-_PROJECT = re.compile(r"[a-z-]+:(\d{1,19})(?::|$)")
+_PROJECT = re.compile(r"[a-z-]+:([0-9]{1,19})(?::|$)")
 _WARN_AT = (4, 5)  # of a budget
 _COIN, _GWEI = 10**18, 10**9
 

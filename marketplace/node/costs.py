@@ -20,6 +20,7 @@ TYPICAL_GAS = {
     "claim": 45_000,
 }
 
+_FEE_MARGIN = 2  # a transaction is offered with twice the base fee
 _NEXT = {  # by role: what a node must always be able to pay for
     "trainer": ("submit", "release", "claim"),
     "aggregator": ("postResult", "release", "claim"),
@@ -30,6 +31,11 @@ _NEXT = {  # by role: what a node must always be able to pay for
 def next_gas(role: str) -> int:
     """Gas of the transactions that a node of this role may have to make next."""
     return sum(TYPICAL_GAS[name] for name in _NEXT[role])
+
+
+def next_cost(role: str, gas_price: int) -> int:
+    """Wei that they may take at most, as their fees are offered."""
+    return _FEE_MARGIN * gas_price * next_gas(role)
 
 
 def trainer_costs(terms: Terms, gas_price: int) -> dict[str, str]:

@@ -29,7 +29,7 @@ def serving(
     Who is slower, or has more connections, than `limits` allow is cut off.
     Raises BAD_INPUT where the address cannot be had.
     """
-    with _listener(host, port) as listener:
+    with listener_at(host, port) as listener:
         config = uvicorn.Config(
             app,
             http=Gate(limits or Limits()).protocol(),
@@ -69,17 +69,20 @@ def read_place(text: str, *, default_host: str | None = None) -> tuple[str, int]
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def listener_at(host: str, port: int) -> socket.socket:
+    """A socket that listens there; BAD_INPUT where the address cannot be had."""
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         listener = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         raise _taken(host, port, error) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
         listener.listen()
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
         raise _taken(host, port, error) from error
     return listener

@@ -45,9 +45,8 @@ def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
         return ()
     events: list[Event] = fetch(client, [ResultPosted, RoundUndone, TrainerStruck], project, to_block=at)
     models, slashed = models_before(events, terms.initial_model), slashed_by(events)
-    found = []
-    for event in results_of(events, state.outcome_round):
-        statement = _stated(client, project, terms, event, at)
+    found, results = [], results_of(events, state.outcome_round)
+    for event, statement in zip(results, _stated(client, project, terms, results, at), strict=True):
         numbers = cohort_numbers(state, terms.slots, event.round, event.cohort)
         index = client.membership(project, event.aggregator, block=at).aggregator_index
         found.append(outcome_of(event, index or 0, slashed[event], models[event], statement, numbers))
@@ -69,7 +68,6 @@ def posted_result(client: MarketClient, project: int, event: ResultPosted) -> Ro
 class PostedSketch:
     """What a result on the sketch path said."""
 
-    event: ResultPosted
     result: RoundResult
     sketch: SketchResult
 
@@ -81,35 +79,43 @@ def posted_sketch(client: MarketClient, project: int, event: ResultPosted) -> Po
         raise FairshareError(
             Reason.INTEGRITY, "a result on the sketch path has no roots", "use another endpoint"
         )
-    return PostedSketch(event, call.result, call.sketch)
+    return PostedSketch(call.result, call.sketch)
 
 
-def sketch_statement(client: MarketClient, project: int, event: ResultPosted, block: int) -> SketchStatement:
-    """What a result on the sketch path states, as of `block`; INTEGRITY where the endpoint does not serve it."""
-    stated = _with(client, SketchResultPosted, project, event, block)
-    return stated.statement
+def sketch_statements(
+    client: MarketClient, project: int, results: Sequence[ResultPosted], block: int
+) -> list[SketchStatement]:
+    """What a round's results on the sketch path state, as of `block`; INTEGRITY where the endpoint serves less."""
+    return [stated.statement for stated in _with(client, SketchResultPosted, project, results, block)]
 
 
-def _stated(client: MarketClient, project: int, terms: Terms, event: ResultPosted, block: int) -> bytes:
-    """`Outcome.statement` of a result."""
+def _stated(
+    client: MarketClient, project: int, terms: Terms, results: Sequence[ResultPosted], block: int
+) -> list[bytes]:
+    """`Outcome.statement` of a round's results."""
     if terms.chunks:
-        return sketch_statement(client, project, event, block).digest()
+        return [stated.digest() for stated in sketch_statements(client, project, results, block)]
     if terms.settlement is Settlement.ON_DEMAND:
-        return _with(client, ResultStated, project, event, block).statement
-    return _NOT_STATED
+        return [stated.statement for stated in _with(client, ResultStated, project, results, block)]
+    return [_NOT_STATED] * len(results)
 
 
-def _with(client: MarketClient, kind: type[S], project: int, event: ResultPosted, block: int) -> S:
-    """The event that comes with a result."""
-    place = (event.transaction_hash, event.cohort)
-    for found in fetch(client, [kind], project, event.round, to_block=block):
-        if (found.transaction_hash, found.cohort) == place:
-            return found
-    raise FairshareError(
-        Reason.INTEGRITY,
-        f"the endpoint does not serve what the result of round {event.round}, cohort {event.cohort}, states",
-        "use another endpoint",
-    )
+def _with(
+    client: MarketClient, kind: type[S], project: int, results: Sequence[ResultPosted], block: int
+) -> list[S]:
+    """The events that come with a round's results, read at once."""
+    if not results:
+        return []
+    found = fetch(client, [kind], project, results[0].round, to_block=block)
+    by_place = {(event.transaction_hash, event.cohort): event for event in found}
+    places = [(event.transaction_hash, event.cohort) for event in results]
+    if missing := [cohort for transaction, cohort in places if (transaction, cohort) not in by_place]:
+        raise FairshareError(
+            Reason.INTEGRITY,
+            f"the endpoint does not serve what the result of round {results[0].round}, cohort {missing[0]}, states",
+            "use another endpoint",
+        )
+    return [by_place[place] for place in places]
 
 
 def _call_of(client: MarketClient, project: int, event: ResultPosted) -> ResultCall:

@@ -28,7 +28,7 @@ from marketplace.chain.types import (
     UpdateChunk,
 )
 from marketplace.node.arrivals import received
-from marketplace.node.outcomes import outcomes, results_of, sketch_statement
+from marketplace.node.outcomes import outcomes, results_of, sketch_statements
 from marketplace.node.project import rules_of
 from marketplace.node.seats import cohort_trainers
 from marketplace.node.signatures import signed_by
@@ -196,7 +196,7 @@ def statements(play: Play) -> list[SketchStatement]:
     number = client.project(project).outcome_round
     found = results_of(e.fetch(client, [e.ResultPosted], project), number)
     block = client.latest_block().number
-    return [sketch_statement(client, project, event, block) for event in found]
+    return sketch_statements(client, project, found, block)
 
 
 def ask(play: Play, account: LocalAccount, kind: ChallengeKind, *, slot: int = 0, chunk: int = 0) -> None:

@@ -12,11 +12,10 @@ from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.types import NATIVE_COIN
 from marketplace.cli.checks.finding import Finding, State
 from marketplace.node import session
-from marketplace.node.costs import next_gas
+from marketplace.node.costs import next_cost
 from marketplace.node.options import Settings
 
 _WEI = 10**18
-_FEE_MARGIN = 2  # transactions are offered with twice the base fee
 
 
 def key(settings: Settings) -> Finding:
@@ -59,7 +58,7 @@ def funds(settings: Settings, client: ChainClient) -> Finding:
     held = tokens.balance(client.web3, NATIVE_COIN, holder)
     with translated_errors("read the gas price"):
         price = int(client.web3.eth.gas_price)
-    needed = {role: _FEE_MARGIN * price * next_gas(role) for role in ("trainer", "aggregator")}
+    needed = {role: next_cost(role, price) for role in ("trainer", "aggregator")}
     said = f"{held / _WEI:.6g} coins; gas of a trainer's next transactions may take {needed['trainer'] / _WEI:.6g}"
     said += f", of an aggregator's {needed['aggregator'] / _WEI:.6g}"
     if held < needed["trainer"]:

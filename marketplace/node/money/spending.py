@@ -10,6 +10,7 @@ from web3 import Web3
 from marketplace.chain.client import MarketClient
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.receipts import Mined, mined
+from marketplace.chain.spending import project_of
 from marketplace.chain.types import Address
 from marketplace.node.journal import NODE, Journal, Sent
 
@@ -87,12 +88,7 @@ def spent_by_project(sent: Iterable[Sent], found: dict[bytes, Mined], used: int)
             gas_used=0 if done is None else done.gas_used,
             gas_wei=0 if done is None else done.cost,
         )
-        project = project_of(attempts[-1].intent)
+        named = project_of(attempts[-1].intent)
+        project = NODE if named is None else named
         total[project] = total.get(project, Spent()) + spent
     return total
-
-
-def project_of(intent: str) -> int:
-    """The project of an intent such as "submit:3:1", which names it second; `NODE` for one that names none."""
-    parts = intent.split(":")
-    return int(parts[1]) if len(parts) > 1 and parts[1].isascii() and parts[1].isdigit() else NODE

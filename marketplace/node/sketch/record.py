@@ -15,7 +15,7 @@ from marketplace.chain.events import (
 from marketplace.chain.types import SketchStatement
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.models import ModelReference, last_standing
-from marketplace.node.outcomes import results_of, sketch_statement
+from marketplace.node.outcomes import results_of, sketch_statements
 from marketplace.node.project import ProjectContext
 from marketplace.protocol.krum import members
 from marketplace.storage.cid import from_digest
@@ -88,8 +88,8 @@ def record_of(context: ProjectContext, round_: int, block: int) -> RoundRecord:
     )
     before = _reference(context, events[:first])
     root, results = _root(before.commitment), []
-    for event in results_of(events, round_):
-        statement = sketch_statement(client, number, event, block)
+    posted = results_of(events, round_)
+    for event, statement in zip(posted, sketch_statements(client, number, posted, block), strict=True):
         manifest = from_digest(event.model)
         results.append(CohortRecord(event.cohort, event, statement, root, statement.root, manifest))
         root = statement.root

@@ -15,7 +15,7 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.types import NATIVE_COIN, Address, Block
 from marketplace.errors import FairshareError
-from marketplace.node.costs import next_gas
+from marketplace.node.costs import next_cost
 from marketplace.node.journal import Journal
 from marketplace.node.logging import Logger
 from marketplace.node.money.account import Standing, standing
@@ -26,7 +26,6 @@ from marketplace.storage.store import ContentStore
 EVERY_S = 10.0
 _CHAIN_S = 3.0  # for which a silent endpoint is asked again
 _STOP_S = 5.0
-_FEE_MARGIN = 2  # a transaction is offered with twice the base fee
 
 T = TypeVar("T")
 
@@ -121,7 +120,7 @@ class Probe:
             standing(self._client, number, self._account, self._token(number), block.number)
             for number in self._projects()
         )
-        probed = Probed(before.probed.at, balance=balance, needed=_FEE_MARGIN * price * next_gas(self._role))
+        probed = Probed(before.probed.at, balance=balance, needed=next_cost(self._role, price))
         return Found(probed, block, spent, standings)
 
     def _token(self, project: int) -> Address:

@@ -18,6 +18,7 @@ from marketplace.chain.sender import Stopped, TransactionSender
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import Journal
+from tests.support.waiting import until
 
 SenderMaker = Callable[..., TransactionSender]
 CounterMaker = Callable[..., Contract]
@@ -27,16 +28,6 @@ def ask(anvil: Anvil, method: str, *parameters: Any) -> Any:
     answer = ChainClient(anvil.url).web3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
     assert "error" not in answer, answer
     return answer["result"]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until the chain is in a state that another thread is about to bring about."""
-    pause = threading.Event()
-    for _ in range(1000):
-        if condition():
-            return
-        pause.wait(0.02)
-    pytest.fail("it never came")
 
 
 def pool_size(anvil: Anvil) -> int:
@@ -165,7 +156,7 @@ def test_a_nonce_that_another_transaction_took(
     account = public_account(1)
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(sender.send, "hit", contract.functions.hit())
-        wait_for(lambda: pool_size(fresh_anvil) == 1)
+        until(lambda: pool_size(fresh_anvil) == 1)
         replacement = account.sign_transaction(
             {
                 "type": 2,
@@ -197,7 +188,7 @@ def test_a_stuck_transaction_is_sent_with_higher_fees(
     ask(fresh_anvil, "evm_setAutomine", False)
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(sender.send, "hit", contract.functions.hit())
-        wait_for(lambda: pool_size(fresh_anvil) == 1)
+        until(lambda: pool_size(fresh_anvil) == 1)
 
         def mine_dear_blocks() -> bool:
             if not sending.done():
@@ -205,7 +196,7 @@ def test_a_stuck_transaction_is_sent_with_higher_fees(
                 ask(fresh_anvil, "evm_mine")
             return sending.done()
 
-        wait_for(mine_dear_blocks)
+        until(mine_dear_blocks)
         receipt = sending.result()
     attempts = journal.transactions(fresh_anvil.chain_id, sender.address, "hit")
     assert len(attempts) > 1
@@ -222,7 +213,7 @@ def test_mined_but_reverted(fresh_anvil: Anvil, senders: SenderMaker, counter: C
     slower, faster = senders(fresh_anvil, 1), public_account(2)
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(slower.send, "hit", contract.functions.hit())
-        wait_for(lambda: pool_size(fresh_anvil) == 1)
+        until(lambda: pool_size(fresh_anvil) == 1)
         rival = faster.sign_transaction(
             {
                 "type": 2,

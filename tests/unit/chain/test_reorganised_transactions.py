@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ from marketplace.chain.sender import TransactionSender
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.node.journal import Journal
 from tests.support.reorganised import mine, reorganise
+from tests.support.waiting import until
 
 CONFIRMATIONS = 5
 TALLY = """// SPDX-License-Identifier: MIT
@@ -53,16 +53,6 @@ def make(fresh_anvil: Anvil, tmp_path: Path) -> Any:
     yield sender
     for each in opened:
         each.close()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Until another thread has brought it about."""
-    pause = threading.Event()
-    for _ in range(1000):
-        if condition():
-            return
-        pause.wait(0.02)
-    pytest.fail("it never came")
 
 
 def tally(sender: TransactionSender) -> Contract:

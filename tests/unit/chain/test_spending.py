@@ -20,6 +20,7 @@ from marketplace.chain.spending import Limits, Spending, lowest, project_of
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import Journal
+from tests.support.waiting import until
 
 GWEI, COIN = 10**9, 10**18
 CounterMaker = Callable[..., Contract]
@@ -29,13 +30,19 @@ CounterMaker = Callable[..., Contract]
     ("intent", "project"),
     [
         ("submit:3:1", 3),
+        ("submit:12:3", 12),
         ("join:12:0:deposit", 12),
+        ("join:7:0:approve", 7),
         ("claim:7", 7),
         ("free-nonce:7:4", 7),
         ("free-nonce:4:", 4),
         ("create:QmX:0", None),
         ("withdraw:0x12:5", None),
         ("deploy market: Rounds 0x12:3", None),
+        ("unbond:0x0000000000000000000000000000000000000000:5", None),
+        ("deploy", None),
+        ("x:", None),
+        ("x:٣", None),
         ("hit", None),
         ("", None),
         ("submit:x", None),
@@ -117,15 +124,6 @@ def make(fresh_anvil: Anvil, tmp_path: Path) -> Iterator[Make]:
         opened.pop().close()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(500):
-        if condition():
-            return
-        pause.wait(0.02)
-    pytest.fail("it never came")
-
-
 def test_a_budget_is_a_limit(make: Make, senders: Any, fresh_anvil: Anvil, counter: CounterMaker) -> None:
     contract = counter(senders(fresh_anvil))
     sender, _ = make()
@@ -202,7 +200,7 @@ def test_fees_stop_at_the_cap_and_the_deadline_is_told(
     deadline = chain.client.latest_block().timestamp + 1000
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(sender.send, "hit:3:1", contract.functions.hit(), deadline=deadline)
-        until(lambda: bool(said))
+        until(lambda: bool(said), give_up_s=10.0)
         assert "40 gwei" in said[0]
         assert "50 gwei" in said[0]
         assert "deadline" in said[0]
@@ -215,7 +213,7 @@ def test_fees_stop_at_the_cap_and_the_deadline_is_told(
                 chain.mine(10 * GWEI)
             return sending.done()
 
-        until(cheaper)  # broadcast again when the endpoint had refused it
+        until(cheaper, give_up_s=10.0)  # broadcast again when the endpoint had refused it
         receipt = sending.result()
     assert receipt.gas_price <= cap
     assert contract.functions.count().call() == 1
@@ -231,7 +229,7 @@ def test_nobody_waits_beyond_the_deadline(
     deadline = chain.client.latest_block().timestamp + 100
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(sender.send, "hit:3:1", contract.functions.hit(), deadline=deadline)
-        until(lambda: bool(said))
+        until(lambda: bool(said), give_up_s=10.0)
         chain.ask("evm_increaseTime", 200)
 
         def later() -> bool:
@@ -239,7 +237,7 @@ def test_nobody_waits_beyond_the_deadline(
                 chain.mine(50 * GWEI)
             return sending.done()
 
-        until(later)
+        until(later, give_up_s=10.0)
         with pytest.raises(FairshareError, match="before its deadline") as caught:
             sending.result()
     assert caught.value.reason is Reason.DEADLINE_PASSED
@@ -254,14 +252,14 @@ def test_a_spike_is_followed_within_the_cap(
     sender, _ = make(max_fee=60 * GWEI, bump_after_blocks=1000)  # what offers too little is raised at once
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(sender.send, "hit:3:1", contract.functions.hit())
-        until(lambda: int(chain.ask("txpool_status")["pending"], 16) == 1)
+        until(lambda: int(chain.ask("txpool_status")["pending"], 16) == 1, give_up_s=10.0)
 
         def dearer() -> bool:
             if not sending.done():
                 chain.mine(20 * GWEI)
             return sending.done()
 
-        until(dearer)
+        until(dearer, give_up_s=10.0)
         receipt = sending.result()
     assert 20 * GWEI <= receipt.gas_price <= 60 * GWEI
 
@@ -293,7 +291,7 @@ def test_a_stuck_nonce_is_freed_where_its_call_has_become_pointless(
                 chain.mine(20 * GWEI)
             return sending.done()
 
-        until(done)
+        until(done, give_up_s=10.0)
         sending.result()
     assert (full.functions.count().call(), free.functions.count().call()) == (1, 1)
     eth = chain.client.web3.eth

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from marketplace.chain.receipts import Mined
 from marketplace.chain.transaction_log import SignedTransaction
 from marketplace.node.journal import NODE, Journal, Sent
-from marketplace.node.money.spending import Spent, project_of, spent_by_project
+from marketplace.node.money.spending import Spent, spent_by_project
 
 
 def hash_of(place: int) -> bytes:
@@ -38,21 +36,6 @@ def test_a_nonce_is_one_transaction_however_often_it_was_signed() -> None:
         4: Spent(sent=2, failed=0, pending=1, gas_used=0, gas_wei=0),
         NODE: Spent(sent=1, failed=0, pending=0, gas_used=1, gas_wei=1),
     }
-
-
-@pytest.mark.parametrize(
-    ("intent", "project"),
-    [
-        ("submit:12:3", 12),
-        ("join:7:0:approve", 7),
-        ("unbond:0x0000000000000000000000000000000000000000:5", NODE),
-        ("deploy", NODE),
-        ("x:", NODE),
-        ("x:٣", NODE),
-    ],
-)
-def test_intents_name_their_project(intent: str, project: int) -> None:
-    assert project_of(intent) == project
 
 
 def test_a_journal_tells_what_was_sent_since(tmp_path: Path) -> None:
