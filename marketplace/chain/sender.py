@@ -421,8 +421,8 @@ class TransactionSender:
     def _nothing(self, stuck: SignedTransaction) -> Call:
         """A call without effect, named so that it counts for the same project."""
         project = project_of(stuck.intent)
-        owner = "" if project is None else f"{project}:"
-        return Call(to=self.address, data=b"", value=0, name=f"free-nonce:{owner}{stuck.nonce}")
+        owner = "" if project is None else project
+        return Call(to=self.address, data=b"", value=0, name=f"free-nonce:{owner}:{stuck.nonce}")
 
     def _outcome(self, receipt: TxReceipt, call: Call) -> Receipt:
         if receipt["status"] != 1:

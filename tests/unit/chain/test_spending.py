@@ -36,6 +36,7 @@ CounterMaker = Callable[..., Contract]
         ("claim:7", 7),
         ("free-nonce:7:4", 7),
         ("free-nonce:4:", 4),
+        ("free-nonce::4", None),  # of no project, a nonce behind it
         ("create:QmX:0", None),
         ("withdraw:0x12:5", None),
         ("deploy market: Rounds 0x12:3", None),
