@@ -221,7 +221,7 @@ def _own_address(session: Session) -> str:
 def _preview(settings: Settings, projects: list[int]) -> None:
     from marketplace.node.costs import aggregator_costs
     from marketplace.node.estimate import estimate_proof
-    from zk.shape import CircuitShape
+    from zk.shape import shape_of
 
     client = connect(settings)
     with translated_errors("read the gas price"):
@@ -230,7 +230,7 @@ def _preview(settings: Settings, projects: list[int]) -> None:
     for number in projects or range(1, client.project_count() + 1):
         terms = client.terms(number)
         circuit = client.circuit(terms.circuit)
-        proof = estimate_proof(CircuitShape(circuit.slots, circuit.length))
+        proof = estimate_proof(shape_of(circuit.slots, circuit.length, circuit.logrows))
         documents.append(
             {
                 "project": number,

@@ -27,11 +27,11 @@ def shape_for(slots: int, parameters: int, range: Range = "disputed") -> Circuit
     return CircuitShape(slots, min(_fullest(wanted), power), range)
 
 
-def sizes(slots: int) -> Iterator[CircuitShape]:
+def sizes(slots: int, range: Range = "disputed") -> Iterator[CircuitShape]:
     """All circuits of the catalogue with `slots` inputs, the shortest first."""
     length = 0
     while length < MAX_ELEMENTS // slots:
-        shape = shape_for(slots, length + 1)
+        shape = shape_for(slots, length + 1, range)
         yield shape
         length = shape.length
 
@@ -41,7 +41,7 @@ def made(cache: Path) -> list[CircuitFiles]:
     found = (circuit_files.load(path) for path in sorted(cache.glob("circuits/*/")))
     return sorted(
         (files for files in found if files is not None),
-        key=lambda files: (files.shape.slots, files.shape.length, files.srs_kind),
+        key=lambda files: (files.shape.slots, files.shape.length, files.shape.range, files.srs_kind),
     )
 
 

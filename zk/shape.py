@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from marketplace.errors import FairshareError, Reason
 
@@ -27,6 +27,15 @@ Range = Literal["disputed", "proven"]
 """Who sees to it that committed entries are int16: whoever complains, or the circuit itself (docs/proof.md)."""
 
 
+def parse_range(text: str) -> Range:
+    """The range of that name. Raises FairshareError(BAD_INPUT)."""
+    if text not in get_args(Range):
+        raise FairshareError(
+            Reason.BAD_INPUT, f"no circuit with range {text!r}", f"use one of {', '.join(get_args(Range))}"
+        )
+    return cast(Range, text)
+
+
 @dataclass(frozen=True)
 class CircuitShape:
     """`slots` (K) updates of `length` (d) integers each; `range`: whether the circuit looks each entry up in int16.
@@ -39,12 +48,7 @@ class CircuitShape:
     range: Range = "disputed"
 
     def __post_init__(self) -> None:
-        if self.range not in get_args(Range):
-            raise FairshareError(
-                Reason.BAD_INPUT,
-                f"no circuit with range {self.range!r}",
-                f"use one of {', '.join(get_args(Range))}",
-            )
+        parse_range(self.range)
         if self.slots > MAX_SLOTS:
             raise FairshareError(
                 Reason.TOO_LARGE,
@@ -103,6 +107,12 @@ def layout_of(shape: CircuitShape) -> Layout:
     candidates = [_layout(shape, columns) for columns in range(1, _MAX_COLUMNS + 1)]
     fitting = [layout for layout in candidates if _fits_a_contract(shape, layout)]
     return min(fitting, key=lambda layout: (_cost(shape, layout), layout.columns))
+
+
+def shape_of(slots: int, length: int, logrows: int) -> CircuitShape:
+    """The shape of a circuit of which only this is known, as of one on chain; of two that fit, the dearer."""
+    proven = CircuitShape(slots, length, "proven")
+    return proven if layout_of(proven).logrows == logrows else CircuitShape(slots, length)
 
 
 def _layout(shape: CircuitShape, columns: int) -> Layout:

@@ -11,6 +11,7 @@ from marketplace.cli.checks.finding import Finding, State
 from marketplace.errors import FairshareError
 from marketplace.node import session
 from marketplace.node.options import Settings
+from zk.shape import shape_of
 
 _CHAIN_S = 3.0
 
@@ -28,7 +29,7 @@ def check_up(settings: Settings, projects: tuple[int, ...] = ()) -> Iterator[Fin
     yield _checked("key", State.PROBLEM, lambda: account.key(settings))
     yield _checked("secrecy", State.PROBLEM, lambda: account.secrecy(settings))
     yield _checked("disk", State.PROBLEM, lambda: machine.disk(settings))
-    yield _checked("memory", State.WARNING, lambda: machine.memory(shapes_of(settings, projects)))
+    yield _checked("memory", State.WARNING, lambda: machine.memory(proofs_of(settings, projects)))
     yield _checked("device", State.WARNING, machine.device)
 
 
@@ -46,14 +47,14 @@ def _on_chain(settings: Settings) -> Iterator[Finding]:
     yield _checked("market", State.PROBLEM, lambda: network.market(session.connect(settings)))
 
 
-def shapes_of(settings: Settings, projects: tuple[int, ...]) -> list[machine.Shape]:
+def proofs_of(settings: Settings, projects: tuple[int, ...]) -> list[machine.Proven]:
     """What the projects' proofs are about; a usual one's where none is named. Raises NOT_FOUND, CHAIN_UNREACHABLE."""
     if not projects:
         return [machine.USUAL]
     client = session.connect(settings)
     circuits = {number: client.circuit(client.terms(number).circuit) for number in projects}
     return [
-        machine.Shape(f"project {number}", circuit.slots, circuit.length)
+        machine.Proven(f"project {number}", shape_of(circuit.slots, circuit.length, circuit.logrows))
         for number, circuit in circuits.items()
     ]
 

@@ -27,6 +27,9 @@ TestSrs = Annotated[
     bool,
     typer.Option("--test", help="A test SRS of this machine, for local chains: its maker can forge proofs."),
 ]
+RangeOption = Annotated[
+    str, typer.Option("--range", metavar="disputed|proven", help="The project's arithmetic.range.")
+]
 AllSizes = Annotated[
     int | None, typer.Option("--slots", metavar="K", help="Show the catalogue's sizes for K inputs instead.")
 ]
@@ -39,12 +42,13 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", h
 
 @app.command("list")
 @with_settings
-def list_circuits(settings: Settings, slots: AllSizes = None) -> None:
+def list_circuits(settings: Settings, slots: AllSizes = None, range: RangeOption = "disputed") -> None:
     """The circuits that are made on this machine, or all sizes of the catalogue."""
     from zk import catalogue
+    from zk.shape import parse_range
 
     if slots is not None:
-        sizes = [_shape_facts(shape) for shape in catalogue.sizes(slots)]
+        sizes = [_shape_facts(shape) for shape in catalogue.sizes(slots, parse_range(range))]
         table = console.table("inputs", "length", "rows", "columns", "proof, CPU s", "memory, MiB")
         for size in sizes:
             memory = str(size["proof_memory_bytes"] >> 20)
@@ -54,11 +58,12 @@ def list_circuits(settings: Settings, slots: AllSizes = None) -> None:
         console.result({"sizes": sizes}, table)
         return
     made = [_made_facts(files) for files in catalogue.made(settings.cache_dir)]
-    table = console.table("inputs", "length", "rows", "SRS", "proving key", "directory")
+    table = console.table("inputs", "length", "range", "rows", "SRS", "proving key", "directory")
     for facts in made:
         table.add_row(
             str(facts["slots"]),
             str(facts["length"]),
+            facts["range"],
             f"2^{facts['logrows']}",
             facts["srs_kind"],
             "yes" if facts["proving_key"] else "no",
@@ -69,11 +74,12 @@ def list_circuits(settings: Settings, slots: AllSizes = None) -> None:
 
 @app.command()
 @with_settings
-def show(settings: Settings, slots: Slots, parameters: Parameters) -> None:
+def show(settings: Settings, slots: Slots, parameters: Parameters, range: RangeOption = "disputed") -> None:
     """The circuit that a project of K inputs and D parameters gets, and the hashes of those that are made."""
     from zk import catalogue
+    from zk.shape import parse_range
 
-    shape = catalogue.shape_for(slots, parameters)
+    shape = catalogue.shape_for(slots, parameters, parse_range(range))
     made = [files for files in catalogue.made(settings.cache_dir) if files.shape == shape]
     document = _shape_facts(shape) | {"made": [_made_facts(files) | _prints(files) for files in made]}
     words = console.lines({name: value for name, value in document.items() if name != "made"})
@@ -85,16 +91,22 @@ def show(settings: Settings, slots: Slots, parameters: Parameters) -> None:
 @app.command()
 @with_settings
 def make(
-    settings: Settings, slots: Slots, parameters: Parameters, srs: SrsFile = None, test: TestSrs = False
+    settings: Settings,
+    slots: Slots,
+    parameters: Parameters,
+    srs: SrsFile = None,
+    test: TestSrs = False,
+    range: RangeOption = "disputed",
 ) -> None:
     """Make the circuit and its keys before a project needs them; what is made is taken as it is."""
     from zk import catalogue, keys
+    from zk.shape import parse_range
 
-    shape = catalogue.shape_for(slots, parameters)
+    shape = catalogue.shape_for(slots, parameters, parse_range(range))
     file = None if test else srs or _imported(settings.cache_dir, shape)
     if test and srs is not None:
         raise FairshareError(Reason.BAD_INPUT, "--srs and --test contradict each other", "give one of them")
-    with console.working(f"circuit of {shape.slots} x {shape.length}") as say:
+    with console.working(f"circuit {shape.name}") as say:
         files = keys.build(shape, settings.cache_dir, srs_file=file, on_progress=say)
     document = _made_facts(files) | _prints(files)
     console.result(document, console.lines(document))
@@ -140,6 +152,7 @@ def _shape_facts(shape: "CircuitShape") -> dict[str, Any]:
     return {
         "slots": shape.slots,
         "length": shape.length,
+        "range": shape.range,
         "version": CIRCUIT_VERSION,
         "logrows": layout.logrows,
         "columns": layout.columns,
@@ -153,6 +166,7 @@ def _made_facts(files: "CircuitFiles") -> dict[str, Any]:
     return {
         "slots": files.shape.slots,
         "length": files.shape.length,
+        "range": files.shape.range,
         "logrows": files.logrows,
         "srs_kind": files.srs_kind,
         "proof_bytes": files.proof_length,

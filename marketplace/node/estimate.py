@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from zk.shape import CircuitShape, layout_of
 
-# Measured with benchmarks/prove.py (witness, proof, check): slots, length, CPU seconds, bytes at the peak.
-_MEASURED = (
-    (5, 64, 0.3, 40_000_000),
-    (8, 650, 4.6, 222_000_000),
-    (8, 1000, 4.9, 253_000_000),
-    (16, 1000, 20.6, 980_000_000),
-    (16, 5000, 88.0, 4_060_000_000),
-)
+# Measured with benchmarks/prove.py (witness, proof, check): CPU seconds, bytes at the peak.
+_MEASURED = {
+    CircuitShape(5, 64): (0.3, 40_000_000),
+    CircuitShape(8, 650): (4.6, 222_000_000),
+    CircuitShape(8, 1000): (4.9, 253_000_000),
+    CircuitShape(16, 1000): (20.6, 980_000_000),
+    CircuitShape(16, 5000): (88.0, 4_060_000_000),
+    CircuitShape(8, 650, "proven"): (17.2, 863_000_000),
+    CircuitShape(8, 12_500, "proven"): (93.0, 3_625_000_000),
+}
 
 
 _NUMBERS_A_SECOND = 400_000  # of a model, committed to on one core, in chunks of 4,096; an update's go faster
@@ -56,13 +58,13 @@ def estimate_vectors(chunks: int, chunk_length: int) -> VectorEstimate:
 
 
 def estimate_proof(shape: CircuitShape) -> ProofEstimate:
-    """In proportion to the cells of the circuit, from the measured shape that is nearest in size."""
+    """In proportion to the cells of the circuit, from the measured shape of that range that is nearest in size."""
     cells = _cells(shape)
-    nearest = min(
-        _MEASURED, key=lambda known: abs(math.log(cells / _cells(CircuitShape(known[0], known[1]))))
-    )
-    ratio = cells / _cells(CircuitShape(nearest[0], nearest[1]))
-    return ProofEstimate(round(nearest[2] * ratio, 1), int(nearest[3] * ratio))
+    alike = [known for known in _MEASURED if known.range == shape.range]
+    nearest = min(alike, key=lambda known: abs(math.log(cells / _cells(known))))
+    ratio = cells / _cells(nearest)
+    cpu_s, memory = _MEASURED[nearest]
+    return ProofEstimate(round(cpu_s * ratio, 1), int(memory * ratio))
 
 
 def _cells(shape: CircuitShape) -> int:

@@ -74,28 +74,27 @@ def disk(settings: Settings) -> Finding:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What a proof is about: so many vectors of so many numbers."""
+class Proven:
+    """What a proof is about."""
 
     name: str
-    slots: int
-    length: int
+    shape: CircuitShape
 
     @property
     def memory_bytes(self) -> int:
         """That its proof takes at the peak."""
-        return estimate_proof(CircuitShape(self.slots, self.length)).memory_bytes
+        return estimate_proof(self.shape).memory_bytes
 
 
-USUAL = Shape("a usual project", 11, 650)  # ten trainers and the reference
+USUAL = Proven("a usual project", CircuitShape(11, 650))  # ten trainers and the reference
 
 
-def memory(shapes: Sequence[Shape]) -> Finding:
+def memory(projects: Sequence[Proven]) -> Finding:
     """That the largest of these proofs fits."""
-    total, largest = memory_bytes(), max(shapes, key=lambda shape: shape.memory_bytes)
+    total, largest = memory_bytes(), max(projects, key=lambda project: project.memory_bytes)
     needed = largest.memory_bytes
     said = (
-        f"{total / 2**30:.1f} GiB; a proof of {largest.name} ({largest.slots} x {largest.length}) "
+        f"{total / 2**30:.1f} GiB; a proof of {largest.name} ({largest.shape.name}) "
         f"takes {needed / 2**30:.1f}"
     )
     if SHARE_FOR_PROOFS * total < needed:

@@ -13,6 +13,7 @@ from marketplace.cli.checks import account, machine, network
 from marketplace.cli.checks.finding import State
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.options import Settings
+from zk.shape import CircuitShape
 
 BLOCK = Block(number=5, timestamp=1_000_000, hash=bytes(32))
 
@@ -91,12 +92,15 @@ def test_disk_is_looked_at_where_things_will_be(settings: Settings, monkeypatch:
 
 
 def test_memory_is_held_against_the_largest_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    small, large = machine.Shape("project 1", 5, 64), machine.Shape("project 2", 16, 5000)
+    small, large = (
+        machine.Proven(f"project {number}", CircuitShape(*size))
+        for number, size in ((1, (5, 64)), (2, (16, 5000)))
+    )
     monkeypatch.setattr(machine, "memory_bytes", lambda: 4 << 30)
     assert machine.memory([small]).state is State.OK
     found = machine.memory([small, large])
     assert found.state is State.WARNING
-    assert "project 2 (16 x 5000) takes 3.8" in found.detail
+    assert "project 2 (16x5000) takes 3.8" in found.detail
     monkeypatch.setattr(machine, "memory_bytes", lambda: 8 << 30)
     assert machine.memory([small, large]).state is State.OK
 

@@ -22,8 +22,8 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_source
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import NATIVE_COIN, Address, ScoreRule, Status, address
-from marketplace.cli.checks.machine import Shape
-from marketplace.cli.checkup import shapes_of
+from marketplace.cli.checks.machine import Proven
+from marketplace.cli.checkup import proofs_of
 from marketplace.devnet import accounts
 from marketplace.devnet.anvil import public_account
 from marketplace.devnet.local import keystore_of, running_devnet
@@ -365,9 +365,11 @@ def test_the_doctor_reads_the_shape_of_a_projects_proofs(owner: Owner, tmp_path:
         cache_dir=tmp_path,
     )
     circuit = owner.client.circuit(owner.client.terms(number).circuit)
-    assert shapes_of(settings, (number,)) == [Shape(f"project {number}", circuit.slots, circuit.length)]
+    assert proofs_of(settings, (number,)) == [
+        Proven(f"project {number}", CircuitShape(circuit.slots, circuit.length))
+    ]
     with pytest.raises(FairshareError) as refused:
-        shapes_of(settings, (number + 1,))
+        proofs_of(settings, (number + 1,))
     assert refused.value.reason is Reason.NOT_FOUND
 
 

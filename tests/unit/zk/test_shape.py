@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.errors import FairshareError, Reason
-from zk.shape import CircuitShape, Layout, layout_of
+from zk.shape import CircuitShape, Layout, Range, layout_of, shape_of
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,13 @@ def test_the_limit_is_named() -> None:
 def test_layouts_stay_what_they_are(slots: int, length: int, layout: Layout) -> None:
     """A change here makes other circuits: raise zk.shape.CIRCUIT_VERSION with it."""
     assert layout_of(CircuitShape(slots, length)) == layout
+
+
+@pytest.mark.parametrize("range", ["disputed", "proven"])
+@pytest.mark.parametrize(("slots", "length"), [(3, 4), (8, 650), (8, 12_500), (11, 650), (16, 5000)])
+def test_a_circuit_on_chain_tells_its_range_by_its_rows(slots: int, length: int, range: Range) -> None:
+    shape = CircuitShape(slots, length, range)
+    assert shape_of(slots, length, layout_of(shape).logrows) == shape
 
 
 @given(st.integers(3, 16), st.integers(1, 33_333))
