@@ -8,7 +8,7 @@ from marketplace.chain.events import ResultPosted
 from marketplace.chain.types import Block, ChallengeKind, Project, Settlement
 from marketplace.node.challenging import STAGGERED
 from marketplace.node.daemon import ProjectDaemon
-from marketplace.node.outcomes import posted_sketch
+from marketplace.node.outcomes import posted_result
 from marketplace.node.seats import seat_in_round
 from marketplace.node.sketch.faults import Question
 from marketplace.node.sketch.own import OwnInput
@@ -42,7 +42,7 @@ class SketchedStatement:
         context = self._node.context
         if prepared.own is None:
             return None
-        gram = posted_sketch(context.client, context.project, event).result.gram
+        gram = posted_result(context.client, context.project, event).gram
         seed = seed_of(context, event.round, self._block.number)
         sketch = context.sketcher(seed).sketch(prepared.own.update)
         return false_square(context, gram, slot, sketch)

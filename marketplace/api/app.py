@@ -12,14 +12,14 @@ from marketplace.api import models as m
 from marketplace.api import problems, views
 from marketplace.api.audits import Audits
 from marketplace.api.chronicle import Chronicle, RoundTold, rounds_of
-from marketplace.api.disputes import Said
 from marketplace.api.money import accounts_of, payouts
 from marketplace.api.reader import Reader, readable
 from marketplace.api.rounds import round_shown, round_summary
 from marketplace.chain.client import MarketClient
+from marketplace.chain.events import ResultCall
 from marketplace.chain.types import Account, Address, Record, address
 from marketplace.errors import FairshareError, Reason
-from marketplace.node.outcomes import posted_result, posted_sketch
+from marketplace.node.outcomes import posted_call
 from marketplace.storage.store import ContentStore
 
 LARGEST_PAGE = 100
@@ -202,12 +202,9 @@ def _add_money(app: FastAPI, client: MarketClient, reader: Reader) -> None:
             )
 
 
-def _said(client: MarketClient, chronicle: Chronicle, told: RoundTold) -> dict[int, Said]:
+def _said(client: MarketClient, chronicle: Chronicle, told: RoundTold) -> dict[int, ResultCall]:
     """What the calldata of a round's results said, by cohort."""
-    if chronicle.terms.chunks:
-        found = {event.cohort: posted_sketch(client, chronicle.project, event) for event in told.results}
-        return {cohort: Said(posted.result, posted.sketch) for cohort, posted in found.items()}
-    return {event.cohort: Said(posted_result(client, chronicle.project, event)) for event in told.results}
+    return {event.cohort: posted_call(client, chronicle.project, event) for event in told.results}
 
 
 def _account(client: MarketClient, project: int, account: Address, block: int) -> m.AccountShown:

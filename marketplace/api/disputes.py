@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from marketplace.api import models as m
 from marketplace.api.chronicle import RoundTold
 from marketplace.api.parts import hexed, hexed_or_none, transaction_of
 from marketplace.chain import events as e
-from marketplace.chain.types import ChallengeKind, RoundResult, SketchResult
+from marketplace.chain.types import ChallengeKind
 from marketplace.protocol.sketch_check import SUM
-
-
-class Said(NamedTuple):
-    """What the calldata of a result said; `sketch` on the sketch path."""
-
-    result: RoundResult
-    sketch: SketchResult | None = None
 
 
 def challenge_shown(told: RoundTold, challenged: e.Challenged) -> m.ChallengeShown:
@@ -41,7 +33,7 @@ def challenge_shown(told: RoundTold, challenged: e.Challenged) -> m.ChallengeSho
 
 
 def root_shown(
-    answer: e.UpdateAnswered | e.UpdateChunkAnswered | None, said: Said | None, slot: int
+    answer: e.UpdateAnswered | e.UpdateChunkAnswered | None, said: e.ResultCall | None, slot: int
 ) -> str | None:
     """On the sketch path: the root of a slot's chunks, as a result or an answer has it."""
     if said is not None and said.sketch is not None and slot < len(said.sketch.roots):

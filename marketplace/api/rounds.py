@@ -14,7 +14,7 @@ from marketplace.api.chronicle import (
     outcome_of_round,
     shares_of,
 )
-from marketplace.api.disputes import Said, challenge_shown, root_shown
+from marketplace.api.disputes import challenge_shown, root_shown
 from marketplace.api.parts import hexed, point_of, transaction_of
 from marketplace.chain import events as e
 from marketplace.chain.types import Address, RoundResult, ScoreRule
@@ -50,7 +50,7 @@ def round_summary(chronicle: Chronicle, told: RoundTold) -> m.RoundSummary:
     )
 
 
-def round_shown(chronicle: Chronicle, told: RoundTold, results: Mapping[int, Said]) -> m.RoundShown:
+def round_shown(chronicle: Chronicle, told: RoundTold, results: Mapping[int, e.ResultCall]) -> m.RoundShown:
     """A round in full; `results`: by cohort, what the calldata of its result said."""
     terms = chronicle.terms
     return m.RoundShown(
@@ -79,7 +79,9 @@ def round_shown(chronicle: Chronicle, told: RoundTold, results: Mapping[int, Sai
     )
 
 
-def _cohort(chronicle: Chronicle, told: RoundTold, cohort: CohortTold, said: Said | None) -> m.CohortShown:
+def _cohort(
+    chronicle: Chronicle, told: RoundTold, cohort: CohortTold, said: e.ResultCall | None
+) -> m.CohortShown:
     posted, gram, stated = cohort.posted, None, cohort.stated
     result = said.result if said is not None else None
     if result is not None:
@@ -111,7 +113,7 @@ def _slot(
     cohort: CohortTold,
     slot: int,
     trainer: Address | None,
-    said: Said | None,
+    said: e.ResultCall | None,
     gram: Gram | None,
 ) -> m.SlotShown:
     result = said.result if said is not None else None

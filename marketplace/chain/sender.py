@@ -6,7 +6,8 @@ import dataclasses
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -89,6 +90,8 @@ class TransactionSender:
     `limits` are never exceeded: fees stop at the cap, and a project's gas at its budget. `say` is told of what the user
     should know, in a line.
 
+    `at_work` is entered for as long as a `send` takes.
+
     One process at a time may send with a key: the first `send` takes a lock file that `close` gives back.
     Threads may share a sender. `stop`, when set, ends waiting with `Stopped`.
     """
@@ -105,6 +108,7 @@ class TransactionSender:
         poll_s: float = 0.2,
         bump_after_blocks: int = 10,
         give_up_after_s: float = 600.0,
+        at_work: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.client = client
         self.account = account
@@ -117,6 +121,7 @@ class TransactionSender:
         self._poll_s = poll_s
         self._bump_after_blocks = bump_after_blocks
         self._give_up_after_s = give_up_after_s
+        self._at_work = at_work
         self._outbox = Outbox(client, self.address, log, poll_s)
         self._settling = Settling(self._outbox, client.say)
         self._signing = threading.RLock()  # from the choice of a nonce until its transaction is broadcast
@@ -147,8 +152,11 @@ class TransactionSender:
         then; WRONG_CHAIN when the chain is younger than the log; CHAIN_UNREACHABLE when the endpoint fails or the
         transaction is not mined in time; then `send` again.
         """
+        with self._at_work():
+            return self._sent(intent, Call.of(function_call, value), deadline, final)
+
+    def _sent(self, intent: str, call: Call, deadline: int | None, final: bool) -> Receipt:
         self._own_the_key()
-        call = Call.of(function_call, value)
         give_up_at = time.monotonic() + self._give_up_after_s
         while True:
             nonce = self._resume(intent, call, deadline)

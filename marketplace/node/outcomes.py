@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from eth_abi.abi import encode
@@ -21,7 +20,7 @@ from marketplace.chain.events import (
     decode_result_call,
     fetch,
 )
-from marketplace.chain.types import Outcome, RoundResult, Settlement, SketchResult, SketchStatement, Terms
+from marketplace.chain.types import Outcome, RoundResult, Settlement, SketchStatement, Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.seats import cohort_numbers
 from zk import curve
@@ -61,25 +60,17 @@ def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
 
 def posted_result(client: MarketClient, project: int, event: ResultPosted) -> RoundResult:
     """What the transaction behind `event` posted; INTEGRITY where it posted another result, or through a contract."""
-    return _call_of(client, project, event).result
+    return posted_call(client, project, event).result
 
 
-@dataclass(frozen=True)
-class PostedSketch:
-    """What a result on the sketch path said."""
-
-    result: RoundResult
-    sketch: SketchResult
-
-
-def posted_sketch(client: MarketClient, project: int, event: ResultPosted) -> PostedSketch:
-    """As `posted_result`, on the sketch path."""
-    call = _call_of(client, project, event)
-    if call.sketch is None:
+def posted_call(client: MarketClient, project: int, event: ResultPosted) -> ResultCall:
+    """As `posted_result`, with the roots of the sketch path."""
+    call = decode_result_call(client.transaction_input(event.transaction_hash))
+    if (call.project, call.result.round, call.result.cohort) != (project, event.round, event.cohort):
         raise FairshareError(
-            Reason.INTEGRITY, "a result on the sketch path has no roots", "use another endpoint"
+            Reason.INTEGRITY, "the transaction behind a result posted another one", "use another endpoint"
         )
-    return PostedSketch(call.result, call.sketch)
+    return call
 
 
 def sketch_statements(
@@ -116,15 +107,6 @@ def _with(
             "use another endpoint",
         )
     return [by_place[place] for place in places]
-
-
-def _call_of(client: MarketClient, project: int, event: ResultPosted) -> ResultCall:
-    call = decode_result_call(client.transaction_input(event.transaction_hash))
-    if (call.project, call.result.round, call.result.cohort) != (project, event.round, event.cohort):
-        raise FairshareError(
-            Reason.INTEGRITY, "the transaction behind a result posted another one", "use another endpoint"
-        )
-    return call
 
 
 def results_of(events: Iterable[Event], round_: int) -> list[ResultPosted]:

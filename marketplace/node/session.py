@@ -23,8 +23,8 @@ from marketplace.node import console
 from marketplace.node.journal import Journal
 from marketplace.node.logging import tell
 from marketplace.node.options import Settings
-from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry
-from marketplace.node.telemetry.metered import MeteredSender, MeteredStore
+from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry, Work
+from marketplace.node.telemetry.metered import MeteredStore
 from marketplace.storage.embedded import EmbeddedNode
 from marketplace.storage.store import ContentStore
 
@@ -73,9 +73,15 @@ def open_session(
     with (
         Journal(home / JOURNAL) as journal,
         open_store(settings, home, telemetry) as store,
-        MeteredSender(client, account, journal, stop=stop, limits=settings.limits) as sender,
+        TransactionSender(
+            client,
+            account,
+            journal,
+            stop=stop,
+            limits=settings.limits,
+            at_work=lambda: telemetry.at_work(Work.SENDING),
+        ) as sender,
     ):
-        sender.telemetry = telemetry
         yield Session(client, store, account, journal, sender, home, settings.cache_dir, stop, telemetry)
 
 

@@ -1,10 +1,8 @@
-"""Storage and sender that tell how long they take and how much they move."""
+"""Storage that tells how long it takes and how much it moves."""
 
 from __future__ import annotations
 
-from marketplace.chain.sender import Receipt, TransactionSender
-from marketplace.chain.simulation import FunctionCall
-from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry, Work
+from marketplace.node.telemetry.hooks import Telemetry, Work
 from marketplace.storage.store import ContentStore
 
 
@@ -27,22 +25,3 @@ class MeteredStore(ContentStore):
             data = super().fetch(cid, max_bytes=max_bytes, timeout_s=timeout_s)
         self._telemetry.fetched(len(data))
         return data
-
-
-class MeteredSender(TransactionSender):
-    """A sender whose waits are told, once it has somebody to tell."""
-
-    telemetry: Telemetry = NO_TELEMETRY
-
-    def send(
-        self,
-        intent: str,
-        function_call: FunctionCall,
-        value: int = 0,
-        *,
-        deadline: int | None = None,
-        final: bool = False,
-    ) -> Receipt:
-        """As `TransactionSender.send`."""
-        with self.telemetry.at_work(Work.SENDING):
-            return super().send(intent, function_call, value, deadline=deadline, final=final)
