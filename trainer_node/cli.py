@@ -175,7 +175,13 @@ def run(
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
         log = logging.logger(project=project)
         context = load_project(session.client, session.store, project, session.cache)
-        dataset = load_sound(data.path, context.task, data.how, session.cache / UNPACKED)
+        dataset = load_sound(
+            data.path,
+            context.task,
+            data.how,
+            session.cache / UNPACKED,
+            lambda note: log.warning("data", note=note),
+        )
         spec, rows, rounds = context.spec, len(dataset), context.terms.rounds
         choice = Choice(dp_epsilon, dp_delta, dp_max_grad_norm, dp_noise).over(
             kept_choice(session.journal, project)

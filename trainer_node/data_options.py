@@ -86,6 +86,13 @@ _OPTIONS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
         Annotated[float, _option("--divide", "Every number of X by this; images are in 0..1 already.")],
         1.0,
     ),
+    "tolerate": (
+        Annotated[
+            int,
+            _option("--tolerate", "Findings at most, whose rows are left out.", metavar="N", min=0),
+        ],
+        0,
+    ),
 }
 
 
@@ -123,6 +130,7 @@ def reading_of(values: Mapping[str, Any]) -> Reading:
         image_size=_size(values["image_size"]),
         image_mode=cast(ImageMode | None, mode),
         divide=divide,
+        tolerate=values["tolerate"],
     )
 
 

@@ -37,3 +37,4 @@ class Reading:
     image_size: tuple[int, int] | None = None  # width, height
     image_mode: ImageMode | None = None
     divide: float = 1.0  # X is divided by it
+    tolerate: int = 0  # findings, whose rows are left out; with more the data is refused

@@ -19,10 +19,14 @@ _DEVIATION = 1e-12
 
 @dataclass
 class Survey:
-    """What was seen of a source's rows so far. `counts`: sound rows of each class, int64 [classes]."""
+    """What was seen of a source's rows so far. `counts`: sound rows of each class, int64 [classes].
+
+    `tolerate`: findings that do not make the data unfit.
+    """
 
     wanted: Wanted
     findings: Findings
+    tolerate: int = 0
     counts: NDArray[np.int64] = field(init=False)
     lowest: float = np.inf
     highest: float = -np.inf
@@ -39,14 +43,16 @@ class Survey:
 
     @property
     def is_sound(self) -> bool:
-        """Whether a trainer can work with all of it."""
-        return self.rows > 0 and not self.findings
+        """Whether a trainer can work with it."""
+        return self.rows > 0 and self.findings.total <= self.tolerate
 
     def warnings(self) -> tuple[str, ...]:
         """What is not wrong, but seldom meant."""
         if not self.rows:
             return ()
         said = []
+        if self.findings and self.is_sound:
+            said.append(f"{self.findings.total:,} findings are tolerated: their rows are left out")
         empty = np.flatnonzero(self.counts == 0)
         if len(empty):
             shown = ", ".join(map(str, empty[:10].tolist())) + (", .." if len(empty) > 10 else "")
@@ -72,7 +78,7 @@ def checked_batches(
 def require_sound(survey: Survey, description: Description) -> None:
     """BAD_DATA, in one line for all kinds of findings, unless a trainer can work with it."""
     findings, path = survey.findings, description.path
-    if findings:
+    if findings.total > survey.tolerate:
         said = "; ".join(_said(kind, survey) for kind in findings.counts)
         first = next(iter(findings.counts))
         raise FairshareError(

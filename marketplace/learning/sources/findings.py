@@ -96,5 +96,10 @@ class Findings:
         """How many more of a kind would be kept."""
         return self.keep - len(self.first.get(kind, ()))
 
+    @property
+    def total(self) -> int:
+        """Of all kinds."""
+        return sum(self.counts.values())
+
     def __bool__(self) -> bool:
         return bool(self.counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,14 +34,22 @@ def load(path: Path, task: Task, how: Reading, folder: Path, keep: int = 5) -> L
     """
     wanted = Wanted(task.features, task.classes)
     source = open_source(path, wanted, how)
-    survey = Survey(wanted, Findings(keep))
+    survey = Survey(wanted, Findings(keep), how.tolerate)
     dataset = hold(checked_batches(source, survey, how.divide), wanted, folder)
     return Loaded(source.description, survey, (*source.notes(), *survey.warnings()), dataset)
 
 
-def load_sound(path: Path, task: Task, how: Reading, folder: Path) -> Dataset:
-    """As `load`, for use: raises BAD_DATA, naming the first of each kind, unless every row is sound."""
+def load_sound(
+    path: Path, task: Task, how: Reading, folder: Path, say: Callable[[str], None] | None = None
+) -> Dataset:
+    """As `load`, for use: raises BAD_DATA, naming the first of each kind, unless every row is sound or tolerated.
+
+    `say` is told of what is seldom meant, a line each.
+    """
     loaded = load(path, task, how, folder)
     require_sound(loaded.survey, loaded.description)
     assert loaded.dataset is not None  # sound: it has rows
+    if say is not None:
+        for note in loaded.notes:
+            say(note)
     return loaded.dataset

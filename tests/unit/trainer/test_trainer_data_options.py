@@ -14,6 +14,7 @@ DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("label_column", "columns", "classes", "part", "delimiter", "image_size", "image_mode")),
     "header": True,
     "divide": 1.0,
+    "tolerate": 0,
 }
 
 
@@ -32,6 +33,7 @@ def test_every_option_is_taken() -> None:
         "image_size": "32x24",
         "image_mode": "rgb",
         "divide": 255.0,
+        "tolerate": 3,
     }
     assert reading_of(given) == Reading(
         label="what",
@@ -43,6 +45,7 @@ def test_every_option_is_taken() -> None:
         image_size=(32, 24),
         image_mode="rgb",
         divide=255.0,
+        tolerate=3,
     )
 
 

@@ -70,8 +70,8 @@ def test_exactly_what_is_wrong_is_found(
     assert survey.is_sound == (not cells and not wrong_labels)
 
 
-def survey_of(X: NDArray[np.float64], y: NDArray[np.int64]) -> Survey:
-    survey = Survey(WANTED, Findings())
+def survey_of(X: NDArray[np.float64], y: NDArray[np.int64], tolerate: int = 0) -> Survey:
+    survey = Survey(WANTED, Findings(), tolerate)
     list(checked_batches(Rows(X, y, 100), survey))
     return survey
 
@@ -89,6 +89,18 @@ def test_what_is_wrong_is_one_line_for_a_trainer_that_joins() -> None:
     assert "trainer check" in caught.value.hint
     with pytest.raises(FairshareError, match="no rows"):
         require_sound(survey_of(X[:0], y[:0]), Rows.description)
+
+
+def test_so_many_findings_are_tolerated_and_no_more() -> None:
+    X, y = np.linspace(0, 1, 27).reshape(9, 3), np.array([0, 1, 2, 3, 9, 0, 1, 2, 3])
+    X[6, 1] = np.nan
+    survey = survey_of(X, y, tolerate=2)
+    require_sound(survey, Rows.description)
+    assert (survey.is_sound, survey.rows) == (True, 7)
+    assert "2 findings are tolerated" in survey.warnings()[0]
+    with pytest.raises(FairshareError, match="labels run from 0 to 9"):
+        require_sound(survey_of(X, y, tolerate=1), Rows.description)
+    assert not survey_of(X[4:5], y[4:5], tolerate=9).is_sound
 
 
 def test_what_is_seldom_meant_is_said() -> None:
