@@ -170,33 +170,39 @@ def _serve(session: Session, project: int, office: Office, proofs: ProofQueue, a
     from aggregator.duty import Duty
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
-    from marketplace.node.identity import encryption_key
+    from marketplace.node.keyring import KeyRing
     from marketplace.node.lifecycle import keep_going
     from marketplace.node.peers import PeerBook
     from marketplace.node.project import ProjectContext, load_project
+    from marketplace.node.project_keys import own_key
+    from marketplace.updates.sealing import EncryptionKey
 
     log = logging.logger(project=project)
-    loaded: list[ProjectContext] = []
+    loaded: list[tuple[ProjectContext, EncryptionKey]] = []
 
     def load() -> bool:
-        loaded.append(load_project(session.client, session.store, project, session.cache))
+        context = load_project(session.client, session.store, project, session.cache)
+        key = own_key(session, project)
+        loaded.append((context.with_key(key), key))
         return False
 
     keep_going(load, stop=session.stop, log=log)
     if not loaded:
         return
-    peers = PeerBook(loaded[0], log)
+    context, key = loaded[0]
+    peers = PeerBook(context, log)
     peers.connect_to_owner()
     with (
         session.telemetry.loop(f"project {project}") as turned,
         ChainClock(session.client, stop=session.stop, on_turn=turned) as clock,
     ):
         duty = Duty(
-            context=loaded[0],
+            context=context,
             sender=session.sender,
             journal=session.journal,
             clock=clock,
-            key=encryption_key(session.home),
+            key=key,
+            keys=KeyRing(session.home),
             contact=office.contact,
             peers=peers,
             log=log,

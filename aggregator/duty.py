@@ -75,7 +75,7 @@ class Duty(ProjectDaemon):
     def _active(self, project: Project, block: Block) -> None:
         index = self._place()
         if index is None:
-            self._join()
+            self._join_late()
             return
         challenged = defend(self, self._path, self._behaviour, project, index, block)
         self._hold_model(project, block)
@@ -95,6 +95,11 @@ class Duty(ProjectDaemon):
     def _over(self, project: Project, block: Block) -> None:
         self._hold_model(project, block)
 
+    def _forget(self, project: Project) -> None:
+        """Updates were opened with our key: neither it nor they are kept."""
+        forget_before(self.journal, self.context.project, project.round + 1)
+        self._destroy_key()
+
     def _move_on(self, project: Project, block: Block, index: int | None) -> None:
         wait = patience_s(project, index)
         move_on(self.context, self.sender, project, block, self.log, patience_s=wait)
@@ -105,6 +110,17 @@ class Duty(ProjectDaemon):
 
     def _join(self) -> None:
         join(self, encode_contact(self.contact, self.url))
+
+    def _join_late(self) -> None:
+        """After the start. REFUSED where models are sealed: those so far are closed to us, and our turn may be near."""
+        if self.context.is_sealed:
+            raise FairshareError(
+                Reason.REFUSED,
+                f"project {self.context.project} has started, and its models so far are sealed to its members: "
+                "who joins now could not work on the one in hand, and would lose its bond",
+                "take another project, or join before the start",
+            )
+        self._join()
 
     def _serve(self, project: Project, block: Block) -> bool:
         """What is due in our turn once the window is closed; whether a cohort was concluded."""
@@ -135,7 +151,7 @@ class Duty(ProjectDaemon):
         try:
             self._path.hold(self, project, block, timeout_s)
         except FairshareError as error:
-            if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
+            if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY, Reason.NOT_FOUND):
                 raise
             self.log.warning("no global model yet", round=project.round, problem=error.message)
             return False

@@ -14,6 +14,7 @@ from aggregator.complaining import fetch_timeout
 from aggregator.kept import Kept
 from aggregator.merging import Merge, merge
 from aggregator.path import Input, Made, NotCommitted
+from aggregator.sealing import published
 from marketplace.chain.events import UpdateAnswered, fetch
 from marketplace.chain.types import Block, Challenge, ChallengeKind, Project, RoundResult, Terms
 from marketplace.node.daemon import ProjectDaemon
@@ -96,7 +97,7 @@ class ExactPath:
     def make(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> Made:
         model = fetch_current(node.context, project, block.number, MODEL_S)
         rules, positions = node.context.rules, case.arrived.positions
-        return ExactMade(node, merge(rules, model, case.usable(), positions, self._behaviour))
+        return ExactMade(node, project.round, merge(rules, model, case.usable(), positions, self._behaviour))
 
     def answer(self, node: ProjectDaemon, project: Project, challenge: Challenge, block: Block) -> None:
         if challenge.kind is not ChallengeKind.MODEL or not self._behaviour.answers_for_model():
@@ -117,8 +118,8 @@ class ExactPath:
 class ExactMade:
     """See `aggregator.path.Made`."""
 
-    def __init__(self, node: ProjectDaemon, made: Merge) -> None:
-        self._node, self._made = node, made
+    def __init__(self, node: ProjectDaemon, round_: int, made: Merge) -> None:
+        self._node, self._round, self._made = node, round_, made
 
     @property
     def gram(self) -> Gram:
@@ -129,8 +130,8 @@ class ExactMade:
         return self._made.judgement
 
     def publish(self, *, serve: bool) -> bytes:
-        packed = self._made.packed_model()
-        return digest_of(self._node.context.store.add(packed) if serve else cid_of(packed))
+        file = published(self._node, self._round, self._made.packed_model())
+        return digest_of(self._node.context.store.add(file) if serve else cid_of(file))
 
     def call(self, result: RoundResult) -> ContractFunction:
         context = self._node.context

@@ -11,6 +11,7 @@ from aggregator.merging import merge
 from aggregator.path import Path
 from aggregator.proof_queue import ProofQueue
 from aggregator.proving import begin_proof, finish_proof
+from aggregator.sealing import published
 from marketplace.chain.types import Block, Project, Settlement
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.models import fetch_current
@@ -69,7 +70,7 @@ def preview_of(
     for case in cases:
         made = merge(node.context.rules, model, case.usable(), case.arrived.positions, behaviour)
         model, packed = made.model, made.packed_model()
-    cid = node.context.store.add(packed)
+    cid = node.context.store.add(published(node, project.round, packed))
     return Preview(node.context.project, project.round, cid, node.context.committer.commit(model))
 
 

@@ -151,10 +151,12 @@ def run(
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.costs import trainer_costs
-    from marketplace.node.identity import encryption_key, training_seed
+    from marketplace.node.identity import training_seed
+    from marketplace.node.keyring import KeyRing
     from marketplace.node.lifecycle import keep_going, stop_on_signals
     from marketplace.node.peers import PeerBook
     from marketplace.node.project import load_project
+    from marketplace.node.project_keys import own_key
     from marketplace.node.telemetry.observing import observing
     from trainer_node.challenging import Doubt
     from trainer_node.daemon import TrainerDaemon
@@ -204,6 +206,8 @@ def run(
             }
             console.result(document, console.lines(document))
             return
+        key = own_key(session, project)
+        context = context.with_key(key)
         peers = PeerBook(context, log)
         peers.connect_to_owner()
         own_seed = training_seed(session.journal, seed)
@@ -220,7 +224,8 @@ def run(
                 sender=session.sender,
                 journal=session.journal,
                 clock=clock,
-                key=encryption_key(session.home),
+                key=key,
+                keys=KeyRing(session.home),
                 worker=Worker(dataset, own_seed, device, Behaviour(attack), budget),
                 doubt=Doubt(demand_rate, own_seed),
                 peers=peers,

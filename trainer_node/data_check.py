@@ -110,7 +110,7 @@ def _connect(peers: PeerBook, state: Project) -> None:
 def _last_result(context: ProjectContext, block: int) -> tuple[NDArray[np.int32], PastRound] | None:
     """The last result that changed the model and stands, with the model, int32[d], that its round began with.
 
-    None where there is none, its transaction says another, or nobody serves that model any more.
+    None where there is none, its transaction says another, nobody serves that model any more, or it is sealed.
     """
     client, number = context.client, context.project
     events: list[Event] = fetch(client, [ResultPosted, RoundUndone], number, to_block=block)
@@ -123,7 +123,7 @@ def _last_result(context: ProjectContext, block: int) -> tuple[NDArray[np.int32]
         result = posted_result(client, number, last)
         model = fetch_reference(context, _reference(context, before), MODEL_S)
     except FairshareError as error:
-        if error.reason not in (Reason.INTEGRITY, Reason.UNAVAILABLE):
+        if error.reason not in (Reason.INTEGRITY, Reason.UNAVAILABLE, Reason.NOT_FOUND):
             raise
         return None
     return model, past_round(context.rules, result.gram, members(last.present), last.round)

@@ -66,7 +66,7 @@ def train_ahead(
     index, following = project.aggregator_index, project.round + 1
 
     def make(preview: Preview) -> Prepared | None:
-        model = node.context.fetch_model(preview.cid, preview.commitment, MODEL_S)
+        model = node.context.fetch_model(preview.cid, preview.commitment, MODEL_S, round_=preview.round)
         return _prepare(node, worker, following, model, index)
 
     ahead.look(node, project, number, block, make)

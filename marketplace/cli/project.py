@@ -37,6 +37,10 @@ Evaluation = Annotated[
 Validation = Annotated[
     Path | None, typer.Option("--validation", metavar="FILE", help="Where your validation set (.npz) is now.")
 ]
+MemberKey = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="FILE", help="A member's encryption key (else yours), for sealed models."),
+]
 Stay = Annotated[bool, typer.Option("--serve", help="Then stay and serve it, as `project serve` does.")]
 
 
@@ -160,13 +164,16 @@ def serve_project(
 
 @app.command()
 @with_settings
-def watch(settings: Settings, project: ProjectId, evaluation: Evaluation = None) -> None:
+def watch(
+    settings: Settings, project: ProjectId, evaluation: Evaluation = None, key: MemberKey = None
+) -> None:
     """Follow any project: its rounds, and with its evaluation set the accuracy of its models. Signs nothing."""
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.lifecycle import keep_going, stop_on_signals
     from marketplace.node.peers import PeerBook
     from marketplace.node.project import load_project
+    from marketplace.node.project_keys import reader_context
     from marketplace.node.session import connect, open_store
     from marketplace.owner.checked import load_evaluation
     from marketplace.owner.rounds_shown import RoundsShown
@@ -177,6 +184,7 @@ def watch(settings: Settings, project: ProjectId, evaluation: Evaluation = None)
         logging.configure(verbose=console.is_verbose())
         log = logging.logger(project=project)
         context = load_project(client, store, project, settings.cache_dir)
+        context = reader_context(settings, context, key)
         sha256 = context.spec.evaluation.sha256
         dataset = load_evaluation(evaluation, sha256, context.task) if evaluation else None
         peers = PeerBook(context, log)
@@ -269,11 +277,15 @@ def refund(settings: Settings, project: ProjectId) -> None:
 
 @app.command()
 @with_settings
-def model(settings: Settings, project: ProjectId, output: OutputFile) -> None:
-    """Fetch the newest model, check it against the chain and write its weights as .npz."""
+def model(settings: Settings, project: ProjectId, output: OutputFile, key: MemberKey = None) -> None:
+    """Fetch the newest model, check it against the chain and write its weights as .npz.
+
+    Where models are sealed to the project's members it takes the key of one who is, or was.
+    """
     from marketplace.node import logging
     from marketplace.node.peers import PeerBook
     from marketplace.node.project import load_project
+    from marketplace.node.project_keys import reader_context
     from marketplace.node.session import connect, open_store
     from marketplace.owner.model import fetch_model, write_npz
 
@@ -284,6 +296,7 @@ def model(settings: Settings, project: ProjectId, output: OutputFile) -> None:
     ):
         logging.configure(verbose=console.is_verbose())
         context = load_project(client, store, project, settings.cache_dir)
+        context = reader_context(settings, context, key)
         fetched = fetch_model(context, PeerBook(context, logging.logger(project=project)))
     write_npz(output, fetched.weights)
     document = {
@@ -308,6 +321,7 @@ def _serve(
     from marketplace.node.clock import ChainClock
     from marketplace.node.lifecycle import keep_going, stop_on_signals
     from marketplace.node.project import load_project
+    from marketplace.node.project_keys import owner_context
     from marketplace.node.session import open_session
     from marketplace.node.telemetry.observing import observing
     from marketplace.owner.checked import load_evaluation
@@ -324,6 +338,7 @@ def _serve(
         log = logging.logger(project=project)
         require_owner(session.client.project(project), project, session.address)
         context = load_project(session.client, session.store, project, session.cache)
+        context = owner_context(session, context)
         known = session.journal.get(project, 0, EVALUATION)
         path = evaluation or (Path(known) if known else None)
         dataset = load_evaluation(path, context.spec.evaluation.sha256, context.task) if path else None

@@ -12,6 +12,7 @@ from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.clock import ChainClock
 from marketplace.node.journal import Journal
+from marketplace.node.keyring import KeyRing
 from marketplace.node.lifecycle import is_transient
 from marketplace.node.logging import Logger
 from marketplace.node.membership import attempt, collect_dues, move_on
@@ -34,6 +35,9 @@ class ProjectDaemon(ABC):
     peers: PeerBook
     log: Logger
     telemetry: Telemetry = field(default=NO_TELEMETRY, kw_only=True)
+    keys: KeyRing | None = field(
+        default=None, kw_only=True
+    )  # where `key` is kept, to be destroyed in the end
 
     def step(self) -> bool:
         """One look at the chain. Raises what `keep_going` sorts into passing and final."""
@@ -114,5 +118,15 @@ class ProjectDaemon(ABC):
         collect_dues(self.context, self.sender, self.log)
         if not is_over_for_good(self.context, project, block) or not self.sender.is_settled:
             return False
+        self._forget(project)
         self.log.info("project over", status=project.status.name.lower())
         return True
+
+    def _forget(self, project: Project) -> None:
+        """Once a project is over for good: what was sealed to us is closed, but for models, which we may open on."""
+        if not self.context.is_sealed:
+            self._destroy_key()
+
+    def _destroy_key(self) -> None:
+        if self.keys is not None and self.keys.destroy(self.context.project):
+            self.log.info("encryption key destroyed")

@@ -1,24 +1,12 @@
-"""What a node keeps for itself between runs: its encryption key and its seed."""
+"""What a node keeps for itself between runs: its seed. Its encryption keys: `marketplace.node.keyring`."""
 
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 
 from marketplace.node.journal import NODE, Journal
-from marketplace.updates.sealing import EncryptionKey
 
 SEED = "seed"
-
-
-def encryption_key(home: Path) -> EncryptionKey:
-    """The node's X25519 key, made on the first call."""
-    path = home / "encryption.key"
-    if path.exists():
-        return EncryptionKey.load(path)
-    key = EncryptionKey.generate()
-    key.save(path)
-    return key
 
 
 def training_seed(journal: Journal, chosen: int | None) -> int:

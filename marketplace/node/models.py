@@ -18,13 +18,15 @@ from marketplace.updates.codec import pack_model
 from marketplace.updates.manifest import Manifest
 from zk.curve import Point
 
+_NOT_TO_BE_HAD = (Reason.UNAVAILABLE, Reason.INTEGRITY, Reason.NOT_FOUND)
+
 
 @dataclass(frozen=True)
 class ModelReference:
     """A published model: where it is and what the chain holds it to."""
 
     round: int  # that made it; 0: the initial model
-    cid: str  # of the packed model; on the sketch path, but for the initial one, of its manifest
+    cid: str  # of the file: the packed model, or (but for the initial one) sealed, or on the sketch path its manifest
     commitment: Point  # on the sketch path (root, J)
 
 
@@ -64,10 +66,13 @@ def current_manifest(
 def fetch_reference(
     context: ProjectContext, reference: ModelReference, timeout_s: float = FETCH_S
 ) -> NDArray[np.int32]:
-    """The model of a reference, int32[d], checked against its commitment. Raises UNAVAILABLE, INTEGRITY."""
+    """The model of a reference, int32[d], checked against its commitment. Raises UNAVAILABLE, INTEGRITY.
+
+    NOT_FOUND where it is sealed to members, and we have no key that it is due to.
+    """
     if context.is_sketched and reference.round:
         return fetch_by_manifest(context, reference.cid, reference.commitment, timeout_s)
-    return context.fetch_model(reference.cid, reference.commitment, timeout_s)
+    return context.fetch_model(reference.cid, reference.commitment, timeout_s, round_=reference.round)
 
 
 def cids_of(
@@ -88,8 +93,8 @@ def fetch_current(
 ) -> NDArray[np.int32]:
     """The current global model, int32[d], checked against the chain's commitment.
 
-    Where storage does not have it, or has something else under its name, but it was put on chain to answer a
-    challenge, it is read from there and handed to our storage node.
+    Where storage does not have it, or has something else under its name, or it does not open for us, but it was put on
+    chain to answer a challenge, it is read from there and, unless it is sealed, handed to our storage node.
 
     On the sketch path its bytes are those under the chain's root (`marketplace.node.manifests`); whether the root's
     points are of these bytes is what members check once a round.
@@ -98,7 +103,7 @@ def fetch_current(
     try:
         return fetch_reference(context, reference, timeout_s)
     except FairshareError as error:
-        if context.is_sketched or error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
+        if context.is_sketched or error.reason not in _NOT_TO_BE_HAD:
             raise  # no challenge there puts a whole model on chain
         answered = _answered(context, reference, block)
         if answered is None:

@@ -16,6 +16,7 @@ from marketplace.chain.srs_rule import require_srs
 from marketplace.chain.types import Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.tasks import Task, task_of
+from marketplace.node.sealed_models import fetch_sealed
 from marketplace.protocol.fixed_point import dequantise
 from marketplace.protocol.krum import Rules, ScoreRule
 from marketplace.protocol.sketch import Sketcher
@@ -25,6 +26,8 @@ from marketplace.storage.cid import from_digest
 from marketplace.storage.store import ContentStore
 from marketplace.updates.codec import packed_model_bytes, unpack_model
 from marketplace.updates.envelope import UpdateContext
+from marketplace.updates.sealed_model import ModelContext
+from marketplace.updates.sealing import EncryptionKey
 from marketplace.updates.tree_committer import TreeCommitter
 from zk import keys
 from zk.commit import Committer
@@ -48,6 +51,7 @@ class ProjectContext:
     circuit: CircuitFiles
     committer: Committer | TreeCommitter  # on the sketch path the latter: commitments are (root, J)
     rules: Rules
+    key: EncryptionKey | None = None  # a member's: what sealed models are opened with
 
     @property
     def length(self) -> int:
@@ -58,6 +62,11 @@ class ProjectContext:
     def is_sketched(self) -> bool:
         """Whether proofs run over sketches of the updates (docs/sketch.md)."""
         return self.spec.is_sketched
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether all models but the initial one are sealed to the members (docs/protocol.md, "Sealed models")."""
+        return self.spec.is_sealed
 
     @property
     def width(self) -> int:
@@ -91,23 +100,35 @@ class ProjectContext:
         """What a sealed update of this project is bound to; for a reference update `trainer` is the owner."""
         return UpdateContext(self.client.chain_id, self.client.address, self.project, round_, trainer)
 
+    def with_key(self, key: EncryptionKey | None) -> ProjectContext:
+        """The same, for who has this key."""
+        return dataclasses.replace(self, key=key)
+
+    def model_context(self, round_: int) -> ModelContext:
+        """What the sealed model that `round_` made is bound to."""
+        return ModelContext(self.client.chain_id, self.client.address, self.project, round_)
+
     def weights(self, model: NDArray[np.int32]) -> NDArray[np.float64]:
         """The float weights float64[d] of an integer model."""
         return dequantise(model[: self.task.length], self.spec.arithmetic.scale_bits)
 
-    def fetch_model(self, cid: str, commitment: Point, timeout_s: float = FETCH_S) -> NDArray[np.int32]:
-        """The packed model int32[d] named by `cid`; INTEGRITY unless it is the one behind `commitment`.
+    def fetch_model(
+        self, cid: str, commitment: Point, timeout_s: float = FETCH_S, *, round_: int = 0
+    ) -> NDArray[np.int32]:
+        """The model int32[d] in the file `cid` that `round_` made; INTEGRITY unless it is the one behind `commitment`.
 
-        On the sketch path that commits to every chunk, seconds for a million numbers; `marketplace.node.models` knows
-        a cheaper way for a round's model.
+        Round 0 made the initial one, which is never sealed. On the sketch path this commits to every chunk, seconds for
+        a million numbers; `marketplace.node.models` knows a cheaper way for a round's model. Raises what
+        `sealed_models.fetch_sealed` raises.
         """
-        packed = self.store.fetch(cid, max_bytes=packed_model_bytes(self.length), timeout_s=timeout_s)
         try:
-            model = unpack_model(packed, self.length)
+            model = self._fetch(cid, timeout_s, round_)
         except FairshareError as error:
+            if error.reason not in (Reason.INTEGRITY, Reason.TOO_LARGE):
+                raise
             raise FairshareError(
-                error.reason,
-                f"the model {cid} is {error.message}",
+                Reason.INTEGRITY,
+                f"the model {cid} is false: {error.message}",
                 "whoever published it lies: do not use it",
             ) from error
         if self.committer.commit(model) != commitment:
@@ -117,6 +138,12 @@ class ProjectContext:
                 "the aggregator that published it lies; do not train on it",
             )
         return model
+
+    def _fetch(self, cid: str, timeout_s: float, round_: int) -> NDArray[np.int32]:
+        if self.is_sealed and round_:
+            return fetch_sealed(self, cid, round_, timeout_s)
+        packed = self.store.fetch(cid, max_bytes=packed_model_bytes(self.length), timeout_s=timeout_s)
+        return unpack_model(packed, self.length)
 
 
 def load_project(

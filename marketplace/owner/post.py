@@ -6,6 +6,7 @@ Every step may be repeated: after a kill at any moment the same command goes on 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from marketplace.chain.simulation import no_funds
 from marketplace.chain.types import NATIVE_COIN, NO_PERMIT, Address, ScoreRule, Settlement, Terms, address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import NODE
+from marketplace.node.keyring import KeyRing
 from marketplace.node.project import committer_of
 from marketplace.node.session import Session
 from marketplace.node.windows import require_meetable
@@ -136,6 +138,14 @@ def _salt(session: Session, validation: ValidationSet) -> bytes:
     return bytes.fromhex(kept)
 
 
+def _owner_key(session: Session, checked: CheckedProject) -> bytes | None:
+    """The public key that models are sealed to for the owner: the same where posting is repeated. None: not sealed."""
+    if checked.file.project.visibility == "public":
+        return None
+    posting = hashlib.sha256(checked.file.to_toml().encode()).digest()
+    return KeyRing(session.home).of_posting(posting).public
+
+
 def _publish(
     session: Session, checked: CheckedProject, files: CircuitFiles, digest: bytes, salt: bytes | None
 ) -> tuple[ProjectSpec, Point]:
@@ -154,6 +164,7 @@ def _publish(
         initial_model=store.add(pack_model(checked.initial)),
         evaluation_sha256=checked.evaluation_sha256,
         validation=commitment(checked.validation.digest, salt) if checked.validation and salt else None,
+        owner_key=_owner_key(session, checked),
         peers=tuple(store.addresses()),
     )
     return spec, committer_of(files, spec).commit(checked.initial)

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from marketplace.errors import FairshareError, Reason
 from marketplace.spec.cutting import check_cut, check_width
 from marketplace.spec.problems import bad_field, from_validation
-from marketplace.spec.rules import check_arithmetic, check_sections, divisor_of, inputs
+from marketplace.spec.rules import check_arithmetic, check_sealing, check_sections, divisor_of, inputs
 from marketplace.spec.sections import (
     Address,
     AggregatorsSection,
@@ -25,6 +25,7 @@ from marketplace.spec.sections import (
     RewardSection,
     RoundsSection,
     ScoringSection,
+    SealingSection,
     Section,
     SettlementSection,
     Sha256,
@@ -95,6 +96,7 @@ class ProjectSpec(Section):
     reputation: ReputationSection
     arithmetic: ArithmeticSection
     sketch: SketchSection | None = None  # with arithmetic.path "sketch"
+    sealing: SealingSection | None = None  # with project.visibility "members"; else not in the bytes at all
     evaluation: EvaluationSection
     validation: ValidationSection | None
     storage: StorageSection
@@ -111,6 +113,9 @@ class ProjectSpec(Section):
         if (self.validation is None) == self.has_reference:
             raise bad_field("validation", "it goes with the reference rule, and only with it")
         self._check_path()
+        check_sealing(self, self.is_sketched)
+        if (self.sealing is not None) != self.is_sealed:
+            raise bad_field("sealing", 'it goes with project.visibility "members", and only with it')
         check_arithmetic(
             self,
             self.arithmetic.scale_bits,
@@ -134,6 +139,11 @@ class ProjectSpec(Section):
     def is_sketched(self) -> bool:
         """Whether proofs run over sketches of the updates."""
         return self.arithmetic.path == "sketch"
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether models are sealed to the members."""
+        return self.project.visibility == "members"
 
     @property
     def length(self) -> int:
@@ -163,6 +173,8 @@ class ProjectSpec(Section):
     def to_bytes(self) -> bytes:
         """Canonical JSON: sorted keys, no spaces, UTF-8, amounts as decimal strings."""
         document = self.model_dump()
+        if self.sealing is None:
+            del document["sealing"]  # specs that were posted before there was one keep their bytes
         return json.dumps(
             document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
         ).encode()

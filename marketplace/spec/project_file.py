@@ -16,6 +16,7 @@ from marketplace.spec.posted import ChainSection, CircuitSection, ProjectSpec
 from marketplace.spec.problems import bad_field, from_validation
 from marketplace.spec.rules import (
     check_arithmetic,
+    check_sealing,
     check_sections,
     divisor_of,
     inputs,
@@ -106,6 +107,7 @@ class ProjectFile(Section):
     def _consistent(self) -> Self:
         check_sections(self)
         self._check_path()
+        check_sealing(self, self.path == "sketch")
         check_arithmetic(
             self, self.arithmetic.scale_bits, self.max_norm_squared, self.vector_length, self.width
         )
@@ -224,13 +226,14 @@ class ProjectFile(Section):
         initial_model: str,
         evaluation_sha256: str,
         validation: str | None = None,
+        owner_key: bytes | None = None,
         peers: tuple[str, ...] = (),
     ) -> ProjectSpec:
         """The spec to post: this file and what posting fills in.
 
         `initial_model`: CID of the packed W_0. `validation`: commitment to the validation set, 0x and 64 hex
-        digits, with the reference rule. `peers` come before those of the file. Raises BAD_SPEC where
-        they contradict the file.
+        digits, with the reference rule. `owner_key`: the owner's X25519 key, 32 bytes, where models are sealed.
+        `peers` come before those of the file. Raises BAD_SPEC where they contradict the file.
         """
         if self.evaluation.sha256 not in (None, evaluation_sha256):
             raise bad_field("evaluation.sha256", "this is not the hash of the evaluation set at hand")
@@ -253,6 +256,7 @@ class ProjectFile(Section):
                         path=path,
                     ),
                     "sketch": sketch,
+                    "sealing": None if owner_key is None else {"owner_key": "0x" + owner_key.hex()},
                     "evaluation": {"sha256": evaluation_sha256},
                     "validation": None if validation is None else {"commitment": validation},
                     "storage": {"peers": tuple(dict.fromkeys((*peers, *self.storage.peers)))},

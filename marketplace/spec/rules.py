@@ -15,6 +15,7 @@ from marketplace.spec.problems import bad_field
 from marketplace.spec.sections import (
     AggregatorsSection,
     CohortSection,
+    ProjectSection,
     RewardSection,
     RoundsSection,
     ScoringSection,
@@ -25,6 +26,7 @@ from zk.shape import MAX_SLOTS
 
 SATURATION = 16  # by how much an honest update's length may exceed what one int16 entry holds
 MAX_AGGREGATORS = 8  # of a project: contracts/libraries/TermsCheck.sol
+MAX_SEALED_TO = 1000  # trainers whom models can be sealed to; aggregators and owner come on top
 # Where fees are real: 50 blocks of 12 s. A transaction that is stuck is replaced after 10 blocks; a node has time to
 # be restarted, and to try again.
 LEAST_WINDOW_S = 600
@@ -33,6 +35,8 @@ LEAST_WINDOW_S = 600
 class Sections(Protocol):
     """The sections that a project file and a posted spec share."""
 
+    @property
+    def project(self) -> ProjectSection: ...
     @property
     def training(self) -> TrainingSection: ...
     @property
@@ -72,6 +76,22 @@ def check_sections(spec: Sections) -> None:
     _check_scoring(spec.scoring, spec.stakes)
     if len(set(spec.aggregators.allowed)) != len(spec.aggregators.allowed):
         raise bad_field("aggregators.allowed", "an address stands twice")
+
+
+def check_sealing(spec: Sections, is_sketched: bool) -> None:
+    """Raise BAD_SPEC, naming the field, where models that are sealed to members cannot be."""
+    if spec.project.visibility == "public":
+        return
+    if is_sketched:
+        raise bad_field(
+            "project.visibility",
+            "models on the sketch path cannot be sealed to members yet",
+            'set it to "public", or take arithmetic.path "exact"',
+        )
+    if spec.cohort.trainers > MAX_SEALED_TO:
+        raise bad_field(
+            "cohort.trainers", f"a model is sealed to each of them, which at most {MAX_SEALED_TO} are"
+        )
 
 
 def _check_cohort(cohort: CohortSection) -> None:

@@ -21,6 +21,7 @@ Token = Annotated[
     str, StringConstraints(pattern=r"\A(native|0x[0-9a-fA-F]{40})\z"), AfterValidator(str.lower)
 ]
 Digest = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-f]{64}\z")]
+PublicKey = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-f]{64}\z")]  # X25519
 Cid = Annotated[str, StringConstraints(pattern=r"\AQm[1-9A-HJ-NP-Za-km-z]{44}\z")]
 Multiaddr = Annotated[str, StringConstraints(pattern=r"\A(/[A-Za-z0-9.:_-]+)+\z", max_length=256)]
 Window = Annotated[int, Field(ge=1, le=YEAR_S)]
@@ -49,11 +50,11 @@ class Section(BaseModel):
 
 
 class ProjectSection(Section):
-    """What the project is called, and who may read its models."""
+    """What the project is called, and who may read its models: everybody, or its members (docs/privacy.md)."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_one_line)]
     description: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_text)] = ""
-    visibility: Literal["public"] = "public"
+    visibility: Literal["public", "members"] = "public"
 
 
 class TaskSection(Section):
@@ -178,6 +179,17 @@ class ArithmeticSection(Section):
     max_norm_squared: Annotated[int, Field(ge=1, lt=2**63)]
     range: Range = "disputed"
     path: ArithmeticPath = "exact"
+
+
+class SealingSection(Section):
+    """The owner's key, which models are sealed to besides the members': those are on chain."""
+
+    owner_key: PublicKey
+
+    @property
+    def key(self) -> bytes:
+        """Its 32 bytes."""
+        return bytes.fromhex(self.owner_key[2:])
 
 
 class SketchSection(Section):

@@ -27,6 +27,12 @@ hidden = 320            # width of the hidden layer
 """,
 }
 
+_PROJECT = """\
+name = "My project"
+description = ""
+visibility = "public"   # who may read the models: everybody; "members": trainers, aggregators and you
+"""
+
 _TRAINING = {
     "softmax": """\
 epochs = 10
@@ -126,7 +132,4 @@ def template(kind: str) -> str:
             Reason.BAD_INPUT, f"there is no template for {kind!r}", f"use one of {', '.join(_TASKS)}"
         )
     rest = _REST.format(rounds=_ROUNDS[kind], arithmetic=_ARITHMETIC[kind])
-    return (
-        f'[project]\nname = "My project"\ndescription = ""\nvisibility = "public"\n\n'
-        f"[task]\n{_TASKS[kind]}\n[training]\n{_TRAINING[kind]}{rest}"
-    )
+    return f"[project]\n{_PROJECT}\n[task]\n{_TASKS[kind]}\n[training]\n{_TRAINING[kind]}{rest}"
