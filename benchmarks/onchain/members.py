@@ -27,11 +27,11 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset, save_npz
 from marketplace.node import logging
 from marketplace.node.clock import ChainClock
-from marketplace.node.identity import encryption_key
 from marketplace.node.lifecycle import keep_going
 from marketplace.node.options import Settings
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext, load_project
+from marketplace.node.project_keys import own_key
 from marketplace.node.session import Session, open_session
 from marketplace.owner.checked import check_project
 from marketplace.owner.node import owner_node, secret_of
@@ -150,7 +150,7 @@ class Members:
                 sender=session.sender,
                 journal=session.journal,
                 clock=clock,
-                key=encryption_key(session.home),
+                key=own_key(session, context.project),
                 contact=session.store.addresses()[0],
                 peers=PeerBook(context, log),
                 log=log,
@@ -171,7 +171,7 @@ class Members:
                     sender=session.sender,
                     journal=session.journal,
                     clock=clock,
-                    key=encryption_key(session.home),
+                    key=own_key(session, context.project),
                     worker=Worker(data, seed, "cpu", Behaviour(None)),
                     doubt=Doubt(0.0, seed),
                     peers=PeerBook(context, log),

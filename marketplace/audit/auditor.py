@@ -16,6 +16,7 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.types import Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.store import ContentStore
+from marketplace.updates.sealing import EncryptionKey
 
 FETCH_S = 60.0
 RUNNING = (Status.OPEN, Status.DRAWING, Status.ACTIVE, Status.CLOSING)
@@ -33,11 +34,13 @@ def audit(
     block: int | None = None,
     from_block: int | None = None,
     fetch_timeout_s: float = FETCH_S,
+    keys: tuple[EncryptionKey, ...] = (),
 ) -> AuditReport:
     """Checks everything about a project up to `block` (None: the newest), trusting no server.
 
     `cache_dir`: where circuit files are kept; `from_block`: no event of the market is older (None: the client's);
-    `fetch_timeout_s`: for each blob. `on_progress` is called with one line as each step begins.
+    `fetch_timeout_s`: for each blob; `keys`: members', for models that are sealed to them. `on_progress` is called with
+    one line as each step begins.
 
     What does not hold, or cannot be checked, is in the report. Raises NOT_FOUND only: there is no such
     project.
@@ -53,6 +56,7 @@ def audit(
                 block=block,
                 from_block=from_block,
                 fetch_timeout_s=fetch_timeout_s,
+                keys=keys,
             )
         )
     )
@@ -68,6 +72,7 @@ def checks(
     block: int | None = None,
     from_block: int | None = None,
     fetch_timeout_s: float = FETCH_S,
+    keys: tuple[EncryptionKey, ...] = (),
 ) -> Checks:
     """The checks of `audit`, each as soon as it is made: whoever wants the first failure only can stop there."""
     say = on_progress or (lambda step: None)
@@ -80,7 +85,7 @@ def checks(
             raise
         yield run_check("history", _raising(error))
         return
-    run = Run(client, store, cache_dir, say, from_block, fetch_timeout_s, history, replay(history))
+    run = Run(client, store, cache_dir, say, from_block, fetch_timeout_s, history, replay(history), keys)
     yield from _events(run)
     yield from _project_files(run)
     for round_ in run.replayed.rounds:

@@ -23,6 +23,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.project import check_spec, fetch_spec
 from marketplace.spec.posted import ProjectSpec
 from marketplace.storage.store import ContentStore
+from marketplace.updates.sealing import EncryptionKey
 from zk import keys, srs
 from zk.files import EZKL_VERSION, CircuitFiles
 from zk.shape import CIRCUIT_VERSION, layout_of
@@ -35,6 +36,7 @@ def audit_rebuilt(
     *,
     on_progress: Progress | None = None,
     fetch_timeout_s: float = FETCH_S,
+    keys: tuple[EncryptionKey, ...] = (),
 ) -> AuditReport:
     """The audit of a project, its circuit's checks first, with no file that was here before.
 
@@ -44,7 +46,13 @@ def audit_rebuilt(
         rebuild = Rebuild(client, store, client.terms(project), Path(empty), on_progress, fetch_timeout_s)
         rebuilt = tuple(rebuild.checks())
         rest = audit(
-            client, store, project, Path(empty), on_progress=on_progress, fetch_timeout_s=fetch_timeout_s
+            client,
+            store,
+            project,
+            Path(empty),
+            on_progress=on_progress,
+            fetch_timeout_s=fetch_timeout_s,
+            keys=keys,
         )
     return AuditReport((*rebuilt, *rest.checks))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.audit import models, proofs
+from marketplace.audit import models, proofs, sealed
 from marketplace.audit.dispute_checks import check_chunk_answers
 from marketplace.audit.report import Check, unchecked
 from marketplace.audit.rounds import CohortReplay, RoundReplay, Theme
@@ -37,6 +37,8 @@ def round_checks(run: Run, round_: RoundReplay) -> Iterator[Check]:
     if run.is_sketched:
         yield from sketch_checks(run, round_)
     elif made is not None and round_.stands:
+        if run.is_sealed:
+            yield from _sealed_to(run, round_)
         if made is not last_model(run)[1]:
             yield run.check(f"{name}: model", lambda: model_check(run, round_, made))
         if len(round_.moving) > 1:
@@ -46,6 +48,12 @@ def round_checks(run: Run, round_: RoundReplay) -> Iterator[Check]:
             )
     for theme in run.untold(number):
         yield run.check(f"{name}: {theme}", run.holds(theme, number, ""))
+
+
+def _sealed_to(run: Run, round_: RoundReplay) -> Iterator[Check]:
+    for cohort in round_.moving:
+        name = f"round {round_.number}" + (f", cohort {cohort.index}" if len(round_.cohorts) > 1 else "")
+        yield run.check(f"{name}: sealed to", lambda c=cohort: sealed.check_recipients(run, round_, c))  # type: ignore[misc]
 
 
 def last_model(run: Run, before: int | None = None) -> tuple[RoundReplay | None, CohortReplay | None]:
@@ -62,6 +70,8 @@ def model_check(run: Run, round_: RoundReplay, cohort: CohortReplay) -> str:
     """The model that a result published is the one behind the commitment after it."""
     if cohort.posted is None:
         raise unchecked("the round has no result")
+    if run.is_sealed:
+        return sealed.check_model(run, round_, cohort)
     return models.check_model(
         run.store,
         cohort.posted.model,
@@ -84,6 +94,8 @@ def _before(run: Run, round_: RoundReplay) -> NDArray[np.int32]:
 def _model(run: Run, round_: RoundReplay, cohort: CohortReplay) -> NDArray[np.int32]:
     if cohort.posted is None:
         raise unchecked("the round has no result")
+    if run.is_sealed:
+        return sealed.load_model(run, round_, cohort)
     cid = from_digest(cohort.posted.model)
     return models.load_model(run.store, cid, run.need_length(), run.timeout_s, answered=_answered(round_))
 

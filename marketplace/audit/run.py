@@ -15,6 +15,7 @@ from marketplace.audit.shelf import Shelf
 from marketplace.chain.client import MarketClient
 from marketplace.spec.posted import ProjectSpec
 from marketplace.storage.store import ContentStore
+from marketplace.updates.sealing import EncryptionKey
 from marketplace.updates.tree_committer import TreeCommitter
 from zk.commit import Committer
 from zk.files import CircuitFiles
@@ -32,6 +33,7 @@ class Run:
     timeout_s: float
     history: History
     replayed: Replay
+    keys: tuple[EncryptionKey, ...] = ()  # members', which sealed models are opened with
     spec: ProjectSpec | None = None
     files: CircuitFiles | None = None
     ledger: Ledger | None = None
@@ -91,6 +93,11 @@ class Run:
     def is_sketched(self) -> bool:
         """Whether proofs run over sketches (docs/sketch.md)."""
         return self.history.terms.chunks != 0
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether models are sealed to the members; False also where the spec could not be had."""
+        return self.spec is not None and self.spec.is_sealed
 
     def need_committer(self) -> Committer | TreeCommitter:
         """What commits to the project's packed vectors, once the circuit's files are there."""

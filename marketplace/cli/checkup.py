@@ -45,6 +45,8 @@ def _on_chain(settings: Settings) -> Iterator[Finding]:
         yield network.endpoints(settings)
         yield _checked("funds", State.WARNING, lambda: account.funds(settings, client))
     yield _checked("market", State.PROBLEM, lambda: network.market(session.connect(settings)))
+    if settings.market is not None:
+        yield _checked("encryption keys", State.PROBLEM, lambda: account.encryption_keys(settings))
 
 
 def proofs_of(settings: Settings, projects: tuple[int, ...]) -> list[machine.Proven]:

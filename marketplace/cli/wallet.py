@@ -26,10 +26,11 @@ def new(settings: Settings) -> None:
 @app.command()
 @with_settings
 def show(settings: Settings) -> None:
-    """Show the address and, where a chain answers, its coins and what the market owes it."""
+    """Show the address and, where a chain answers, its coins, what the market owes it, and its encryption keys."""
     from marketplace.chain import token as tokens
     from marketplace.chain.chain_client import ChainClient
     from marketplace.chain.types import NATIVE_COIN
+    from marketplace.node.project_keys import kept_keys
     from marketplace.node.session import connect, connect_chain, own_address
 
     holder = own_address(settings)
@@ -51,6 +52,15 @@ def show(settings: Settings) -> None:
             "stake_free": str(market.vault.free(NATIVE_COIN, holder)),
             "stake_locked": str(market.vault.locked(NATIVE_COIN, holder)),
             "stake_unbonding": str(unbonding.amount),
+            "encryption_keys": [
+                {
+                    "role": role,
+                    "project": key.project,
+                    "public": "0x" + key.public.hex(),
+                    "file": str(key.path),
+                }
+                for role, key in kept_keys(settings, market)
+            ],
         }
     document |= {
         "chain_id": client.chain_id,

@@ -56,26 +56,25 @@ def reader_context(settings: Settings, context: ProjectContext, file: Path | Non
 
     Raises what `EncryptionKey.load` raises.
     """
-    if file is not None:
-        return context.with_key(EncryptionKey.load(file))
     if context.spec.sealing is None:
         return context
+    keys = reader_keys(settings, context.client, file)
     known = member_keys(context.client, context.project, context.spec.sealing.key)
-    return context.with_key(key_on_disk(settings, context.client, known))
+    fallback = keys[0] if file is not None else None  # a key that was named is tried, and its failure told
+    return context.with_key(next((key for key in keys if key.public in known), fallback))
+
+
+def reader_keys(settings: Settings, client: MarketClient, file: Path | None) -> tuple[EncryptionKey, ...]:
+    """The key in `file`, or all of this account's. Raises what `EncryptionKey.load` raises."""
+    if file is not None:
+        return (EncryptionKey.load(file),)
+    return tuple(EncryptionKey.load(kept.path) for _, kept in kept_keys(settings, client))
 
 
 def member_keys(client: MarketClient, project: int, owner_key: bytes) -> frozenset[bytes]:
     """The public keys of all who ever were members of a project, and its owner's."""
     joined = fetch(client, [TrainerJoined, AggregatorJoined], project)
     return frozenset({owner_key, *(event.encryption_key for event in joined)})
-
-
-def key_on_disk(settings: Settings, client: MarketClient, known: frozenset[bytes]) -> EncryptionKey | None:
-    """The first of this account's keys, in any role, whose public half is one of `known`."""
-    for _, kept in kept_keys(settings, client):
-        if kept.public in known:
-            return EncryptionKey.load(kept.path)
-    return None
 
 
 def kept_keys(settings: Settings, client: MarketClient) -> Iterator[tuple[str, KeptKey]]:

@@ -37,13 +37,14 @@ from marketplace.devnet.anvil import Anvil
 from marketplace.learning.data import Dataset, save_npz
 from marketplace.node import logging
 from marketplace.node.clock import ChainClock
-from marketplace.node.identity import encryption_key
+from marketplace.node.keyring import KeyRing
 from marketplace.node.journal import Journal
 from marketplace.node.lifecycle import keep_going
 from marketplace.node.options import Settings
 from marketplace.node.peers import PeerBook
 from marketplace.node.previews import Market
 from marketplace.node.project import load_project
+from marketplace.node.project_keys import own_key, owner_context
 from marketplace.node.seats import number_in_seat
 from marketplace.node.session import Session, open_session
 from marketplace.owner.checked import check_project
@@ -281,6 +282,7 @@ class LiveMarket:
     def _owner(self, project: int) -> object:
         session, log = self.owner, logging.logger(project=project, role="owner")
         context = load_project(session.client, session.store, project, session.cache)
+        context = owner_context(session, context)
         secret = secret_of(context, session.journal, None)
 
         def step_of(clock: ChainClock) -> object:
@@ -290,7 +292,8 @@ class LiveMarket:
 
     def _daemon(self, session: Session, project: int, slot: int, attack: Attack | None) -> object:
         log = logging.logger(project=project, role=f"trainer-{slot}")
-        context = load_project(session.client, session.store, project, session.cache)
+        key = own_key(session, project)
+        context = load_project(session.client, session.store, project, session.cache).with_key(key)
 
         def step_of(clock: ChainClock) -> object:
             return TrainerDaemon(
@@ -298,7 +301,8 @@ class LiveMarket:
                 sender=session.sender,
                 journal=session.journal,
                 clock=clock,
-                key=encryption_key(session.home),
+                key=key,
+                keys=KeyRing(session.home),
                 worker=Worker(self.parts[slot], slot, "cpu", Behaviour(attack)),
                 doubt=Doubt(0.0, slot),
                 peers=PeerBook(context, log),
@@ -310,7 +314,8 @@ class LiveMarket:
     def _duty(self, index: int, project: int, attack: AggregatorAttack | None) -> object:
         session, (intake, url) = self.aggregators[index], self.intakes[index]
         log = logging.logger(project=project, role="aggregator")
-        context = load_project(session.client, session.store, project, session.cache)
+        key = own_key(session, project)
+        context = load_project(session.client, session.store, project, session.cache).with_key(key)
 
         def step_of(clock: ChainClock) -> object:
             return Duty(
@@ -318,7 +323,8 @@ class LiveMarket:
                 sender=session.sender,
                 journal=session.journal,
                 clock=clock,
-                key=encryption_key(session.home),
+                key=key,
+                keys=KeyRing(session.home),
                 contact=session.store.addresses()[0],
                 peers=PeerBook(context, log),
                 log=log,

@@ -6,7 +6,7 @@ The aggregator is played by the test, settlement is on demand: nothing is proved
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -228,9 +228,14 @@ class Aggregator:
         return found
 
     def result(
-        self, updates: Mapping[int, OpenedUpdate], lie: int = 0, batch: Batch | None = None, cohort: int = 0
+        self,
+        updates: Mapping[int, OpenedUpdate],
+        lie: int = 0,
+        batch: Batch | None = None,
+        cohort: int = 0,
+        publish: Callable[[bytes], bytes] = lambda packed: packed,
     ) -> RoundResult:
-        """The result that follows; `lie` is added to the first update's square."""
+        """The result that follows; `lie` is added to the first update's square; `publish`: the model's file."""
         context, state = self.context, self.state
         known = self.arrivals(batch, cohort)
         matrix = gram([updates[s].update if s in updates else None for s in range(SLOTS)])
@@ -254,7 +259,7 @@ class Aggregator:
             merged=mask(judged.merged),
             median_score_slot=judged.median_score_slot,
             median_norm_slot=judged.median_norm_slot,
-            model=digest_of(context.store.add(pack_model(merged))),
+            model=digest_of(context.store.add(publish(pack_model(merged)))),
             neighbours=tuple(mask(near) for near in judged.neighbours),
             gram=tuple(triangle),
             arrivals=known,
@@ -289,7 +294,8 @@ class Play:
         self.stop_trainer(index)
         members = self.stack.enter_context(ExitStack())
         session = members.enter_context(self.ground.session(FIRST_TRAINER + index))
-        context = load_project(session.client, session.store, self.project, session.cache)
+        key = EncryptionKey.from_bytes(bytes([index + 1]) * 32)
+        context = load_project(session.client, session.store, self.project, session.cache).with_key(key)
         log = logging.logger(trainer=index)
         clock = members.enter_context(PollingClock(session.client, poll_s=0.01))
         self._members[index] = members
@@ -298,7 +304,7 @@ class Play:
             sender=session.sender,
             journal=session.journal,
             clock=clock,
-            key=EncryptionKey.from_bytes(bytes([index + 1]) * 32),
+            key=key,
             peers=PeerBook(context, log),
             log=log,
             worker=Worker(iris_part(index), index, "cpu", Behaviour(attack)),
@@ -381,7 +387,8 @@ def play(
         for account in AGGREGATORS:
             session = stack.enter_context(ground.session(account))
             context = load_project(session.client, session.store, project, session.cache)
-            aggregators.append(Aggregator(context, session.sender, EncryptionKey.generate()))
+            key = EncryptionKey.generate()
+            aggregators.append(Aggregator(context.with_key(key), session.sender, key))
         made = Play(ground, project, stack, {}, aggregators)
         for index in range(trainers):
             made.add_trainer(index, (attacks or {}).get(index), demand_rate)

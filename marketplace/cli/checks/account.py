@@ -14,6 +14,7 @@ from marketplace.cli.checks.finding import Finding, State
 from marketplace.node import session
 from marketplace.node.costs import next_cost
 from marketplace.node.options import Settings
+from marketplace.node.project_keys import kept_keys
 
 _WEI = 10**18
 
@@ -50,6 +51,17 @@ def secrecy(settings: Settings) -> Finding:
             f"chmod 600 {settings.keystore}",
         )
     return Finding("secrecy", State.OK, "nobody else on this machine can read keystore or password")
+
+
+def encryption_keys(settings: Settings) -> Finding:
+    """Which the account's nodes have, of which projects; that each can be read, and by its user only."""
+    kept = [key for _, key in kept_keys(settings, session.connect(settings))]
+    projects = sorted({key.project for key in kept if key.project is not None})
+    others = sum(key.project is None for key in kept)
+    said = f"of projects {', '.join(map(str, projects))}" if projects else "of no project"
+    if others:
+        said += f", and {others} of projects posted, or joined with the key that they once shared"
+    return Finding("encryption keys", State.OK, said)
 
 
 def funds(settings: Settings, client: ChainClient) -> Finding:
