@@ -73,8 +73,9 @@ def reader_keys(settings: Settings, client: MarketClient, file: Path | None) -> 
 
 def member_keys(client: MarketClient, project: int, owner_key: bytes) -> frozenset[bytes]:
     """The public keys of all who ever were members of a project, and its owner's."""
-    joined = fetch(client, [TrainerJoined, AggregatorJoined], project)
-    return frozenset({owner_key, *(event.encryption_key for event in joined)})
+    trainers = fetch(client, [TrainerJoined], project)
+    aggregators = fetch(client, [AggregatorJoined], project)
+    return frozenset({owner_key, *(event.encryption_key for event in (*trainers, *aggregators))})
 
 
 def kept_keys(settings: Settings, client: MarketClient) -> Iterator[tuple[str, KeptKey]]:

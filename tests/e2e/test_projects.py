@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from marketplace.audit import audit
+from marketplace.audit.sealed import NO_KEY
 from marketplace.chain.events import (
     BatchPosted,
     Challenged,
@@ -14,11 +16,14 @@ from marketplace.chain.events import (
     fetch,
 )
 from marketplace.chain.types import Status
+from marketplace.node.keyring import KeyRing
 from marketplace.protocol.shares import round_budget
+from marketplace.updates.sealing import EncryptionKey
 from tests.support.audits import assert_audit_holds
 from tests.support.live_market import PROJECTION, LiveMarket, Outcome, project_file
 
 REWARD, FEE = 10**18, 10**16
+SEALED = {"project.visibility": "members", "cohort.slots": 5, "cohort.trainers": 5, "rounds.batch_window": 8}
 
 
 def run(market: LiveMarket, rounds: int, cohorts: int = 1, **changes: object) -> Outcome:
@@ -75,3 +80,22 @@ def test_submitted_in_a_batch(market: LiveMarket) -> None:
     assert [event.slots for event in fetch(client, [BatchPosted], outcome.project)] == [0b111111]
     assert fetch(client, [UpdateSubmitted], outcome.project) == []
     assert [result.present for result in outcome.results] == [0b111111]
+
+
+def test_with_models_for_its_members_only(market: LiveMarket) -> None:
+    """With references and previews: everybody trains on what only members open. A key for each project is left."""
+    first = market.run(market.post(project_file(**SEALED)))
+    client, store, cache = market.owner.client, market.owner.store, market.owner.cache
+    assert client.project(first.project).status is Status.SETTLED
+    assert (first.undone, first.withheld, len(first.results)) == ([], [], 2)
+    assert fetch(client, [Challenged], first.project) == []
+    report = audit(client, store, first.project, cache)
+    assert {check.ok for check in report.checks} == {True, None}
+    assert {check.detail for check in report.checks if check.ok is None} == {NO_KEY}
+    (owner,) = [key for key in KeyRing(market.owner.home).kept() if key.project is None]
+    trainer = KeyRing(market.trainers[0].home).of_project(first.project, None)
+    for key in (EncryptionKey.load(owner.path), trainer):
+        report = audit(client, store, first.project, cache, keys=(key,))
+        assert report.ok, report.first_failure
+    kept = [list(KeyRing(session.home).kept()) for session in market.aggregators]
+    assert not any(key.project == first.project for keys in kept for key in keys)

@@ -37,8 +37,8 @@ from marketplace.devnet.anvil import Anvil
 from marketplace.learning.data import Dataset, save_npz
 from marketplace.node import logging
 from marketplace.node.clock import ChainClock
-from marketplace.node.keyring import KeyRing
 from marketplace.node.journal import Journal
+from marketplace.node.keyring import KeyRing
 from marketplace.node.lifecycle import keep_going
 from marketplace.node.options import Settings
 from marketplace.node.peers import PeerBook

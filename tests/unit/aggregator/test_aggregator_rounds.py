@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -15,11 +15,10 @@ from marketplace.chain.events import (
     UpdatesComplained,
     UpdateWithheld,
 )
-from marketplace.chain.transaction_log import SignedTransaction
 from marketplace.chain.types import Status
-from marketplace.node.journal import Journal
 from marketplace.node.telemetry.hooks import Work
 from marketplace.node.telemetry.record import Record
+from tests.support.mortal_journal import Killed, Mortal
 from tests.support.served_market import Served, served
 from tests.support.stepped_market import SLOTS, Ground
 from trainer_node.behaviour import Attack as TrainerAttack
@@ -86,31 +85,6 @@ def test_the_next_aggregator_takes_over(ground: Ground) -> None:
         assert [event.aggregator for event in timed_out] == [game.address(0)]
         assert len(game.play.events(KeyResealed)) == SLOTS
         assert [(e.aggregator, e.present) for e in results(game)] == [(game.address(1), ALL)]
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Mortal(Journal):
-    """The node dies twice at each thing it writes: when it is about to be written, and when it has just been."""
-
-    deaths: ClassVar[set[tuple[str, bool]]] = set()
-
-    def _put(self, table: str, project: int, round: int, name: str, value: bytes) -> None:
-        self._dies(name, False)
-        super()._put(table, project, round, name, value)
-        self._dies(name, True)
-
-    def append_transaction(self, transaction: SignedTransaction) -> None:
-        self._dies(transaction.intent, False)
-        super().append_transaction(transaction)
-        self._dies(transaction.intent, True)
-
-    def _dies(self, name: str, written: bool) -> None:
-        if (name, written) not in self.deaths:
-            self.deaths.add((name, written))
-            raise Killed
 
 
 @pytest.mark.parametrize("mode", ["proved", "on-demand"])

@@ -78,6 +78,7 @@ def test_an_owners_key_is_that_of_what_it_posts(tmp_path: Path) -> None:
     assert ring.of_posting(bytes(32)).public == first.public
     assert ring.of_posting(b"\x01" * 32).public != first.public
     found = ring.find(first.public)
-    assert found is not None and found.public == first.public
+    assert found is not None
+    assert found.public == first.public
     (tmp_path / FOLDER / "notes.txt").write_text("no key")
     assert [key.project for key in ring.kept()] == [None, None]
