@@ -300,6 +300,7 @@ class Journal:
         if not read_only:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute("PRAGMA secure_delete = ON")  # what is forgotten is to be gone
             os.chmod(self.path, 0o600)
             with self.atomic():  # a second process may be creating the same file
                 for version in range(self._version(), SCHEMA_VERSION):

@@ -16,7 +16,7 @@ CID = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG"
 OWNER_KEY = bytes(range(32))
 MEMBERS = template("softmax").replace('visibility = "public"', 'visibility = "members"')
 # Of the `spec` fixture, as it was posted before there were sealed models.
-POSTED_BEFORE = ""
+POSTED_BEFORE = "466a8731b9ea3c18827d212d9597a17f39d2ad309acaaf8acb90492c96af65e3"
 
 
 def posted(
