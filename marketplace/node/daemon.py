@@ -35,9 +35,7 @@ class ProjectDaemon(ABC):
     peers: PeerBook
     log: Logger
     telemetry: Telemetry = field(default=NO_TELEMETRY, kw_only=True)
-    keys: KeyRing | None = field(
-        default=None, kw_only=True
-    )  # where `key` is kept, to be destroyed in the end
+    keys: KeyRing | None = field(default=None, kw_only=True)  # where `key` is; the end destroys it there
 
     def step(self) -> bool:
         """One look at the chain. Raises what `keep_going` sorts into passing and final."""

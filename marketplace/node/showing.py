@@ -14,7 +14,7 @@ from marketplace.node.openings import opening_of
 from marketplace.node.project import ProjectContext
 
 FETCH_S = 5.0  # for a stand-in's attempt at a model that it should hold
-PUBLIC = (ChallengeKind.MODEL, ChallengeKind.CHUNK)  # answered with what everybody may have
+PUBLIC = (ChallengeKind.MODEL, ChallengeKind.CHUNK)  # answered with what every member may have
 _PARTS, _LAST_TURN = 16, 4  # of an answer window
 
 

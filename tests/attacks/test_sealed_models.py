@@ -32,6 +32,7 @@ from tests.support.stepped_market import FIRST_TRAINER, SLOTS, Aggregator, Groun
 from trainer_node.behaviour import Attack
 
 VICTIM = 2
+DEEP = pytest.mark.deep
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,7 @@ def test_a_late_joiner_opens_no_earlier_model_and_a_leaver_no_later_one(ground: 
         assert (fetch_current(late.context, state, block, 1) == game.aggregators[0].model).all()
 
 
+@DEEP
 def test_no_other_members_key_opens_an_update(ground: Ground) -> None:
     with play(ground, rounds__count=1, **SEALED) as game:
         game.start()
@@ -104,7 +106,7 @@ def test_no_other_members_key_opens_an_update(ground: Ground) -> None:
                 assert refused.value.reason is Reason.INTEGRITY
 
 
-@pytest.mark.parametrize("lie", [without, falsely])
+@pytest.mark.parametrize("lie", [pytest.param(without, marks=DEEP), falsely])
 def test_a_member_that_cannot_open_the_model_has_it_shown(
     ground: Ground, lie: Callable[..., Publish]
 ) -> None:
@@ -129,6 +131,7 @@ def test_a_member_that_cannot_open_the_model_has_it_shown(
         assert files(game)[1][:4] == b"FSM1"
 
 
+@DEEP
 def test_a_file_that_is_too_large_is_challenged_and_stops_nobody(ground: Ground) -> None:
     """In a public project as well."""
     for changes in ({}, SEALED):

@@ -36,6 +36,7 @@ def test_members_train_on_what_nobody_else_can_open(ground: Ground) -> None:
         assert refused.value.reason is Reason.NOT_FOUND
 
 
+@pytest.mark.deep
 def test_each_cohorts_model_is_sealed_for_itself(ground: Ground) -> None:
     with served(ground, trainers=12, cohort__cohorts=2, rounds__count=1, **SEALED) as game:
         game.start()
@@ -46,6 +47,7 @@ def test_each_cohorts_model_is_sealed_for_itself(ground: Ground) -> None:
         assert game.state.status is Status.SETTLED
 
 
+@pytest.mark.deep
 def test_killed_at_any_write_it_publishes_the_same_file(ground: Ground) -> None:
     with served(ground, rounds__count=1, **SEALED) as game:
         game.stop(0)
@@ -77,6 +79,7 @@ def test_who_would_join_after_the_start_is_told_why_not(ground: Ground) -> None:
         assert game.state.aggregator_count == 1
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("changes", [{}, SEALED])
 def test_when_a_project_is_over_nothing_is_left_that_opens_its_updates(
     ground: Ground, changes: dict[str, object]

@@ -108,11 +108,13 @@ def test_a_strangers_key_is_no_members(play: Play, cache: Path) -> None:
     assert "not checkable with this key" in str([check.detail for check in report.checks])
 
 
+@pytest.mark.deep
 def test_what_an_answer_showed_needs_no_key(stage: Stage, cache: Path) -> None:
     report = report_of(sealed_project(stage, honest, challenged=True), cache)
     assert report.ok, report.first_failure
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("lie", "check", "message"),
     [
