@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from marketplace.audit import audit
 from marketplace.audit.sealed import NO_KEY
 from marketplace.chain.events import (
@@ -82,6 +84,7 @@ def test_submitted_in_a_batch(market: LiveMarket) -> None:
     assert [result.present for result in outcome.results] == [0b111111]
 
 
+@pytest.mark.deep
 def test_with_models_for_its_members_only(market: LiveMarket) -> None:
     """With references and previews: everybody trains on what only members open. A key for each project is left."""
     first = market.run(market.post(project_file(**SEALED)))

@@ -60,7 +60,12 @@ def test_readers_take_the_key_that_they_name_or_their_accounts(ground: Ground, t
         settings = Settings(
             rpc=(ground.url,),
             market=ground.deployment.market,
+            storage=None,
+            peers=(),
+            keystore=tmp_path / "none.json",
+            password_file=None,
             state_dir=tmp_path,
+            cache_dir=tmp_path,
             signer_url="http://127.0.0.1:1",
             address=account,
         )

@@ -160,7 +160,7 @@ def test_who_registers_what_is_no_key_keeps_nobody_else_out():
 def test_there_are_at_most_so_many_members_and_at_least_one():
     with pytest.raises(FairshareError) as refused:
         new_seal(
-            EncryptionKey.from_bytes(b"\x40" + n.to_bytes(31, "big")).public
+            EncryptionKey.from_bytes(n.to_bytes(16, "big") + bytes(16)).public
             for n in range(MAX_RECIPIENTS + 1)
         )
     assert refused.value.reason is Reason.TOO_LARGE
