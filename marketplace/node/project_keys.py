@@ -73,9 +73,10 @@ def reader_keys(settings: Settings, client: MarketClient, file: Path | None) -> 
 
 def member_keys(client: MarketClient, project: int, owner_key: bytes) -> frozenset[bytes]:
     """The public keys of all who ever were members of a project, and its owner's."""
-    trainers = fetch(client, [TrainerJoined], project)
-    aggregators = fetch(client, [AggregatorJoined], project)
-    return frozenset({owner_key, *(event.encryption_key for event in (*trainers, *aggregators))})
+    keys = {owner_key}
+    keys.update(event.encryption_key for event in fetch(client, [TrainerJoined], project))
+    keys.update(event.encryption_key for event in fetch(client, [AggregatorJoined], project))
+    return frozenset(keys)
 
 
 def kept_keys(settings: Settings, client: MarketClient) -> Iterator[tuple[str, KeptKey]]:
