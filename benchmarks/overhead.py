@@ -4,8 +4,9 @@
 
 Ten trainers on Fashion-MNIST, each with a tenth of it, one epoch a round, the same split, seeds and first model, one
 thread of torch a process. Ours: a chain, the contracts, an aggregator and ten trainers, each a process with a storage
-node of its own; updates sealed; all set up, joined, trained, settled and claimed within the time that is told. Flower
-needs an environment of its own: `make build/flower/venv`. Linux only.
+node of its own; updates sealed; all deployed, posted, joined, trained, settled and claimed within the time that is
+told. Multi-Krum merges eight updates of ten, the others average all. The chain mines each transaction at once but where
+said otherwise. Flower needs an environment of its own: `make build/flower/venv`. Linux only.
 """
 
 from __future__ import annotations
@@ -25,14 +26,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from sidebyside import plain, prepare
+from sidebyside.contest import environment, make_keys
 from sidebyside.plain import Work
 from sidebyside.usage import Usage, used_by
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
-from marketplace.node.options import user_folder
-from marketplace.owner import circuits
-from zk import keys
 
 HERE = Path(__file__).parent
 FLOWER = HERE.parent / "build" / "flower" / "venv" / "bin" / "python"
@@ -40,16 +39,18 @@ TIMEOUT_S = 900.0
 
 ONE, TWO = "bare loop, one process", "bare loop, two processes"
 SIMULATION, DEPLOYMENT = "Flower, simulation", "Flower, deployment"
-ON_DEMAND, PROVED = "market, on demand", "market, proved"
+ON_DEMAND, PROVED = "market, on demand, nodes forked", "market, proved"
+_MARKET = [sys.executable, "-m", "sidebyside.market"]
 CONTESTANTS = {
-    ONE: [sys.executable, "-m", "sidebyside.bare", "1"],
-    TWO: [sys.executable, "-m", "sidebyside.bare", "2"],
-    SIMULATION: [str(FLOWER), "-m", "sidebyside.flower_simulation"],
-    DEPLOYMENT: [str(FLOWER), "-m", "sidebyside.flower_deployment"],
-    ON_DEMAND: [sys.executable, "-m", "sidebyside.market", "on-demand"],
-    PROVED: [sys.executable, "-m", "sidebyside.market", "proved"],
+    "one": (ONE, [sys.executable, "-m", "sidebyside.bare", "1"]),
+    "two": (TWO, [sys.executable, "-m", "sidebyside.bare", "2"]),
+    "simulation": (SIMULATION, [str(FLOWER), "-m", "sidebyside.flower_simulation"]),
+    "deployment": (DEPLOYMENT, [str(FLOWER), "-m", "sidebyside.flower_deployment"]),
+    "on-demand": (ON_DEMAND, [*_MARKET, "on-demand", "forked", "at-once"]),
+    "on-demand-alone": ("market, on demand", [*_MARKET, "on-demand", "alone", "at-once"]),
+    "on-demand-blocks": ("market, on demand, a block a second", [*_MARKET, "on-demand", "alone", "seconds"]),
+    "proved": (PROVED, [*_MARKET, "proved", "alone", "at-once"]),
 }
-SHORT = dict(zip(("one", "two", "simulation", "deployment", "on-demand", "proved"), CONTESTANTS, strict=True))
 WORKS = {
     "mlp": Work("mlp", 32, 0, 10, 3, 1, 32, 0.05, 0.9, 0),  # 25,450 parameters
     "cnn": Work("cnn", 64, 16, 10, 3, 1, 32, 0.05, 0.9, 0),  # 105,866
@@ -74,30 +75,18 @@ class Found:
         return statistics.median(self.rounds[1:] or self.rounds)
 
 
-def run(name: str, where: Path, work: Work, held_out: plain.Part) -> Found:
-    """Raises TOOL_MISSING without Flower's environment, INTERNAL where the contestant fails."""
-    command = CONTESTANTS[name]
+def run(command: list[str], log: Path, work: Work, held_out: plain.Part) -> Found:
+    """Raises TOOL_MISSING without Flower, INTERNAL where the contestant fails. The work is beside `log`."""
+    where = log.parent
     if not Path(command[0]).exists():
         raise FairshareError(Reason.TOOL_MISSING, "Flower is not here", "run `make build/flower/venv`")
     for left in (plain.MARKS, plain.FINAL):
         (where / left).unlink(missing_ok=True)
-    usage = used_by(command, _environment(where), where / f"{command[-2].split('.')[-1]}.log", TIMEOUT_S)
+    usage = used_by(command, environment(where), log, TIMEOUT_S)
     marks = json.loads((where / plain.MARKS).read_text("utf8"))
     model = np.load(where / plain.FINAL)
     rounds = [float(seconds) for seconds in np.diff(marks)]
     return Found(usage, rounds, plain.accuracy(work, model, held_out), model.tobytes())
-
-
-def _environment(where: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        plain.FOLDER: str(where),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]),
-        "FLWR_TELEMETRY_ENABLED": "0",
-        "FLWR_DISABLE_UPDATE_CHECK": "1",
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
 
 
 def show(work: Work, found: dict[str, list[Found]], out: Console) -> None:
@@ -141,7 +130,10 @@ def aims(found: dict[str, list[Found]]) -> Iterator[tuple[str, bool]]:
     for name in (ON_DEMAND, PROVED):
         if name in found:
             memory = max(each.usage.peak_pss for each in found[name])
-            yield f"{name}: memory {memory / 1e6:.0f} MB, at most {AIM_MEMORY / 1e6:.0f}", memory <= AIM_MEMORY
+            yield (
+                f"{name}: memory {memory / 1e6:.0f} MB, at most {AIM_MEMORY / 1e6:.0f}",
+                memory <= AIM_MEMORY,
+            )
             same = len({each.model for each in found[name]}) == 1
             yield f"{name}: the same model in {len(found[name])} runs", same
 
@@ -150,7 +142,9 @@ def main() -> int:
     """Exit 0 where the aims are met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--work", nargs="+", choices=WORKS, default=list(WORKS))
-    parser.add_argument("--only", nargs="+", choices=SHORT, default=list(SHORT), help="contestants")
+    parser.add_argument(
+        "--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), help="contestants"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=1, help="runs of each")
     parser.add_argument("--keep", type=Path, help="a directory for all files and logs")
@@ -162,27 +156,19 @@ def main() -> int:
             where = (given.keep or Path(folder)).absolute() / kind
             where.mkdir(parents=True)
             prepare.write(where, work)
-            _make_keys(work)
+            make_keys(work)
             held_out = plain.read_part(where, prepare.EVALUATION)
             found: dict[str, list[Found]] = {}
             for _ in range(given.repeat):
                 for short in given.only:
-                    name = SHORT[short]
-                    found.setdefault(name, []).append(run(name, where, work, held_out))
+                    name, command = CONTESTANTS[short]
+                    found.setdefault(name, []).append(run(command, where / f"{short}.log", work, held_out))
             show(work, found, out)
             for text, holds in aims(found):
                 out.print(f"{'met' if holds else 'NOT met'}: {text}")
                 met &= holds
     out.print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     return 0 if met else 1
-
-
-def _make_keys(work: Work) -> None:
-    """A circuit's keys are made once for all projects of its size."""
-    cache = user_folder("XDG_CACHE_HOME", ".cache")
-    files = circuits.build(prepare.project_file(work, "proved").shape, cache, None, lambda phase: None)
-    keys.proving_key(files)
-    circuits.compiled_verifier(files)
 
 
 if __name__ == "__main__":

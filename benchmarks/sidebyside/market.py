@@ -1,8 +1,9 @@
 """The work in the market: chain, contracts, storage, the owner (this process), an aggregator, and the trainers.
 
-    python -m sidebyside.market {on-demand,proved}
+    python -m sidebyside.market {on-demand,proved} {alone,forked} {seconds,at-once}
 
-Each trainer, and the aggregator, is a process with a storage node of its own, as `fairshare trainer run` starts it.
+Each trainer, and the aggregator, is a process with a storage node of its own. It loads what it needs by itself, as
+`fairshare trainer run` does, or is forked from a process that has. Blocks come once a second, or with a transaction.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 
 from marketplace.devnet.demo.troupe import Troupe
 from marketplace.devnet.local import keystore_of, running_devnet
+from marketplace.devnet.nursery import Nursery
 from marketplace.devnet.record import DevnetRecord
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console, logging
@@ -34,24 +37,34 @@ from marketplace.owner.node import owner_node
 from marketplace.owner.post import post
 from sidebyside import plain
 
-TIMEOUT_S = 600.0
+TIMEOUT_S = 3600.0
+PRELOADED = (
+    "torch",
+    "marketplace.learning.train",
+    "trainer_node.cli",
+    "trainer_node.daemon",
+    "aggregator.duty",
+)
 
 
 def main() -> int:
     """Plays the project to its end, and writes down the model and when each round ended."""
-    settlement, where = sys.argv[1], plain.folder()
+    (settlement, start, blocks), where = sys.argv[1:], plain.folder()
     work = plain.read_work(where)
-    directory = where / f"market-{settlement}"
-    directory.mkdir()
+    nursery = Nursery(PRELOADED) if start == "forked" else None
+    directory = Path(mkdtemp(prefix=f"market-{settlement}-{start}-", dir=where))
     logging.configure(file=directory / "owner.jsonl")
     cache = user_folder("XDG_CACHE_HOME", ".cache")
     with (
-        running_devnet(directory / "devnet", trainers=work.trainers, aggregators=1) as record,
+        running_devnet(
+            directory / "devnet", trainers=work.trainers, aggregators=1, at_once=blocks == "at-once"
+        ) as record,
         open_session(_settings(directory, cache, record), "owner") as owner,
     ):
         project = post(owner, check_project(where / f"{settlement}.toml"), say=lambda _: None).project
         context = load_project(owner.client, owner.store, project, cache)
-        with _owner_at_work(owner, context), Troupe(directory, _common(directory, cache, record)) as troupe:
+        common = _common(directory, cache, record)
+        with _owner_at_work(owner, context), Troupe(directory, common, nursery) as troupe:
             _start_all(troupe, directory, where, work, project)
             troupe.wait(TIMEOUT_S)
             if any(party.process.returncode != 0 for party in troupe.parties.values()):

@@ -40,6 +40,7 @@ class Work:
     learning_rate: float
     momentum: float
     seed: int  # trainer i has seed + i
+    rows: int | None = None  # of each trainer's data; None: its whole share
 
     def module(self) -> nn.Module:
         """float32 [n, 784] to logits [n, 10], the numbers of its layers not yet set."""

@@ -33,7 +33,9 @@ def write(where: Path, work: Work) -> None:
     """Into the folder `where`, which is there. Raises NOT_FOUND without Fashion-MNIST."""
     training, held_out = datasets.load("fashion-mnist")
     for number, part in enumerate(split.iid(training, work.trainers, work.seed)):
-        save_npz(where / f"trainer-{number}.npz", part)
+        save_npz(
+            where / f"trainer-{number}.npz", part.rows(np.arange(min(len(part), work.rows or len(part))))
+        )
     save_npz(where / f"{EVALUATION}.npz", held_out)
     (where / plain.WORK).write_text(json.dumps(dataclasses.asdict(work)), "utf8")
     for settlement in SETTLEMENTS:
@@ -44,7 +46,7 @@ def write(where: Path, work: Work) -> None:
 
 
 def project_file(work: Work, settlement: str, sha256: str = "0" * 64) -> ProjectFile:
-    """The work as a project that pays by projection, on the path that `auto` chooses; `sha256`: of the evaluation set."""
+    """The work as a project, paid by projection, on the path that `auto` chooses; `sha256`: of the evaluation set."""
     document = ProjectFile.from_toml(template(work.kind)).model_dump(exclude_none=True)
     document["project"]["name"] = f"Side by side: {work.kind}"
     task = {"kind": work.kind, "features": 784, "classes": 10, "hidden": work.hidden}
@@ -55,7 +57,8 @@ def project_file(work: Work, settlement: str, sha256: str = "0" * 64) -> Project
         "learning_rate": work.learning_rate,
         "momentum": work.momentum,
     }
-    document["rounds"] = _ROUNDS | {"count": work.rounds}
+    times = max(1, plain.parameters(work) // 250_000)  # a large model takes long to commit to
+    document["rounds"] = {name: seconds * times for name, seconds in _ROUNDS.items()} | {"count": work.rounds}
     document["cohort"] = {"slots": work.trainers, "faults": faults_of(work.trainers)}
     document["arithmetic"] = {"scale_bits": 15, "path": "auto", "width": _WIDTH}
     document["settlement"] = {"mode": settlement}

@@ -16,6 +16,7 @@ from pathlib import Path
 from marketplace.errors import FairshareError, Reason
 
 LOOK_S = 1.5  # a look takes some milliseconds of a core for each process
+_PATIENCE_S = 5.0
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -32,11 +33,11 @@ class Usage:
 def used_by(command: Sequence[str], environment: Mapping[str, str], log: Path, timeout_s: float) -> Usage:
     """Runs it to its end, and ends whatever it leaves behind. INTERNAL where it fails or takes too long.
 
-    This process adopts what loses its parent meanwhile, so that its CPU time is counted, too: it should do nothing
-    else.
+    This process adopts what loses its parent meanwhile, so that its CPU time is counted, too: it should start nothing
+    else meanwhile.
     """
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    cpu_before, began = _cpu_of_children(), time.monotonic()
+    cpu_before, began, others = _cpu_of_children(), time.monotonic(), _below(os.getpid())
     peak, count = 0, 0
     with log.open("wb") as said:
         process = subprocess.Popen(
@@ -48,11 +49,11 @@ def used_by(command: Sequence[str], environment: Mapping[str, str], log: Path, t
             wall_s = time.monotonic() - began
             if process.returncode is not None or wall_s > timeout_s:
                 break
-            alive = _below(os.getpid())
+            alive = _below(os.getpid()) - others
             memory = sum(map(_pss, alive))
             if memory > peak:
                 peak, count = memory, len(alive)
-        _end_all()
+        _end_all_but(others)
     if process.returncode != 0:
         raise FairshareError(Reason.INTERNAL, f"{command[-2:]} failed", f"see {log}")
     return Usage(wall_s, _cpu_of_children() - cpu_before, peak, count)
@@ -64,17 +65,18 @@ def _cpu_of_children() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
-def _below(root: int) -> list[int]:
+def _below(root: int) -> set[int]:
     """All processes that descend from `root`."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(entry.name))
-    found, left = [], [root]
+    found: set[int] = set()
+    left = [root]
     while left:
         below = children.get(left.pop(), [])
-        found += below
+        found.update(below)
         left += below
     return found
 
@@ -87,17 +89,17 @@ def _pss(pid: int) -> int:
     return 0  # it has ended
 
 
-def _end_all() -> None:
-    """Ends and waits for everything below this process."""
+def _end_all_but(others: set[int]) -> None:
+    """Ends and waits for what else is below this process."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        give_up_at = time.monotonic() + 5.0
-        for pid in _below(os.getpid()):
+        give_up_at = time.monotonic() + _PATIENCE_S
+        for pid in _below(os.getpid()) - others:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
-        while time.monotonic() < give_up_at:
-            try:
-                ended, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not ended:
-                time.sleep(0.05)
+        while left := _below(os.getpid()) - others:
+            if time.monotonic() > give_up_at:
+                break
+            for pid in left:
+                with suppress(ChildProcessError):  # another's: that one waits for it
+                    os.waitpid(pid, os.WNOHANG)
+            time.sleep(0.02)
