@@ -23,7 +23,7 @@ from sidebyside.contest import environment, make_keys
 from sidebyside.plain import Work
 from sidebyside.usage import used_by
 
-from marketplace.node import console
+from marketplace.node.console import run as exit_status
 
 HIDDEN = (32, 1258, 12579)
 TIMEOUT_S = 3600.0
@@ -72,4 +72,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(console.run(main))
+    sys.exit(exit_status(main))

@@ -31,7 +31,7 @@ from sidebyside.plain import Work
 from sidebyside.usage import Usage, used_by
 
 from marketplace.errors import FairshareError, Reason
-from marketplace.node import console
+from marketplace.node.console import run as exit_status
 
 HERE = Path(__file__).parent
 FLOWER = HERE.parent / "build" / "flower" / "venv" / "bin" / "python"
@@ -172,4 +172,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(console.run(main))
+    sys.exit(exit_status(main))

@@ -24,8 +24,9 @@ from marketplace.devnet.local import keystore_of, running_devnet
 from marketplace.devnet.nursery import Nursery
 from marketplace.devnet.record import DevnetRecord
 from marketplace.errors import FairshareError, Reason
-from marketplace.node import console, logging
+from marketplace.node import logging
 from marketplace.node.clock import ChainClock
+from marketplace.node.console import run as exit_status
 from marketplace.node.lifecycle import keep_going
 from marketplace.node.options import Settings, user_folder
 from marketplace.node.peers import PeerBook
@@ -140,4 +141,4 @@ def _times(log: Path, event: str) -> list[float]:
 
 
 if __name__ == "__main__":
-    sys.exit(console.run(main))
+    sys.exit(exit_status(main))
