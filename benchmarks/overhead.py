@@ -31,6 +31,7 @@ from sidebyside.plain import Work
 from sidebyside.usage import Usage, used_by
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.console import note
 from marketplace.node.console import run as exit_status
 
 HERE = Path(__file__).parent
@@ -68,6 +69,11 @@ class Found:
     rounds: list[float]
     accuracy: float
     model: bytes  # as float32
+
+    @property
+    def rounds_in_words(self) -> str:
+        """For people."""
+        return ", ".join(f"{seconds:.2f}" for seconds in self.rounds) + " s"
 
     @property
     def steady_s(self) -> float:
@@ -162,7 +168,9 @@ def main() -> int:
             for _ in range(given.repeat):
                 for short in given.only:
                     name, command = CONTESTANTS[short]
-                    found.setdefault(name, []).append(run(command, where / f"{short}.log", work, held_out))
+                    one = run(command, where / f"{short}.log", work, held_out)
+                    found.setdefault(name, []).append(one)
+                    note(f"{kind}, {name}: {one.usage.wall_s:.1f} s, rounds {one.rounds_in_words}")
             show(work, found, out)
             for text, holds in aims(found):
                 out.print(f"{'met' if holds else 'NOT met'}: {text}")

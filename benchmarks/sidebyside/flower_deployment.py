@@ -39,10 +39,12 @@ def main() -> int:
     work = plain.read_work(plain.folder())
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flower-")))
-        fleet, control, driver, *nodes = _free_ports(3 + work.trainers)
-        environment = os.environ | {"FLWR_HOME": str(home)}
+        link, *nodes = _free_ports(1 + work.trainers)
+        # Its programs start each other by name.
+        path = os.pathsep.join([str(BIN), os.environ["PATH"]])
+        environment = os.environ | {"FLWR_HOME": str(home), "PATH": path}
         (home / "config.toml").write_text(
-            f'[superlink]\ndefault = "here"\n\n[superlink.here]\naddress = "127.0.0.1:{control}"\ninsecure = true\n'
+            f'[superlink]\ndefault = "here"\n\n[superlink.here]\naddress = "127.0.0.1:{link}"\ninsecure = true\n'
         )
         app = home / "app"
         app.mkdir()
@@ -54,20 +56,14 @@ def main() -> int:
             process = subprocess.Popen([str(BIN / name), "--insecure", *arguments], env=environment)
             stack.callback(_end, process)
 
-        start(
-            "flower-superlink",
-            *("--fleet-api-address", f"127.0.0.1:{fleet}"),
-            *("--control-api-address", f"127.0.0.1:{control}"),
-            *("--serverappio-api-address", f"127.0.0.1:{driver}"),
-        )
-        _wait_for(fleet)
+        start("flower-superlink", "--host", "127.0.0.1", "--port", str(link))
+        _wait_for(link)
         for number, port in enumerate(nodes):
             start(
                 "flower-supernode",
-                *("--superlink", f"127.0.0.1:{fleet}", "--clientappio-api-address", f"127.0.0.1:{port}"),
+                *("--superlink", f"127.0.0.1:{link}", "--host", "127.0.0.1", "--port", str(port)),
                 *("--node-config", f"partition-id={number}"),
             )
-        _wait_for(control)
         return subprocess.run(
             [str(BIN / "flwr"), "run", str(app), "here", "--stream"], env=environment, check=False
         ).returncode
