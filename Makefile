@@ -19,6 +19,7 @@ SOLIDITY := $(shell find contracts -name '*.sol')
 DEMO ?=
 MUTANTS ?=
 ANALYSERS := build/analysers/venv
+FLOWER := build/flower/venv
 # Both analysers ask a `forge` on the path about the project.
 WITH_FORGE = PATH="$(abspath $(dir $(FORGE))):$$PATH"
 # They count storage writes, which holds for optimised code only.
@@ -128,8 +129,14 @@ $(ANALYSERS): tools/analysers.txt $(ENVIRONMENT)
 	$@/bin/python -m pip install --quiet --disable-pip-version-check -r tools/analysers.txt
 	@touch $@
 
-bench: setup
+bench: setup $(FLOWER)
 	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+# The peer of benchmarks/overhead.py: what it needs does not go together with what brownie pins.
+$(FLOWER): benchmarks/flower.txt $(ENVIRONMENT)
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/flower.txt
+	@touch $@
 
 # Fails where a call costs over 2 % more than benchmarks/gas.json says; `python benchmarks/gas.py --write` renews it.
 gas: setup

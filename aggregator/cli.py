@@ -132,7 +132,7 @@ def _open_office(
 ) -> Office:
     """BAD_INPUT for what cannot be published or listened at, before a bond is put up."""
     from aggregator.listening import listening
-    from marketplace.node.listening import read_place
+    from marketplace.node.places import read_place
     from marketplace.storage.contact import encode_contact
 
     if listen is None:

@@ -24,9 +24,9 @@ from offchain.training import Model, Training, Update, parts_of
 from rich.console import Console
 from rich.table import Table
 
-from marketplace.errors import FairshareError
 from marketplace.learning import datasets, evaluate
 from marketplace.learning.data import Dataset
+from marketplace.node.console import run as exit_status
 from marketplace.protocol import fixed_point, krum
 from marketplace.protocol.gram import gram
 from marketplace.protocol.krum import ScoreRule
@@ -168,20 +168,16 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # models this small are slower with more
-    try:
-        data = datasets.load(arguments.dataset, arguments.folder)
-        holds = compare(
-            Training(arguments.dataset, SLOTS, FAULTS),
-            data,
-            arguments.alpha,
-            arguments.seeds,
-            Console(width=100),
-        )
-    except FairshareError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
+    data = datasets.load(arguments.dataset, arguments.folder)
+    holds = compare(
+        Training(arguments.dataset, SLOTS, FAULTS),
+        data,
+        arguments.alpha,
+        arguments.seeds,
+        Console(width=100),
+    )
     return 0 if holds else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

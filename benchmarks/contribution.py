@@ -33,9 +33,9 @@ from offchain.training import Model, Training
 from offchain.worth import BY_MEAN, EQUAL, EXACT, GTG, LOO, worth
 from rich.console import Console
 
-from marketplace.errors import FairshareError
 from marketplace.learning import datasets
 from marketplace.learning.data import Dataset
+from marketplace.node.console import run as exit_status
 from marketplace.protocol import fixed_point
 from marketplace.protocol.gram import gram
 from marketplace.protocol.krum import ScoreRule, judge
@@ -153,26 +153,20 @@ def main() -> int:
     arguments = parser.parse_args()
     alphas = (None, 0.5) if arguments.alpha is None else (arguments.alpha,)
     torch.set_num_threads(1)  # models this small are slower with more
-    try:
-        if arguments.devnet:
-            on_chain(arguments, alphas)
-            return 0
-        data, _ = datasets.load(arguments.dataset, arguments.folder)
-        for faults in arguments.faults:
-            for alpha in alphas:
-                title = (
-                    f"{arguments.dataset}, {'IID' if alpha is None else f'Dirichlet({alpha})'}, f = {faults}"
-                )
-                training = Training(arguments.dataset, COUNT, faults, arguments.epochs)
-                most = LARGEST[arguments.dataset]
-                found, evaluations = measure(training, most, alpha, arguments.seeds, data)
-                title += f"; GTG: {evaluations:.0f} of 256 subsets a round"
-                show(title, found, Console(width=WIDTH))
-    except FairshareError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
+    if arguments.devnet:
+        on_chain(arguments, alphas)
+        return 0
+    data, _ = datasets.load(arguments.dataset, arguments.folder)
+    for faults in arguments.faults:
+        for alpha in alphas:
+            title = f"{arguments.dataset}, {'IID' if alpha is None else f'Dirichlet({alpha})'}, f = {faults}"
+            training = Training(arguments.dataset, COUNT, faults, arguments.epochs)
+            most = LARGEST[arguments.dataset]
+            found, evaluations = measure(training, most, alpha, arguments.seeds, data)
+            title += f"; GTG: {evaluations:.0f} of 256 subsets a round"
+            show(title, found, Console(width=WIDTH))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -36,9 +36,9 @@ from rich.table import Table
 from aggregator.intake import Intake
 from aggregator.listening import listening
 from aggregator.proof_queue import LocalProver, ProofQueue
-from marketplace.errors import FairshareError
 from marketplace.learning import datasets, tasks, train
 from marketplace.learning.data import Dataset
+from marketplace.node.console import run as exit_status
 from marketplace.node.options import user_folder
 from marketplace.node.previews import Market
 from marketplace.spec import ProjectFile
@@ -189,44 +189,40 @@ def main() -> int:
     training = recipe(given.hidden)
     data, held_out = datasets.load("digits")
     parts = parts_of(data, SLOTS, None, 0)
-    try:
-        with (
-            tempfile.TemporaryDirectory(prefix="fairshare-overlap-", ignore_cleanup_errors=True) as folder,
-            members(Path(folder), cache, SLOTS) as market,
-        ):
-            os.sched_setaffinity(0, {HERE})
-            sys.setswitchinterval(SWITCH_S)
-            files = keys.build(shape_for(SLOTS, training.task.length), cache)
-            proof, epoch = proof_s(files), epoch_s(training, parts[0])
-            epochs = max(1, round(proof / epoch / SLOTS))
-            console.print(
-                f"{SLOTS} x {training.task.length}: a proof takes {proof:.1f} s of one thread, {SLOTS} trainers' "
-                f"{epochs} epochs {epochs * epoch * SLOTS:.1f} s of another; load {os.getloadavg()[0]:.1f}"
-            )
-            client, aggregator = market.owner.client, market.aggregator
-            intake = Intake(Market(client.chain_id, client.address), aggregator.journal, aggregator.account)
-            proofs = ProofQueue(PinnedProver())
-            with listening(intake, "127.0.0.1", 0) as port:
-                quiet = dataclasses.replace(market, proofs=proofs)
-                early = dataclasses.replace(quiet, office=(intake, f"http://127.0.0.1:{port}"))
-                kinds = {
-                    "on demand, no proof": (quiet, "on-demand"),
-                    "proved, one after another": (quiet, "proved"),
-                    "proved, with a preview": (early, "proved"),
-                }
-                if given.no_waiting:
-                    del kinds["proved, one after another"]
-                found = {}
-                for name, (at, mode) in kinds.items():
-                    project = settled(training, mode, given.rounds, epochs)
-                    found[name] = run(at, project, parts, held_out)
-                    console.print(f"{name}: done, load {os.getloadavg()[0]:.1f}")
-            proofs.close()
-        return 0 if show(found, console) <= AIM else 1
-    except FairshareError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
+    with (
+        tempfile.TemporaryDirectory(prefix="fairshare-overlap-", ignore_cleanup_errors=True) as folder,
+        members(Path(folder), cache, SLOTS) as market,
+    ):
+        os.sched_setaffinity(0, {HERE})
+        sys.setswitchinterval(SWITCH_S)
+        files = keys.build(shape_for(SLOTS, training.task.length), cache)
+        proof, epoch = proof_s(files), epoch_s(training, parts[0])
+        epochs = max(1, round(proof / epoch / SLOTS))
+        console.print(
+            f"{SLOTS} x {training.task.length}: a proof takes {proof:.1f} s of one thread, {SLOTS} trainers' "
+            f"{epochs} epochs {epochs * epoch * SLOTS:.1f} s of another; load {os.getloadavg()[0]:.1f}"
+        )
+        client, aggregator = market.owner.client, market.aggregator
+        intake = Intake(Market(client.chain_id, client.address), aggregator.journal, aggregator.account)
+        proofs = ProofQueue(PinnedProver())
+        with listening(intake, "127.0.0.1", 0) as port:
+            quiet = dataclasses.replace(market, proofs=proofs)
+            early = dataclasses.replace(quiet, office=(intake, f"http://127.0.0.1:{port}"))
+            kinds = {
+                "on demand, no proof": (quiet, "on-demand"),
+                "proved, one after another": (quiet, "proved"),
+                "proved, with a preview": (early, "proved"),
+            }
+            if given.no_waiting:
+                del kinds["proved, one after another"]
+            found = {}
+            for name, (at, mode) in kinds.items():
+                project = settled(training, mode, given.rounds, epochs)
+                found[name] = run(at, project, parts, held_out)
+                console.print(f"{name}: done, load {os.getloadavg()[0]:.1f}")
+        proofs.close()
+    return 0 if show(found, console) <= AIM else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -22,10 +22,10 @@ from offchain.training import Model, Training, Update, parts_of
 from rich.console import Console
 from rich.table import Table
 
-from marketplace.errors import FairshareError
 from marketplace.learning import datasets, evaluate
 from marketplace.learning.data import Dataset
 from marketplace.learning.private import private_delta
+from marketplace.node.console import run as exit_status
 from marketplace.protocol import fixed_point, krum
 from marketplace.protocol.gram import gram
 from marketplace.protocol.krum import ScoreRule
@@ -164,20 +164,16 @@ def main() -> int:
     parser.add_argument("--learning-rate", type=float)
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # models this small are slower with more
-    try:
-        data = datasets.load(arguments.dataset, arguments.folder)
-        changes = {
-            name: value
-            for name in ("batch_size", "learning_rate")
-            if (value := getattr(arguments, name)) is not None
-        }
-        training = Training(arguments.dataset, SLOTS, FAULTS, arguments.epochs, **changes)
-        compare(training, data, [None, *arguments.epsilons], arguments.seeds, Console(width=140))
-    except FairshareError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
+    data = datasets.load(arguments.dataset, arguments.folder)
+    changes = {
+        name: value
+        for name in ("batch_size", "learning_rate")
+        if (value := getattr(arguments, name)) is not None
+    }
+    training = Training(arguments.dataset, SLOTS, FAULTS, arguments.epochs, **changes)
+    compare(training, data, [None, *arguments.epsilons], arguments.seeds, Console(width=140))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

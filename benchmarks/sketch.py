@@ -34,7 +34,7 @@ from scipy.stats import spearmanr  # type: ignore[import-untyped]
 from marketplace.devnet.demo.cast import cast
 from marketplace.devnet.demo.project import Plan
 from marketplace.devnet.demo.run import run_demo
-from marketplace.errors import FairshareError
+from marketplace.node.console import run as exit_status
 from marketplace.node.options import user_folder
 from marketplace.protocol.fixed_point import padded
 from marketplace.protocol.gram import gram
@@ -202,20 +202,16 @@ def main() -> int:
     plan = Plan(
         parties, given.rounds, "fashion-mnist", given.seed, "cnn", "projection", given.width, given.skew
     )
-    try:
-        with tempfile.TemporaryDirectory(prefix="fairshare-sketch-", ignore_cleanup_errors=True) as folder:
-            directory = given.keep or Path(folder) / "demo"
-            with Peaks(directory.absolute()) as peaks:
-                cache = user_folder("XDG_CACHE_HOME", ".cache")
-                document = run_demo(plan, keep=directory, cache=cache, stop=threading.Event())
-            plain = by_updates.play(directory, plan.cast.trainers, given.rounds, given.seed)
-            as_aimed = show(document, plain, lines_of(directory), peaks)
-            show_widths(plain, ProjectFile.from_toml((directory / "project.toml").read_text("utf8")))
-            return 0 if as_aimed else 1
-    except FairshareError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
+    with tempfile.TemporaryDirectory(prefix="fairshare-sketch-", ignore_cleanup_errors=True) as folder:
+        directory = given.keep or Path(folder) / "demo"
+        with Peaks(directory.absolute()) as peaks:
+            cache = user_folder("XDG_CACHE_HOME", ".cache")
+            document = run_demo(plan, keep=directory, cache=cache, stop=threading.Event())
+        plain = by_updates.play(directory, plan.cast.trainers, given.rounds, given.seed)
+        as_aimed = show(document, plain, lines_of(directory), peaks)
+        show_widths(plain, ProjectFile.from_toml((directory / "project.toml").read_text("utf8")))
+        return 0 if as_aimed else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

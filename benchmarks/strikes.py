@@ -22,9 +22,9 @@ from offchain.training import Training, Update, parts_of
 from rich.console import Console
 from rich.table import Table
 
-from marketplace.errors import FairshareError
 from marketplace.learning import datasets
 from marketplace.learning.data import Dataset
+from marketplace.node.console import run as exit_status
 from marketplace.protocol import fixed_point
 from marketplace.protocol.gram import gram
 from marketplace.protocol.krum import ScoreRule, judge
@@ -128,21 +128,17 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # models this small are slower with more
-    try:
-        data, _ = datasets.load(arguments.dataset, arguments.folder)
-        training, rows = Training(arguments.dataset, SLOTS, FAULTS), ROWS[arguments.dataset]
-        for alpha in SPLITS:
-            seen = Seen()
-            for seed in range(arguments.seeds):
-                some = data.rows(np.random.default_rng(seed).permutation(len(data))[:rows])
-                watch(training, some, alpha, seed, seen)
-            title = f"{arguments.dataset}, {'IID' if alpha is None else f'Dirichlet({alpha})'}"
-            show(title, seen, Console(width=180))
-    except FairshareError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
+    data, _ = datasets.load(arguments.dataset, arguments.folder)
+    training, rows = Training(arguments.dataset, SLOTS, FAULTS), ROWS[arguments.dataset]
+    for alpha in SPLITS:
+        seen = Seen()
+        for seed in range(arguments.seeds):
+            some = data.rows(np.random.default_rng(seed).permutation(len(data))[:rows])
+            watch(training, some, alpha, seed, seen)
+        title = f"{arguments.dataset}, {'IID' if alpha is None else f'Dirichlet({alpha})'}"
+        show(title, seen, Console(width=180))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -15,6 +15,7 @@ from web3.types import BlockIdentifier
 from marketplace.chain.endpoint import RETRY_FOR_S, EndpointProvider, translated_errors, web3_on
 from marketplace.chain.failover import FailoverProvider, Say, silent
 from marketplace.chain.finality import default_confirmations
+from marketplace.chain.heads import Heads
 from marketplace.chain.types import Address, Block
 from marketplace.errors import FairshareError, Reason
 
@@ -26,7 +27,7 @@ class ChainClient:
 
     Every method raises CHAIN_UNREACHABLE when no endpoint answers for `retry_for_s` seconds. `say` is told, in a line,
     of every change of the endpoint. `confirmations`: after how many further blocks a block is taken for final; None:
-    as many as the chain usually needs.
+    as many as the chain usually needs. `heads`: wakes who waits for the chain.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class ChainClient:
                 self.rpc_urls, retry_for_s=retry_for_s, expected_chain_id=expected_chain_id, say=say
             )
         self.web3: Web3 = web3_on(self._failover or EndpointProvider(self.rpc_urls[0], retry_for_s))
+        self.heads = Heads(lambda: self.rpc_url)
         self._expected_chain_id = expected_chain_id
         self._confirmations = confirmations
 

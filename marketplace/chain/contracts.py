@@ -28,7 +28,11 @@ def interface_abi(name: str) -> list[dict[str, Any]]:
 
 def contract_at(web3: Web3, name: str, address: Address) -> Contract:
     """Contract object for the interface `name` at `address`; nothing is sent."""
-    return web3.eth.contract(address=Web3.to_checksum_address(address), abi=interface_abi(name))
+    contract = web3.eth.contract(address=Web3.to_checksum_address(address), abi=interface_abi(name))
+    # At each call web3 checks the ABI that a function was given, and hashes all signatures in it: half of its time.
+    for function in contract.functions:
+        function.contract_abi = [entry for entry in contract.abi if entry.get("name") == function.fn_name]
+    return contract
 
 
 @functools.cache

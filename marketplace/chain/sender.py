@@ -33,6 +33,7 @@ from marketplace.chain.types import Address, Block, address
 from marketplace.errors import FairshareError, Reason
 
 _EMPTY_GAS = 21_000  # of a transaction that does nothing
+_LONGEST_WAIT_S = 1.0  # for news of a block, before asking all the same
 
 
 class Stopped(Exception):
@@ -93,7 +94,8 @@ class TransactionSender:
     `at_work` is entered for as long as a `send` takes.
 
     One process at a time may send with a key: the first `send` takes a lock file that `close` gives back.
-    Threads may share a sender. `stop`, when set, ends waiting with `Stopped`.
+    Threads may share a sender. `stop`, when set, ends waiting with `Stopped`. While somebody listens to the client's
+    `heads` a new block wakes it; otherwise it asks every `poll_s` seconds.
     """
 
     def __init__(
@@ -159,6 +161,7 @@ class TransactionSender:
         self._own_the_key()
         give_up_at = time.monotonic() + self._give_up_after_s
         while True:
+            mark = self.client.heads.mark
             nonce = self._resume(intent, call, deadline)
             if nonce is None:
                 nonce = self._sign_anew(intent, call, deadline)
@@ -170,8 +173,7 @@ class TransactionSender:
             outcome = self._outcome(receipt, call)
             if not final or is_final(outcome.block_number, head, self.client.confirmations):
                 return outcome
-            if self._stop.wait(self._poll_s):
-                raise Stopped(intent)
+            self._pause(intent, mark)
 
     def look_back(self) -> None:
         """Looks after what was mined and is not final; call it once a block. Raises as `send` does afterwards."""
@@ -340,6 +342,7 @@ class TransactionSender:
         """The receipt of the intent's transaction with this nonce; None when another one used the nonce."""
         looked_at = b""
         while True:
+            mark = self.client.heads.mark
             attempts = [signed for signed in self._outbox.logged(intent) if signed.nonce == nonce]
             used = self._outbox.used_nonces() > nonce  # asked first: a receipt found after it is no race
             receipt = self._outbox.mined(attempts)
@@ -361,8 +364,13 @@ class TransactionSender:
                 if looked_at:
                     self._unstick(nonce, head, deadline)
                 looked_at = head.hash
-            if self._stop.wait(self._poll_s):
-                raise Stopped(intent)
+            self._pause(intent, mark)
+
+    def _pause(self, intent: str, mark: int) -> None:
+        """Until there is news since `mark`; where nobody tells, until it is time to ask."""
+        self.client.heads.wait(mark, self._stop, most_s=_LONGEST_WAIT_S, else_s=self._poll_s)
+        if self._stop.is_set():
+            raise Stopped(intent)
 
     def _at_last(self, intent: str, attempts: Sequence[SignedTransaction]) -> TxReceipt:
         """The receipt, should it have been mined in the last moment. Raises DEADLINE_PASSED."""

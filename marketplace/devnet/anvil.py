@@ -54,7 +54,8 @@ def public_account(index: int) -> LocalAccount:
 class Anvil:
     """An anvil process, as a context manager.
 
-    `block_time_s` None mines a block with each transaction, so that time stands still between them. `state`
+    `block_time_s` None mines a block with each transaction, so that time stands still between them; `at_once`: with
+    each transaction as well. `state`
     is a file from which the chain goes on, and which is written when it stops and every few seconds.
     `start` raises TOOL_MISSING, CHAIN_UNREACHABLE (it ended or did not answer; see `log`).
     """
@@ -64,6 +65,7 @@ class Anvil:
         *,
         port: int = 0,
         block_time_s: int | None = None,
+        at_once: bool = False,
         accounts: int = 10,
         state: Path | None = None,
         log: Path | None = None,
@@ -75,6 +77,7 @@ class Anvil:
         self._arguments += ["--accounts", str(accounts), "--mnemonic", MNEMONIC, "--silent"]
         if block_time_s is not None:
             self._arguments += ["--block-time", str(block_time_s)]
+            self._arguments += ["--mixed-mining"] if at_once else []
         if state is not None:
             self._arguments += ["--state", str(state), "--state-interval", "5"]
         self._log = log

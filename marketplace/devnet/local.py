@@ -30,9 +30,15 @@ _KEYS = "keys"
 
 @contextlib.contextmanager
 def running_devnet(
-    directory: Path, *, port: int = 0, trainers: int = 10, aggregators: int = 2, extra: Sequence[str] = ()
+    directory: Path,
+    *,
+    port: int = 0,
+    trainers: int = 10,
+    aggregators: int = 2,
+    extra: Sequence[str] = (),
+    at_once: bool = False,
 ) -> Iterator[DevnetRecord]:
-    """A devnet in `directory`, for as long as the block runs.
+    """A devnet in `directory`, for as long as the block runs. `at_once`: transactions do not wait for the next second.
 
     The chain is a new one each time; keys and storage of an earlier devnet there are used again. Raises REFUSED
     where one runs already, TOOL_MISSING, CHAIN_UNREACHABLE, STORAGE_UNREACHABLE.
@@ -40,13 +46,19 @@ def running_devnet(
     _claim(directory)
     # Contracts first, each in a block of its own at once; only then one block a second.
     with (
-        Anvil(port=port, log=directory / "chain.log") as anvil,
+        Anvil(
+            port=port,
+            log=directory / "chain.log",
+            block_time_s=BLOCK_TIME_S if at_once else None,
+            at_once=at_once,
+        ) as anvil,
         EmbeddedNode(directory / "storage") as storage,
     ):
         client = ChainClient(anvil.url, expected_chain_id=DEVNET_CHAIN_ID).connect()
         deployment = _deploy(client, directory)
         holders = accounts.create(client, directory / _KEYS, [*accounts.names(trainers, aggregators), *extra])
-        _mine_every(client, BLOCK_TIME_S)
+        if not at_once:
+            _mine_every(client, BLOCK_TIME_S)
         record = DevnetRecord(
             rpc=anvil.url,
             chain_id=DEVNET_CHAIN_ID,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
+from marketplace.learning.sgd import Sgd
 from marketplace.learning.tasks import Task
 from marketplace.spec.sections import TrainingSection
 
@@ -46,7 +47,7 @@ def local_delta(
         module = task.module(start).to(where).train()
         features, labels = tensors_on(where, dataset)
         trained = [p for p in module.parameters() if p.requires_grad]
-        optimiser = torch.optim.SGD(trained, lr=training.learning_rate, momentum=training.momentum)
+        optimiser = Sgd(trained, lr=training.learning_rate, momentum=training.momentum)
         for batch in _batches(len(dataset), training, seed):
             index = torch.from_numpy(batch).to(features.device)
             inputs, targets = features[index].to(where), labels[index].to(where)

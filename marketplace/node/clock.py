@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit, urlunsplit
-
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import ClientConnection, connect
 
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Block
 
-_CONNECT_TIMEOUT_S = 3.0
-_CLOSE_TIMEOUT_S = 1.0
-_RETRY_AFTER_S = 30.0  # before another attempt to subscribe
-_LARGEST_MESSAGE = 1024 * 1024  # bytes
 MOST_SKEW_S = 60.0  # between a new block and this machine's clock
 _WARN_EVERY_S = 3600.0
-_SUBSCRIBE = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
 
 
 def skew_in_words(skew: float) -> str:
@@ -36,9 +27,9 @@ def skew_in_words(skew: float) -> str:
 class ChainClock:
     """Waits for blocks of the client's chain.
 
-    Where the endpoint offers a websocket on the same address, a `newHeads` subscription wakes the waiting
-    thread; elsewhere the chain is asked every `poll_s` seconds. `stop`, when set, ends every wait within
-    `poll_s`. Every wait raises CHAIN_UNREACHABLE as the client does. `on_turn` is called at each look.
+    Where the endpoint announces blocks (`chain.heads`) that wakes the waiting thread; elsewhere the chain is asked
+    every `poll_s` seconds. `stop`, when set, ends every wait within `poll_s`. Every wait raises CHAIN_UNREACHABLE as
+    the client does. `on_turn` is called at each look.
     """
 
     def __init__(
@@ -53,9 +44,8 @@ class ChainClock:
         self._stop = stop or threading.Event()
         self._poll_s = poll_s
         self._on_turn = on_turn
-        self._socket: ClientConnection | None = None
-        self._subscribed_at = ""  # the endpoint's URL
-        self._subscribe_not_before = 0.0
+        self._listening = ExitStack()
+        self._is_listening = False
         self._seen = -1
         self._seen_hash = b""
         self._compare_not_before = 0.0
@@ -88,7 +78,8 @@ class ChainClock:
         """
         give_up_at = None if timeout_s is None else time.monotonic() + timeout_s
         while not self._stop.is_set():
-            self._subscribe()  # before asking: a block in between then wakes the wait below
+            self._subscribe()
+            mark = self._client.heads.mark  # before asking: a block in between then ends the wait below
             seen = self._seen_hash
             block = self.latest()
             if block.hash != seen:  # a reorganised chain has another block of the same number
@@ -98,7 +89,7 @@ class ChainClock:
             left = self._poll_s if give_up_at is None else min(self._poll_s, give_up_at - time.monotonic())
             if left <= 0:
                 return None
-            self._pause(left)
+            self._client.heads.wait(mark, self._stop, most_s=left, else_s=left)
         return None
 
     def _compare(self, block: Block) -> None:
@@ -112,51 +103,13 @@ class ChainClock:
 
     def close(self) -> None:
         """Ends the subscription."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-    def _pause(self, seconds: float) -> None:
-        """Until the endpoint announces something, or for `seconds`."""
-        if self._socket is None:
-            self._stop.wait(seconds)
-            return
-        try:
-            self._socket.recv(timeout=seconds)
-        except TimeoutError:
-            return
-        except (WebSocketException, OSError):
-            self._give_up_subscription()
+        self._listening.close()
+        self._is_listening = False
 
     def _subscribe(self) -> None:
-        endpoint = self._client.rpc_url
-        if endpoint != self._subscribed_at:
-            self.close()
-            self._subscribed_at, self._subscribe_not_before = endpoint, 0.0
-        if self._socket is not None or time.monotonic() < self._subscribe_not_before:
-            return
-        url = urlsplit(endpoint)
-        scheme = "wss" if url.scheme == "https" else "ws"
-        try:
-            self._socket = connect(
-                urlunsplit((scheme, url.netloc, url.path, url.query, "")),
-                open_timeout=_CONNECT_TIMEOUT_S,
-                close_timeout=_CLOSE_TIMEOUT_S,
-                ping_interval=None,  # a busy node reads no answers; a dead socket costs it a poll at most
-                max_size=_LARGEST_MESSAGE,
-                proxy=None,
-            )
-            self._socket.send(_SUBSCRIBE)
-            answer = json.loads(self._socket.recv(timeout=_CONNECT_TIMEOUT_S))
-            if not isinstance(answer, dict) or "result" not in answer:
-                self._give_up_subscription()
-        except (WebSocketException, OSError, TimeoutError, ValueError, RecursionError):
-            self._give_up_subscription()
-
-    def _give_up_subscription(self) -> None:
-        """Polls for a while: many endpoints offer no websocket."""
-        self._subscribe_not_before = time.monotonic() + _RETRY_AFTER_S
-        self.close()
+        if not self._is_listening:
+            self._listening.enter_context(self._client.heads.listening())
+            self._is_listening = True
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,6 @@ from fastapi import FastAPI
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.connections import Gate, Limits
 
-LOOPBACK = "127.0.0.1"
 _IDLE_S = 5
 _MAX_HEADER_BYTES = 8192
 _STOP_S = 3
@@ -50,23 +49,6 @@ def serving(
         finally:
             server.should_exit = True
             thread.join(2 * _STOP_S)
-
-
-def read_place(text: str, *, default_host: str | None = None) -> tuple[str, int]:
-    """HOST and PORT of HOST:PORT, with [..] around an IPv6 address; BAD_INPUT for anything else.
-
-    With `default_host` PORT alone stands for a port there.
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon and default_host is not None:
-        host = default_host
-    elif not colon:
-        host = ""
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= 0xFFFF:
-        raise FairshareError(
-            Reason.BAD_INPUT, f"{text!r} is no place to listen", "give HOST:PORT, such as 127.0.0.1:9000"
-        )
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def listener_at(host: str, port: int) -> socket.socket:

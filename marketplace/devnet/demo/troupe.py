@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
+from marketplace.devnet.nursery import Nursery
 from marketplace.devnet.processes import dies_with_parent
 from marketplace.errors import FairshareError, Reason
 
@@ -20,12 +22,22 @@ _STOP_S = 10.0
 COMMAND = (sys.executable, "-m", "marketplace.cli.main")
 
 
+class Running(Protocol):
+    """A process, as of `subprocess.Popen`."""
+
+    @property
+    def returncode(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+
+
 @dataclass
 class Party:
     """A role's process, its log of JSON lines and what it said on stderr."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Running
     log: Path
     words: Path
 
@@ -38,10 +50,14 @@ class Party:
 
 @dataclass
 class Troupe:
-    """Starts and ends the parties. `settings`: FAIRSHARE_* variables that hold for all."""
+    """Starts and ends the parties. `settings`: FAIRSHARE_* variables that hold for all.
+
+    `nursery`: that they are forked from; None: each loads its libraries by itself.
+    """
 
     directory: Path
     settings: dict[str, str]
+    nursery: Nursery | None = None
     parties: dict[str, Party] = field(default_factory=dict)
 
     def start(self, name: str, keystore: Path, arguments: list[str]) -> Party:
@@ -49,18 +65,24 @@ class Troupe:
         home = self.directory / name
         home.mkdir(mode=0o700, exist_ok=True)
         words, log = home / "stderr.txt", home / "log.jsonl"
+        command, environment = [*arguments, "--log-file", str(log)], self._environment(home, keystore)
+        process = self._started(command, environment, words)
+        self.parties[name] = Party(name, process, log, words)
+        return self.parties[name]
+
+    def _started(self, arguments: list[str], environment: dict[str, str], words: Path) -> Running:
+        if self.nursery is not None:
+            return self.nursery.start(arguments, environment, words)
         with words.open("wb") as said:
-            process = subprocess.Popen(
-                [*COMMAND, *arguments, "--log-file", str(log)],
+            return subprocess.Popen(
+                [*COMMAND, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
-                env=self._environment(home, keystore),
+                env=environment,
                 start_new_session=True,  # Ctrl-C reaches the demo, which ends its parties in order
                 preexec_fn=dies_with_parent(),
             )
-        self.parties[name] = Party(name, process, log, words)
-        return self.parties[name]
 
     def run(self, keystore: Path, arguments: list[str], *, home: str, timeout_s: float) -> tuple[int, str]:
         """Runs `fairshare ARGUMENTS` to its end; exit status and stdout. Raises INTERNAL when it takes too long."""
@@ -125,7 +147,7 @@ class Troupe:
         self.stop()
 
 
-def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+def _end(processes: Sequence[Running]) -> None:
     for number, patience_s in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, _STOP_S)):
         running = [process for process in processes if process.poll() is None]
         for process in running:

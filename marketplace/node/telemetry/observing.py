@@ -9,7 +9,7 @@ from pathlib import Path
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console, logging
-from marketplace.node.listening import LOOPBACK, read_place, serving
+from marketplace.node.places import LOOPBACK, read_place
 from marketplace.node.session import Session
 from marketplace.node.telemetry import view
 from marketplace.node.telemetry.health import Patience, alive
@@ -80,6 +80,8 @@ def observing(role: str, metrics: str | None, log_file: Path | None, *, watched:
 def _pages(
     place: tuple[str, int], role: str, session: Session, record: Record, probe: Probe
 ) -> Iterator[None]:
+    from marketplace.node.listening import serving  # a web server's libraries: not for who has no pages
+
     try:
         from marketplace.node.telemetry.exporter import Identity
         from marketplace.node.telemetry.pages import create_app

@@ -19,8 +19,8 @@ import yaml
 from marketplace.chain.compile import project_root
 from marketplace.cli.main import FairshareGroup
 from marketplace.errors import EXIT_STATUS, Reason
-from marketplace.node.listening import read_place
 from marketplace.node.options import NAMES
+from marketplace.node.places import read_place
 from marketplace.node.telemetry.exporter import Identity, NodeCollector
 from marketplace.node.telemetry.health import Patience, Probed
 from marketplace.node.telemetry.hooks import Work

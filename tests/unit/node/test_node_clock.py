@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from marketplace.chain import heads
 from marketplace.chain.chain_client import ChainClient
 from marketplace.devnet.anvil import Anvil
 from marketplace.errors import FairshareError, Reason
-from marketplace.node import clock as clock_module
 from marketplace.node.clock import ChainClock
 
 
@@ -54,7 +54,7 @@ def test_an_endpoint_without_websockets_is_polled(still: Anvil, monkeypatch: pyt
     def refuse(*arguments: object, **options: object) -> None:
         raise OSError("no websocket here")
 
-    monkeypatch.setattr(clock_module, "connect", refuse)
+    monkeypatch.setattr(heads, "connect", refuse)
     with ChainClock(ChainClient(still.url), poll_s=0.05) as clock:
         first = clock.wait_for_block()
         assert first is not None

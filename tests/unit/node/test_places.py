@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from marketplace.errors import FairshareError, Reason
-from marketplace.node.listening import read_place
+from marketplace.node.places import read_place
 
 
 def test_places_to_listen() -> None:

@@ -1,0 +1,34 @@
+"""What every contestant runs in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from marketplace.node.options import user_folder
+from marketplace.owner import circuits
+from sidebyside import plain, prepare
+from zk import keys
+
+_BENCHMARKS = Path(__file__).parents[1]
+
+
+def environment(where: Path) -> dict[str, str]:
+    """Variables: the work in `where`, one thread for each process, nothing told to anybody."""
+    return {
+        **os.environ,
+        plain.FOLDER: str(where),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(_BENCHMARKS), str(_BENCHMARKS.parent)]),
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+
+
+def make_keys(work: plain.Work) -> None:
+    """A circuit's keys, which are made once for all projects of its size: not within anybody's time."""
+    cache = user_folder("XDG_CACHE_HOME", ".cache")
+    files = circuits.build(prepare.project_file(work, "proved").shape, cache, None, lambda phase: None)
+    keys.proving_key(files)
+    circuits.compiled_verifier(files)

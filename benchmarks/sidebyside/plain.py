@@ -1,0 +1,155 @@
+"""What everybody trains: read from a folder, a network and ordinary SGD on a part of the data.
+
+In torch and numpy alone, as Flower's environment has nothing of this project. A round changes the model by what the
+market's trainers would change it by, bit for bit (`tests/unit/benchmarks/test_sidebyside.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.utils import parameters_to_vector, skip_init, vector_to_parameters
+
+FOLDER = "SIDEBYSIDE_FOLDER"  # environment variable: where the work is
+WORK, INITIAL, FINAL, MARKS = "work.json", "initial.npy", "final.npy", "marks.json"
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Which network, and how it is trained. `kind`: mlp, one hidden layer, or cnn, two convolutions before it."""
+
+    kind: Literal["mlp", "cnn"]
+    hidden: int
+    channels: int  # of the first convolution; the second has twice as many
+    trainers: int
+    rounds: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    seed: int  # trainer i has seed + i
+    rows: int | None = None  # of each trainer's data; None: its whole share
+
+    def module(self) -> nn.Module:
+        """float32 [n, 784] to logits [n, 10], the numbers of its layers not yet set."""
+        if self.kind == "mlp":
+            return nn.Sequential(_linear(784, self.hidden), nn.ReLU(), _linear(self.hidden, 10))
+        first, second = self.channels, 2 * self.channels
+        return nn.Sequential(
+            nn.Unflatten(1, (1, 28, 28)),
+            _convolution(1, first),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            _convolution(first, second),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            _linear(second * 49, self.hidden),
+            nn.ReLU(),
+            _linear(self.hidden, 10),
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """X: float32 [n, 784]; y: int64 [n]."""
+
+    X: torch.Tensor
+    y: torch.Tensor
+
+
+def folder() -> Path:
+    """Where the work is."""
+    return Path(os.environ[FOLDER])
+
+
+def read_work(where: Path) -> Work:
+    """The work in a folder."""
+    return Work(**json.loads((where / WORK).read_text("utf8")))
+
+
+def read_part(where: Path, name: str) -> Part:
+    """A trainer's data."""
+    with np.load(where / f"{name}.npz") as arrays:
+        return Part(torch.from_numpy(arrays["X"]), torch.from_numpy(arrays["y"]))
+
+
+def train(work: Work, start: Vector, part: Part, trainer: int, round_: int) -> Vector:
+    """The parameters after a round of one trainer's training."""
+    module = _with_vector(work.module(), start).train()
+    optimiser = torch.optim.SGD(module.parameters(), lr=work.learning_rate, momentum=work.momentum)
+    order = np.random.default_rng(_seed_of(work.seed + trainer, round_))
+    for _ in range(work.epochs):
+        rows = order.permutation(len(part.y))
+        for first in range(0, len(rows), work.batch_size):
+            batch = torch.from_numpy(rows[first : first + work.batch_size])
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(module(part.X[batch]), part.y[batch]).backward()
+            optimiser.step()
+    return _vector_of(module)
+
+
+def parameters(work: Work) -> int:
+    """How many numbers are trained."""
+    return sum(numbers.numel() for numbers in work.module().parameters())
+
+
+def accuracy(work: Work, vector: Vector, part: Part) -> float:
+    """Share of rows that are classified as labelled."""
+    module = _with_vector(work.module(), vector).eval()
+    with torch.no_grad():
+        return float((module(part.X).argmax(1) == part.y).double().mean())
+
+
+@dataclass
+class Marks:
+    """When rounds ended, in seconds since 1970, written down at once."""
+
+    where: Path
+    at: list[float]
+
+    @classmethod
+    def begin(cls, where: Path) -> Marks:
+        """The first round begins."""
+        return cls(where, [time.time()])
+
+    def mark(self) -> None:
+        """A round has ended."""
+        self.at.append(time.time())
+        (self.where / MARKS).write_text(json.dumps(self.at), "utf8")
+
+
+def _seed_of(seed: int, round_: int) -> int:
+    """As `trainer_node.work.seed_of`."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{round_}".encode()).digest()[:4], "big")
+
+
+def _linear(inputs: int, outputs: int) -> Any:
+    return skip_init(nn.Linear, inputs, outputs)
+
+
+def _convolution(inputs: int, outputs: int) -> Any:
+    return skip_init(nn.Conv2d, inputs, outputs, 3, padding=1)
+
+
+def _with_vector(module: nn.Module, vector: Vector) -> nn.Module:
+    with torch.no_grad():
+        vector_to_parameters(torch.from_numpy(vector.copy()), module.parameters())
+    return module
+
+
+def _vector_of(module: nn.Module) -> Vector:
+    flat: Vector = parameters_to_vector(module.parameters()).detach().numpy()
+    return flat

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import time
+
+from marketplace.chain.chain_client import ChainClient
+from marketplace.devnet.anvil import Anvil
+
+
+def test_at_once_means_with_the_transaction_and_once_a_second() -> None:
+    with Anvil(accounts=2, block_time_s=1, at_once=True) as chain:
+        web3 = ChainClient(chain.url).web3
+        first, second = web3.eth.accounts
+        before = web3.eth.block_number
+        for _ in range(5):
+            sent = web3.eth.send_transaction({"from": first, "to": second, "value": 1})  # type: ignore[typeddict-item]
+            web3.eth.wait_for_transaction_receipt(sent, timeout=60, poll_latency=0.01)
+        mined = web3.eth.block_number
+        assert mined >= before + 5
+        ahead = int(web3.eth.get_block("latest")["timestamp"]) - time.time()
+        assert ahead < 2  # seconds: more blocks than seconds, and the clock stays
+        give_up_at = time.monotonic() + 60
+        while web3.eth.block_number == mined and time.monotonic() < give_up_at:
+            time.sleep(0.05)
+        assert web3.eth.block_number > mined
