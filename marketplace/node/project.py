@@ -22,6 +22,7 @@ from marketplace.protocol.sketch import Sketcher
 from marketplace.spec.posted import MAX_SPEC_BYTES, ProjectSpec
 from marketplace.spec.terms import terms as terms_of
 from marketplace.storage.cid import from_digest
+from marketplace.storage.reasons import Purpose, Why
 from marketplace.storage.store import ContentStore
 from marketplace.updates.codec import packed_model_bytes, unpack_model
 from marketplace.updates.envelope import UpdateContext
@@ -90,6 +91,10 @@ class ProjectContext:
     def update_context(self, round_: int, trainer: str) -> UpdateContext:
         """What a sealed update of this project is bound to; for a reference update `trainer` is the owner."""
         return UpdateContext(self.client.chain_id, self.client.address, self.project, round_, trainer)
+
+    def why(self, round_: int, purpose: Purpose) -> Why:
+        """The reason to keep a blob of this project; `round_` 0: of the project as a whole."""
+        return Why(self.project, round_, purpose)
 
     def weights(self, model: NDArray[np.int32]) -> NDArray[np.float64]:
         """The float weights float64[d] of an integer model."""

@@ -66,6 +66,11 @@ def block_limit(size: int) -> int:
     return 16 + 2 * (size // CHUNK_BYTES)
 
 
+def stored_bytes(size: int) -> int:
+    """What a file of `size` bytes takes on disk by default, at most: its blocks with their heads and links."""
+    return size + 64 * block_limit(size)
+
+
 def _parse_unixfs(message: bytes) -> tuple[bytes, int, list[int]]:
     kind: int | None = None
     data = b""
