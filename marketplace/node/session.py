@@ -28,6 +28,7 @@ from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry, Work
 from marketplace.node.telemetry.metered import MeteredStore
 from marketplace.storage.embedded import EmbeddedNode
 from marketplace.storage.keeping import KeepingStore, Terms
+from marketplace.storage.kept_running import kept_running
 from marketplace.storage.pin_ledger import PinLedger
 from marketplace.storage.store import ContentStore
 
@@ -179,7 +180,7 @@ def open_store(
     """
     with contextlib.ExitStack() as stack:
         shared = settings.storage is not None
-        api = settings.storage or stack.enter_context(EmbeddedNode(home / REPO)).api
+        api = settings.storage or stack.enter_context(kept_running(EmbeddedNode(home / REPO), tell)).api
         if shared:
             ContentStore(api).ping()
         ledger = None
