@@ -26,7 +26,9 @@ from marketplace.storage.pin_ledger import PinLedger, Wanted
 DAY_S = 86_400
 _EVERY_S = 30.0
 _COMPARE_EVERY_S = 3600.0
-_SLICE_S = 20.0  # for one attempt at a blob; what has come by then stays
+_SLICE_S = 5.0  # for one attempt at what is missing of a blob; what has come by then stays
+_OWN_BYTES_A_S = 20e6  # at least, out of our own repo
+_LEAVE_S = 3.0  # for the thread to end, before its storage does
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
 _OVER = frozenset({Status.SETTLED, Status.CANCELLED, Status.HALTED})
 
@@ -72,7 +74,7 @@ class Storekeeper:
         finally:
             self._stopped.set()
             self._woken.set()
-            thread.join(_SLICE_S + 10)
+            thread.join(_LEAVE_S)
 
     def step(self) -> None:
         """Everything that is due, once. What fails is only reported, and due again the next time."""
@@ -127,13 +129,13 @@ class Storekeeper:
                 self._bring(wanted)
 
     def _bring(self, wanted: Wanted) -> None:
-        before = self._missing(wanted)
+        before, local = self._here(wanted)
         try:
-            self._store.bring(wanted.cid, wanted.max_bytes, _SLICE_S)
+            self._store.bring(wanted.cid, wanted.max_bytes, _SLICE_S + local / _OWN_BYTES_A_S)
         except FairshareError as error:
             if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY, Reason.TOO_LARGE):
                 raise
-            left = self._missing(wanted)
+            left, _ = self._here(wanted)
             if (
                 error.reason is Reason.UNAVAILABLE
                 and before is not None
@@ -150,14 +152,15 @@ class Storekeeper:
             self._pauses.pop(wanted.cid, None)
             self._log.info("kept", cid=wanted.cid)
 
-    def _missing(self, wanted: Wanted) -> int | None:
-        """Bytes that are not here; None where not even the root is."""
+    def _here(self, wanted: Wanted) -> tuple[int | None, int]:
+        """Bytes that are missing, None where not even the root is here, and bytes that are here."""
         try:
-            return self._store.stat(wanted.cid, 1.0).missing
+            found = self._store.stat(wanted.cid, 1.0)
         except FairshareError as error:
             if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
                 raise
-            return None
+            return None, 0
+        return found.missing, max(0, found.size - found.missing)
 
     def _standing(self, number: int) -> Standing | None:
         """A project as it is in the newest final block; None where it is not there yet."""
@@ -180,6 +183,8 @@ class Storekeeper:
         try:
             duty()
         except FairshareError as error:
+            if self._stopped.is_set():
+                return  # its storage may be gone already
             self._log.warning("storage waits", reason=error.reason, problem=error.message, hint=error.hint)
 
     def _run(self) -> None:

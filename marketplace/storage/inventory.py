@@ -33,9 +33,12 @@ class Inventory:
         key = base64.b32encode(_MULTIHASH + digest).decode("ascii").rstrip("=")
         return self._blocks / key[-3:-1] / (key + _SUFFIX)
 
-    def has(self, digest: bytes) -> bool:
-        """Whether the block is on disk."""
-        return self.path(digest).exists()
+    def read(self, digest: bytes) -> bytes | None:
+        """The bytes under a block's name, whatever they are; None where there are none."""
+        try:
+            return self.path(digest).read_bytes()
+        except FileNotFoundError:
+            return None
 
     def is_leaf(self, digest: bytes) -> bool:
         """Whether the block is here and too large to have links: not every pinned byte need be read to list pins."""
@@ -59,7 +62,7 @@ class Inventory:
 
         Raises MalformedBlock for what is no file as Kubo's default `add` makes it.
         """
-        root = self._read(digest)
+        root = self.read(digest)
         if root is None:
             return 0
         block = parse_block(root)
@@ -68,7 +71,7 @@ class Inventory:
 
     def has_all(self, digest: bytes) -> bool:
         """Whether every block of the file with this root is on disk. Raises MalformedBlock."""
-        block = self._read(digest)
+        block = self.read(digest)
         if block is None:
             return False
         parsed = parse_block(block)
@@ -89,12 +92,6 @@ class Inventory:
     def _files(self) -> Iterator[Path]:
         return self._blocks.glob(f"*/*{_SUFFIX}")
 
-    def _read(self, digest: bytes) -> bytes | None:
-        try:
-            return self.path(digest).read_bytes()
-        except FileNotFoundError:
-            return None
-
     def _below(self, block: FileBlock, left: list[int]) -> Iterator[int]:
         """The size of each block under `block`, 0 for one that is not here; no more than `left` are looked at."""
         for link in block.links:
@@ -107,7 +104,7 @@ class Inventory:
                 yield 0
                 continue
             yield size
-            if size <= _MOST_LINK_BLOCK and (child := self._read(link.digest)) is not None:
+            if size <= _MOST_LINK_BLOCK and (child := self.read(link.digest)) is not None:
                 parsed = parse_block(child)
                 if parsed.size != link.size:
                     raise MalformedBlock("a block is not of the size that its parent states")

@@ -19,7 +19,7 @@ from marketplace.storage.store import ContentStore
 T = TypeVar("T")
 
 _FIRST_SHARE = 0.3  # of a fetch's time, for the peers at hand, before others are dialled
-_MOST_FIRST_S = 10.0
+_MOST_FIRST_S = 3.0
 _DIAL_S = 5.0
 _BRING_S = 60.0
 _DRAFT_S = 7 * 86_400  # a project that was not posted by then never will be
@@ -104,14 +104,14 @@ class KeepingStore(ContentStore):
         Raises STORAGE_FULL too.
         """
         deadline = time.monotonic() + timeout_s
-        base = super()
+        fetch = super().fetch
 
         def once(left: float) -> bytes:
             started = time.monotonic()
             if self._room is not None:
                 self._prepare(cid, max_bytes, left)
             left = max(0.001, left - (time.monotonic() - started))
-            return base.fetch(cid, max_bytes=max_bytes, timeout_s=left)
+            return fetch(cid, max_bytes=max_bytes, timeout_s=left)
 
         return self._with_others(deadline, once)
 

@@ -75,6 +75,7 @@ class PinLedger:
     def __init__(self, path: Path, holder: str) -> None:
         self._path, self._holder = path, holder
         self._lock = threading.RLock()
+        self._closed = False
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self._database = sqlite3.connect(
@@ -87,6 +88,7 @@ class PinLedger:
     def close(self) -> None:
         """Closes the file; one that was never closed opens just as well."""
         with self._lock:
+            self._closed = True
             self._database.close()
 
     def __enter__(self) -> Self:
@@ -269,11 +271,13 @@ class PinLedger:
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, translated_full(self._path):
+            self._require_open()
             return self._database.execute(query, values).fetchall()
 
     @contextmanager
     def _atomic(self) -> Iterator[None]:
         with self._lock, translated_full(self._path):
+            self._require_open()
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -282,6 +286,11 @@ class PinLedger:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
+
+    def _require_open(self) -> None:
+        """A thread may be at work still when its node ends."""
+        if self._closed:
+            raise FairshareError(Reason.UNAVAILABLE, f"the ledger of pins at {self._path} is closed")
 
     def _prepare(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")

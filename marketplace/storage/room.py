@@ -29,7 +29,7 @@ def parse_size(text: str) -> int:
     whole, part, unit = found.groups()
     factor = next(factor for name, factor in _UNITS.items() if name.lower() == unit.lower())
     fraction = part or "0"
-    return int(whole) * factor + int(fraction) * factor // 10 ** len(fraction)
+    return int(whole) * factor + int(fraction) * factor // int(10 ** len(fraction))
 
 
 def shown_size(size: int) -> str:

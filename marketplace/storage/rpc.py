@@ -143,7 +143,11 @@ class Rpc:
     def _cat(self, query: Query) -> Iterator[bytes]:
         offset, length = query.count("offset") or 0, query.count("length")
         try:
-            reader = FileReader(self._blocks, query.digest(), query.deadline())
+            digest = query.digest()
+            reader = FileReader(self._blocks, digest, query.deadline())
+            end = reader.size if length is None else min(reader.size, offset + length)
+            if stored_bytes(end) > self._inventory.free():  # only then is it worth a look at what is here
+                self._require_space(stored_bytes(end) - self._inventory.local_bytes(digest))
         except (BlockUnavailable, BlockDamaged, MalformedBlock) as error:
             raise self._as_rpc_error(error) from None
         return self._translated(reader.read(offset, length))

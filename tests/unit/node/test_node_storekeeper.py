@@ -175,8 +175,11 @@ def test_a_storage_node_that_is_down_for_a_while_ends_nothing(
         cid = store.add(b"kept", Why(project, 1, Purpose.UPDATE))
         keeping = keeper(ground, store, clock, days=0)
         cancel(ground, project)
+        keeping.end()
         node.stop()
-        keeping.step()
+        with pytest.raises(FairshareError) as down:
+            keeping.release()
+        assert down.value.reason is Reason.STORAGE_UNREACHABLE
         assert ledger.knows(cid)
         node.start()
         keeping.step()

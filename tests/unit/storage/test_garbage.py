@@ -1,5 +1,6 @@
 """Garbage of a real repo: what no pin needs goes, what one needs stays, whoever works meanwhile."""
 
+import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +50,7 @@ def test_what_is_not_pinned_goes_and_can_be_added_again(node, store):
     with pytest.raises(FairshareError) as missing:
         store.fetch(cids[1], max_bytes=len(gone), timeout_s=0.3)
     assert missing.value.reason is Reason.UNAVAILABLE
-    assert store.add(gone) == cids[1]  # the node does not take it for there
+    assert store.add(gone) == cids[1]  # the node does not take it for there, nor waits for peers
     assert store.fetch(cids[1], max_bytes=len(gone), timeout_s=10) == gone
 
 
@@ -74,8 +75,8 @@ def test_a_new_repo_survives_it_and_a_restart_after_it(tmp_path):
 def test_what_was_removed_is_told_as_kubo_tells_it(node, store):
     cid = store.add(os.urandom(100))
     store.unpin(cid)
-    lines = call(node, "repo/gc").json()
-    assert lines == {"Key": {"/": cid}}
+    lines = [json.loads(line) for line in call(node, "repo/gc").text.splitlines()]
+    assert {"Key": {"/": cid}} in lines
     assert call(node, "repo/gc", quiet="true").content == b""
 
 
