@@ -11,13 +11,12 @@ import shutil
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from marketplace.storage.dag import FileBlock, MalformedBlock, block_limit, parse_block
+from marketplace.storage.dag import MAX_NODE_BYTES, FileBlock, MalformedBlock, block_limit, parse_block
 
 RESERVE_BYTES = 16 * 1024 * 1024  # that Kubo's own databases are left
 NO_SPACE = "no space left on device"  # Kubo's own words
 FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MULTIHASH = b"\x12\x20"
-_MOST_LINK_BLOCK = 16 * 1024  # bytes: 174 links of some 55 bytes each; a leaf of that size has no links
 _SUFFIX = ".data"
 
 
@@ -43,7 +42,7 @@ class Inventory:
     def is_leaf(self, digest: bytes) -> bool:
         """Whether the block is here and too large to have links: not every pinned byte need be read to list pins."""
         try:
-            return self.path(digest).stat().st_size > _MOST_LINK_BLOCK
+            return self.path(digest).stat().st_size > MAX_NODE_BYTES
         except FileNotFoundError:
             return False
 
@@ -104,7 +103,7 @@ class Inventory:
                 yield 0
                 continue
             yield size
-            if size <= _MOST_LINK_BLOCK and (child := self.read(link.digest)) is not None:
+            if size <= MAX_NODE_BYTES and (child := self.read(link.digest)) is not None:
                 parsed = parse_block(child)
                 if parsed.size != link.size:
                     raise MalformedBlock("a block is not of the size that its parent states")
