@@ -28,6 +28,7 @@ _EVERY_S = 30.0
 _COMPARE_EVERY_S = 3600.0
 _SLICE_S = 5.0  # for one attempt at what is missing of a blob; what has come by then stays
 _OWN_BYTES_A_S = 20e6  # at least, out of our own repo
+_AT_HAND_S = 0.3  # for a root that is here, or with a peer that is connected
 _LEAVE_S = 3.0  # for the thread to end, before its storage does
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
 _OVER = frozenset({Status.SETTLED, Status.CANCELLED, Status.HALTED})
@@ -89,7 +90,7 @@ class Storekeeper:
             return
         coming = self._ledger.not_here()  # before the pins are read: what arrives in between is not missed
         due = self._ledger.here()
-        pinned = self._store.pins()
+        pinned = self._store.pins() if coming or due else frozenset()
         lost = [cid for cid in due if cid not in pinned]
         if lost:
             self._log.warning("pins are gone from the repo: fetching them again", blobs=len(lost))
@@ -155,7 +156,7 @@ class Storekeeper:
     def _here(self, wanted: Wanted) -> tuple[int | None, int]:
         """Bytes that are missing, None where not even the root is here, and bytes that are here."""
         try:
-            found = self._store.stat(wanted.cid, 1.0)
+            found = self._store.stat(wanted.cid, _AT_HAND_S)
         except FairshareError as error:
             if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY):
                 raise

@@ -139,11 +139,15 @@ class KeepingStore(ContentStore):
 
     def _with_others(self, deadline: float, call: Callable[[float], T]) -> T:
         """The call's result; UNAVAILABLE only where others that were dialled do not serve it either."""
-        left = deadline - time.monotonic()
+        others = self.providers.any_due()
+        if others and not self.peers():
+            self.providers.connect(min(_DIAL_S, (deadline - time.monotonic()) / 2))
+            others = False
+        left = max(0.001, deadline - time.monotonic())
         try:
-            return call(min(_MOST_FIRST_S, _FIRST_SHARE * left) if self.providers.any_due() else left)
+            return call(min(_MOST_FIRST_S, _FIRST_SHARE * left) if others else left)
         except FairshareError as error:
-            if error.reason is not Reason.UNAVAILABLE or deadline - time.monotonic() < 0.05:
+            if error.reason is not Reason.UNAVAILABLE or not others:
                 raise
         self.providers.connect(min(_DIAL_S, (deadline - time.monotonic()) / 2))
         return call(max(0.001, deadline - time.monotonic()))

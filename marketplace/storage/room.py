@@ -28,8 +28,8 @@ def parse_size(text: str) -> int:
         )
     whole, part, unit = found.groups()
     factor = next(factor for name, factor in _UNITS.items() if name.lower() == unit.lower())
-    fraction = part or "0"
-    return int(whole) * factor + int(fraction) * factor // int(10 ** len(fraction))
+    thousandths = int((part or "").ljust(3, "0"))
+    return int(whole) * factor + thousandths * factor // 1000
 
 
 def shown_size(size: int) -> str:

@@ -165,6 +165,7 @@ def test_a_pin_that_is_gone_is_fetched_again(
     assert ledger.is_here(cid)
 
 
+@pytest.mark.deep
 def test_a_storage_node_that_is_down_for_a_while_ends_nothing(
     ground: Ground, tmp_path: Path, ledger: PinLedger
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_fetch_that_is_killed_half_way_asks_only_for_the_rest(tmp_path):
         assert {path: path.stat().st_mtime_ns for path in came} == before
 
 
+@pytest.mark.deep
 def test_a_blob_is_brought_in_slices_while_its_source_comes_and_goes(tmp_path):
     data = os.urandom(30 * CHUNK)
     with (
@@ -104,6 +105,7 @@ def test_the_progress_of_a_large_blob_is_told(tmp_path):
     assert [have for _, have, _ in told] == sorted(have for _, have, _ in told)
 
 
+@pytest.mark.deep
 def test_where_one_peer_is_silent_and_one_has_rubbish_another_is_asked(tmp_path, alices):
     data = os.urandom(3 * CHUNK)
     with (
