@@ -84,6 +84,11 @@ class Storekeeper:
         if self._remote is not None:
             self._attempt(self._remote.step)
 
+    def tidy(self) -> None:
+        """Let go of what is due, once: a node that ends with its project may not be started again."""
+        for duty in (self.end, self.release):
+            self._attempt(duty)
+
     def compare(self) -> None:
         """Hold the ledger against the repo, at the start and once an hour: what a kill cut short is seen here."""
         if time.monotonic() < self._compare_at:

@@ -36,8 +36,10 @@ def storekeeping(session: Session, settings: Settings, *, of_owner: bool = False
             remote = RemotePins(service, session.store, ledger, log)
         retention = Retention(settings.keep_days * DAY_S, of_owner)
         keeper = Storekeeper(session.store, ledger, session.client, retention, log, remote=remote)
-        stack.enter_context(keeper.at_work())
-        yield
+        with keeper.at_work():
+            yield
+        if not session.stop.is_set():
+            keeper.tidy()
 
 
 def _token(settings: Settings) -> str:

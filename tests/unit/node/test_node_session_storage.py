@@ -87,7 +87,7 @@ def keeping(settings: Settings, folder: Path) -> Iterator[None]:
     """As a daemon has it; the ledger is empty, so neither chain nor storage is asked."""
     with PinLedger(folder / "pins.sqlite", "x") as ledger:
         store = KeepingStore("/ip4/127.0.0.1/tcp/9/http", Terms(ledger))
-        session: Any = SimpleNamespace(store=store, client=None)
+        session: Any = SimpleNamespace(store=store, client=None, stop=threading.Event())
         with storekeeping(session, settings):
             yield
 

@@ -142,11 +142,13 @@ def test_wanted_blobs_come_in_the_background_when_somebody_serves_them(
     store = KeepingStore(node.api, Terms(ledger, providers=tuple(elsewhere.addresses())))
     data = os.urandom(600_000)
     cid = elsewhere.add(data)
-    with keeper(ground, store, Time()).at_work():
+    keeping = keeper(ground, store, Time())
+    with keeping.at_work():
         store.keep(cid, len(data), Why(ground.post(), 1, Purpose.MODEL))
         deadline = time.monotonic() + 20
         while not ledger.is_here(cid) and time.monotonic() < deadline:
             time.sleep(0.02)
+    keeping.tidy()
     assert cid in store.pins()
     assert not [thread for thread in threading.enumerate() if thread.name == "storekeeper"]
 
