@@ -26,6 +26,7 @@ from marketplace.storage.pin_ledger import PinLedger, Wanted
 DAY_S = 86_400
 _EVERY_S = 30.0
 _COMPARE_EVERY_S = 3600.0
+_COLLECT_EVERY_S = 600.0  # it interrupts transfers
 _SLICE_S = 5.0  # for one attempt at what is missing of a blob; what has come by then stays
 _OWN_BYTES_A_S = 20e6  # at least, out of our own repo
 _AT_HAND_S = 0.3  # for a root that is here, or with a peer that is connected
@@ -61,6 +62,8 @@ class Storekeeper:
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self._compare_at = 0.0
+        self._has_garbage = False
+        self._collect_at = 0.0
         self._over: set[int] = set()  # projects whose end was seen to
         self._pauses: dict[str, tuple[float, float]] = {}  # by CID: how long, and until when (time.monotonic)
 
@@ -86,6 +89,7 @@ class Storekeeper:
 
     def tidy(self) -> None:
         """Let go of what is due, once: a node that ends with its project may not be started again."""
+        self._collect_at = 0.0
         for duty in (self.end, self.release):
             self._attempt(duty)
 
@@ -120,11 +124,15 @@ class Storekeeper:
 
     def release(self) -> None:
         """Unpin what nobody has a reason for any more, and rid the repo of it."""
-        self._ledger.drop(int(self._now()))
+        now = self._now()
+        self._ledger.drop(int(now))
         released = self._ledger.release(self._store.unpin)
         if released:
-            self._store.collect_garbage()
             self._log.info("unpinned what nobody needs any more", blobs=released)
+        self._has_garbage |= bool(released)
+        if self._has_garbage and now >= self._collect_at:
+            self._store.collect_garbage()
+            self._has_garbage, self._collect_at = False, now + _COLLECT_EVERY_S
 
     def bring(self) -> None:
         """An attempt at every blob that is to be kept and is not here."""
