@@ -15,6 +15,7 @@ from marketplace.storage.pinning_service import PinningService, RemotePin, Statu
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 600.0
 _AGAIN_S = 86_400.0  # a pin that stands is looked at as often
 _AT_ONCE = 16  # requests in one step
+_MOST_DELEGATES = 4  # one that does not answer takes seconds
 
 
 @dataclass
@@ -38,10 +39,23 @@ class RemotePins:
         self._service, self._store, self._ledger, self._log = service, store, ledger, log
         self._now = now
         self._attempts: dict[str, _Attempt] = {}  # by CID
+        self._service_pause = _Attempt()
         self._standing: set[str] = set()
 
     def step(self) -> None:
-        """A few requests of what is due. Raises what the service's calls raise: call it again later."""
+        """A few requests of what is due; nothing for a while after a failure. Raises what the service's calls raise."""
+        pause = self._service_pause
+        if pause.due > self._now():
+            return
+        try:
+            self._work()
+        except FairshareError:
+            pause.due = self._now() + pause.pause_s
+            pause.pause_s = min(2 * pause.pause_s, _LONGEST_PAUSE_S)
+            raise
+        self._service_pause = _Attempt()
+
+    def _work(self) -> None:
         for cid, request in self._ledger.stale_requests()[:_AT_ONCE]:
             self._service.remove(request)
             self._ledger.forget_request(cid)
@@ -85,7 +99,7 @@ class RemotePins:
 
     def _show(self, pin: RemotePin) -> None:
         """Meet those that fetch it for the service; it finds us by itself where that fails."""
-        for delegate in pin.delegates:
+        for delegate in pin.delegates[:_MOST_DELEGATES]:
             try:
                 self._store.connect(delegate)
             except FairshareError as error:

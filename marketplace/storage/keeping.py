@@ -10,6 +10,7 @@ from typing import TypeVar
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.cid import cid_of
 from marketplace.storage.dag import stored_bytes
+from marketplace.storage.multiaddress import check_multiaddress
 from marketplace.storage.pin_ledger import PinLedger
 from marketplace.storage.providers import Providers
 from marketplace.storage.reasons import Purpose, Why
@@ -117,8 +118,8 @@ class KeepingStore(ContentStore):
 
     def connect(self, multiaddress: str) -> None:
         """As `ContentStore.connect`; the peer is remembered, and dialled again when something is missing."""
+        self.providers.learn(check_multiaddress(multiaddress))  # though it may not answer yet
         super().connect(multiaddress)
-        self.providers.learn(multiaddress)
 
     def _want(self, cid: str, max_bytes: int, why: Why, *, bring: bool) -> None:
         ledger = self.ledger
