@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from marketplace.errors import FairshareError, Reason
 
-_UNITS = {
+_UNITS: dict[str, int] = {
     "": 1,
     **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", start=1)},
     **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGT", start=1)},
