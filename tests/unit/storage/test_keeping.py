@@ -168,6 +168,7 @@ def fill(store, stored):
         stored.append(store.add(os.urandom(16 * CHUNK)))
 
 
+@pytest.mark.deep  # not every container lets a file system be mounted
 def test_a_full_disk_is_told_with_its_numbers_and_passes(tmp_path, alices):
     assert shutil.which("unshare")
     with node_on_a_small_disk(tmp_path / "disk", 64) as api:
