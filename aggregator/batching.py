@@ -10,6 +10,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.seats import Seat, cohort_trainers
 from marketplace.storage.cid import digest_of, from_digest
+from marketplace.storage.reasons import Purpose
 from marketplace.updates.batch import MAX_BATCH_BYTES, Batch, unpack_batch
 
 LIST_S = 5.0  # for one attempt at the list of another's batch
@@ -84,7 +85,7 @@ def _fetch_list(node: ProjectDaemon, event: BatchPosted) -> Batch | None:
 def _post(node: ProjectDaemon, project: Project, index: int, batch: Batch) -> None:
     """The list goes to storage first: trainers look for themselves in it."""
     number, round_ = node.context.project, project.round
-    cid = node.context.store.add(batch.pack())
+    cid = node.context.store.add(batch.pack(), node.context.why(round_, Purpose.BATCH))
     call = node.context.client.market.functions.postBatch(
         number, round_, index, batch.slots, batch.root, digest_of(cid)
     )

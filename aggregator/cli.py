@@ -82,6 +82,7 @@ def run(
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.lifecycle import keep_going, stop_on_signals
+    from marketplace.node.storekeeping import storekeeping
     from marketplace.node.telemetry.observing import observing
 
     if dry_run:
@@ -92,6 +93,7 @@ def run(
         stop_on_signals() as stop,
         open_session(settings, ROLE, stop=stop, telemetry=asked.telemetry) as session,
         asked.of(session),
+        storekeeping(session, settings),
         ExitStack() as stack,
     ):
         if attack is not None and session.client.chain_id not in LOCAL_CHAIN_IDS:

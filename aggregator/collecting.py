@@ -73,7 +73,7 @@ def collect(node: ProjectDaemon, path: Path, project: Project, cases: Sequence[C
         try:
             opened = path.open(node, project, case.index, submission, blob.result(), key)
         except FairshareError as error:
-            if error.reason is Reason.STORAGE_UNREACHABLE:
+            if error.reason in (Reason.STORAGE_UNREACHABLE, Reason.STORAGE_FULL):
                 raise
             by_slot = case.unopenable if error.reason is Reason.INTEGRITY else case.missing
             by_slot[submission.slot] = error.message

@@ -18,11 +18,12 @@ from aggregator.sealing import published
 from marketplace.chain.events import UpdateAnswered, fetch
 from marketplace.chain.types import Block, Challenge, ChallengeKind, Project, RoundResult, Terms
 from marketplace.node.daemon import ProjectDaemon
-from marketplace.node.models import fetch_current
+from marketplace.node.models import current_model, fetch_current, keep_model
 from marketplace.node.showing import answer_of, intent_of, stand_in
 from marketplace.protocol.gram import Gram
 from marketplace.protocol.krum import Judgement, mask, members
 from marketplace.storage.cid import cid_of, digest_of
+from marketplace.storage.reasons import Purpose
 from marketplace.updates.envelope import OpenedUpdate, open_update, sealed_update_bytes
 from zk.curve import Point
 from zk.prover import UPDATE_LIMIT
@@ -97,7 +98,8 @@ class ExactPath:
     def make(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> Made:
         model = fetch_current(node.context, project, block.number, MODEL_S)
         rules, positions = node.context.rules, case.arrived.positions
-        return ExactMade(node, project.round, merge(rules, model, case.usable(), positions, self._behaviour))
+        made = merge(rules, model, case.usable(), positions, self._behaviour)
+        return ExactMade(node, project.round, made)
 
     def answer(self, node: ProjectDaemon, project: Project, challenge: Challenge, block: Block) -> None:
         if challenge.kind is not ChallengeKind.MODEL or not self._behaviour.answers_for_model():
@@ -110,6 +112,7 @@ class ExactPath:
 
     def hold(self, node: ProjectDaemon, project: Project, block: Block, timeout_s: float) -> None:
         fetch_current(node.context, project, block.number, timeout_s)
+        keep_model(node.context, current_model(node.context, project, block.number), timeout_s)
 
     def stand_in(self, node: ProjectDaemon, project: Project, index: int, block: Block) -> None:
         stand_in(node.context, node.sender, node.log, project, block, index)
@@ -130,8 +133,11 @@ class ExactMade:
         return self._made.judgement
 
     def publish(self, *, serve: bool) -> bytes:
-        file = published(self._node, self._round, self._made.packed_model())
-        return digest_of(self._node.context.store.add(file) if serve else cid_of(file))
+        packed = self._made.packed_model()
+        file, context = published(self._node, self._round, packed), self._node.context
+        if not serve:
+            return digest_of(cid_of(file))
+        return digest_of(context.store.add(file, context.why(self._round, Purpose.MODEL)))
 
     def call(self, result: RoundResult) -> ContractFunction:
         context = self._node.context

@@ -16,6 +16,7 @@ from marketplace.chain.types import Block, Project, Settlement
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.models import fetch_current
 from marketplace.node.previews import Preview
+from marketplace.storage.reasons import Purpose
 
 MODEL_S = 10.0  # for one attempt at the model that the round started from
 
@@ -70,7 +71,8 @@ def preview_of(
     for case in cases:
         made = merge(node.context.rules, model, case.usable(), case.arrived.positions, behaviour)
         model, packed = made.model, made.packed_model()
-    cid = node.context.store.add(published(node, project.round, packed))
+    file = published(node, project.round, packed)
+    cid = node.context.store.add(file, node.context.why(project.round, Purpose.PREVIEW))
     return Preview(node.context.project, project.round, cid, node.context.committer.commit(model))
 
 

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     AUDIT_FAILED = "audit-failed"
     TOOL_MISSING = "tool-missing"  # compiler, chain binary, library
     OVER_BUDGET = "over-budget"  # beyond what the user lets a project cost
+    STORAGE_FULL = "storage-full"  # the disk, or what the user lets the storage repo have
     INTERNAL = "internal"
 
 

@@ -10,6 +10,7 @@ from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.hand_over import SignedSubmission, hand_over
 from marketplace.node.seats import Seat
 from marketplace.storage.cid import digest_of, from_digest
+from marketplace.storage.reasons import Purpose
 from marketplace.updates.batch import MAX_BATCH_BYTES, Batch, unpack_batch
 from trainer_node.prepared import Prepared
 
@@ -108,7 +109,7 @@ def _list_of(node: ProjectDaemon, event: BatchPosted) -> Batch:
     batch = unpack_batch(packed)
     if (batch.root, batch.slots) != (event.root, event.slots):
         raise FairshareError(Reason.INTEGRITY, "the list of the batch is not the one posted")
-    node.context.store.add(packed)
+    node.context.store.add(packed, node.context.why(event.round, Purpose.BATCH))
     return batch
 
 

@@ -157,6 +157,7 @@ def run(
     from marketplace.node.peers import PeerBook
     from marketplace.node.project import load_project
     from marketplace.node.project_keys import own_key
+    from marketplace.node.storekeeping import storekeeping
     from marketplace.node.telemetry.observing import observing
     from trainer_node.challenging import Doubt
     from trainer_node.daemon import TrainerDaemon
@@ -172,6 +173,7 @@ def run(
         stop_on_signals() as stop,
         open_session(settings, ROLE, stop=stop, telemetry=asked.telemetry) as session,
         asked.of(session),
+        storekeeping(session, settings),
     ):
         if attack is not None and session.client.chain_id not in LOCAL_CHAIN_IDS:
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marketplace.chain.types import Block, Project
 from marketplace.node.daemon import ProjectDaemon
+from marketplace.storage.reasons import Purpose
 from marketplace.updates.envelope import reseal
 from trainer_node.prepared import SERVED, Prepared
 
@@ -16,7 +17,7 @@ def serve(node: ProjectDaemon, project: Project, block: Block) -> None:
             continue
         prepared = Prepared.recall(node.journal, node.context.project, round_)
         if prepared is not None and prepared.own is not None:
-            node.context.store.add(prepared.own.blob)
+            node.context.store.add(prepared.own.blob, node.context.why(round_, Purpose.UPDATE))
             node.journal.put(node.context.project, round_, SERVED, True)
             node.log.info("serving", round=round_)
 

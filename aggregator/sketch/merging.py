@@ -19,6 +19,7 @@ from marketplace.protocol.fixed_point import apply_updates
 from marketplace.protocol.gram import Gram
 from marketplace.protocol.krum import Judgement, mask
 from marketplace.storage.cid import cid_of, digest_of
+from marketplace.storage.reasons import Purpose
 from marketplace.updates.codec import pack_model
 from marketplace.updates.leaves import pack_leaves
 from marketplace.updates.manifest import Manifest
@@ -30,13 +31,14 @@ class SketchMade:
     def __init__(
         self,
         node: ProjectDaemon,
+        round_: int,
         case: Case,
         kept: KeptSketches,
         judgement: tuple[Gram, Judgement],
         model: NDArray[np.int32],
         tree: ChunkTree,
     ) -> None:
-        self._node, self._case, self._kept = node, case, kept
+        self._node, self._round, self._case, self._kept = node, round_, case, kept
         self._gram, self._judgement = judgement
         self._model, self._tree = model, tree
 
@@ -50,7 +52,12 @@ class SketchMade:
 
     def publish(self, *, serve: bool) -> bytes:
         """The manifest's digest; leaves and model go to storage before it, one after another."""
-        store = self._node.context.store.add if serve else cid_of
+        context = self._node.context
+        why = context.why(self._round, Purpose.MODEL)
+
+        def store(data: bytes) -> str:
+            return context.store.add(data, why) if serve else cid_of(data)
+
         updates = {
             slot: store(pack_leaves(self._kept.leaves(self._case.index, slot)))
             for slot in self._judgement.merged
@@ -89,7 +96,9 @@ def make(
     model = apply_updates(shelf.model(reference), (kept.update(case.index, slot) for slot in merged))
     false = behaviour.merged(model, context.chunk_length) if merged else None
     if false is not None:
-        return SketchMade(node, case, kept, (gram, judgement), false, context.tree_committer.tree(false))
+        return SketchMade(
+            node, project.round, case, kept, (gram, judgement), false, context.tree_committer.tree(false)
+        )
     leaves = [kept.leaves(case.index, slot) for slot in merged]
     tree = context.tree_committer.moved_tree(model, before.leaves, leaves)
-    return SketchMade(node, case, kept, (gram, judgement), model, tree)
+    return SketchMade(node, project.round, case, kept, (gram, judgement), model, tree)

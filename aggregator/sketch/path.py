@@ -18,15 +18,13 @@ from aggregator.sketch.merging import make
 from aggregator.sketch.opening import open_committed
 from marketplace.chain.types import Block, Challenge, Project, Terms
 from marketplace.node.daemon import ProjectDaemon
-from marketplace.node.manifests import fetch_manifest
-from marketplace.node.models import current_model, fetch_reference
+from marketplace.node.models import current_model, fetch_reference, keep_model
 from marketplace.node.sketch.showing import stand_in
 from marketplace.node.vectors import packed_bytes
 from marketplace.protocol.krum import mask, members
 from marketplace.protocol.sketch import Sketcher
 from marketplace.updates.codec import packed_model_bytes
 from marketplace.updates.envelope import sealed_bytes
-from marketplace.updates.leaves import leaves_bytes
 from zk.curve import Point
 from zk.prover import SKETCH_LIMIT
 
@@ -119,10 +117,7 @@ class SketchPath:
         timeout_s += packed_model_bytes(context.length) / _BYTES_A_SECOND
         reference = current_model(context, project, block.number)
         fetch_reference(context, reference, timeout_s)
-        if reference.round:
-            manifest = fetch_manifest(context, reference.cid, timeout_s)
-            for cid in (manifest.leaves, *manifest.updates.values()):
-                context.store.fetch(cid, max_bytes=leaves_bytes(context.chunks), timeout_s=timeout_s)
+        keep_model(context, reference, timeout_s)
 
     def stand_in(self, node: ProjectDaemon, project: Project, index: int, block: Block) -> None:
         stand_in(node.context, node.sender, node.journal, node.log, project, block, index)

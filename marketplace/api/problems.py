@@ -33,6 +33,7 @@ STATUS: dict[Reason, int] = {
     Reason.AUDIT_FAILED: 409,
     Reason.TOOL_MISSING: 500,
     Reason.OVER_BUDGET: 409,
+    Reason.STORAGE_FULL: 507,
     Reason.INTERNAL: 500,
 }
 

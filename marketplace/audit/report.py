@@ -15,6 +15,7 @@ UNCHECKABLE = frozenset(
     {
         Reason.CHAIN_UNREACHABLE,
         Reason.STORAGE_UNREACHABLE,
+        Reason.STORAGE_FULL,
         Reason.UNAVAILABLE,
         Reason.NOT_FOUND,
         Reason.TOOL_MISSING,

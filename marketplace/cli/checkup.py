@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from marketplace.chain.chain_client import ChainClient
-from marketplace.cli.checks import account, machine, network
+from marketplace.cli.checks import account, machine, network, repos
 from marketplace.cli.checks.finding import Finding, State
 from marketplace.errors import FairshareError
 from marketplace.node import session
@@ -26,6 +26,7 @@ def check_up(settings: Settings, projects: tuple[int, ...] = ()) -> Iterator[Fin
     yield _checked("local chain", State.WARNING, machine.local_chain)
     yield from _on_chain(settings)
     yield _checked("storage", State.PROBLEM, lambda: network.storage(settings))
+    yield _checked("storage size", State.WARNING, lambda: repos.repos(settings))
     yield _checked("key", State.PROBLEM, lambda: account.key(settings))
     yield _checked("secrecy", State.PROBLEM, lambda: account.secrecy(settings))
     yield _checked("disk", State.PROBLEM, lambda: machine.disk(settings))

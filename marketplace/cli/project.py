@@ -323,6 +323,7 @@ def _serve(
     from marketplace.node.project import load_project
     from marketplace.node.project_keys import owner_context
     from marketplace.node.session import open_session
+    from marketplace.node.storekeeping import storekeeping
     from marketplace.node.telemetry.observing import observing
     from marketplace.owner.checked import load_evaluation
     from marketplace.owner.node import owner_node, require_owner, secret_of
@@ -334,6 +335,7 @@ def _serve(
         stop_on_signals() as stop,
         open_session(settings, OWNER, stop=stop, telemetry=asked.telemetry) as session,
         asked.of(session),
+        storekeeping(session, settings, of_owner=True),
     ):
         log = logging.logger(project=project)
         require_owner(session.client.project(project), project, session.address)

@@ -21,6 +21,8 @@ Values = Mapping[str, Value]
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "rpc": ((str, list), "a text or a list of texts"),
     "peers": ((list,), "a list of texts"),
+    "providers": ((list,), "a list of texts"),
+    "keep_days": ((int,), "a whole number"),
     "chain_id": ((int,), "a whole number"),
     "confirmations": ((int,), "a whole number"),
     "max_fee_gwei": ((int, float, str), "a number"),

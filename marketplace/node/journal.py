@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from marketplace.chain.transaction_log import MinedTransaction, SignedTransaction
 from marketplace.errors import FairshareError, Reason
+from marketplace.storage.full_disk import translated_full
 
 SCHEMA_VERSION = 2
 NODE = -1  # project and round of what belongs to the node as a whole
@@ -77,6 +78,8 @@ class Journal:
     Every write is on disk when its call returns; writes inside `atomic()` appear together or not at all.
     Threads may share a journal. A second process may read it; `read_only` opens it for that and creates
     nothing.
+
+    Writes raise STORAGE_FULL where the disk is, and have then changed nothing.
 
     Raises NOT_FOUND for a missing file (read_only), INTEGRITY when the file is no journal or of a newer
     schema.
@@ -169,7 +172,7 @@ class Journal:
     @contextlib.contextmanager
     def atomic(self) -> Iterator[None]:
         """Writes within appear together, or, when the block raises or the process dies, not at all."""
-        with self._lock:
+        with self._lock, translated_full(self.path):
             if self._depth == 0:
                 self._database.execute("BEGIN IMMEDIATE")
             self._depth += 1
@@ -177,12 +180,20 @@ class Journal:
                 yield
             except BaseException:
                 self._depth -= 1
-                if self._depth == 0:
+                if self._depth == 0 and self._database.in_transaction:  # a full disk may have undone it
                     self._database.execute("ROLLBACK")
                 raise
             self._depth -= 1
             if self._depth == 0:
-                self._database.execute("COMMIT")
+                self._commit()
+
+    def _commit(self) -> None:
+        try:
+            self._database.execute("COMMIT")
+        except sqlite3.OperationalError:
+            if self._database.in_transaction:  # what could not be written must not be part of the next one
+                self._database.execute("ROLLBACK")
+            raise
 
     # TransactionLog
 

@@ -15,7 +15,9 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.logging import Logger
 
 # What may be different the next time without anybody doing anything.
-TRANSIENT = frozenset({Reason.CHAIN_UNREACHABLE, Reason.STORAGE_UNREACHABLE, Reason.UNAVAILABLE})
+TRANSIENT = frozenset(
+    {Reason.CHAIN_UNREACHABLE, Reason.STORAGE_UNREACHABLE, Reason.STORAGE_FULL, Reason.UNAVAILABLE}
+)
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 

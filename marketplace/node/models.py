@@ -14,8 +14,11 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.manifests import fetch_by_manifest, fetch_manifest
 from marketplace.node.project import FETCH_S, ProjectContext
 from marketplace.storage.cid import cid_of, from_digest
-from marketplace.updates.codec import pack_model
-from marketplace.updates.manifest import Manifest
+from marketplace.storage.reasons import Purpose
+from marketplace.updates.codec import pack_model, packed_model_bytes
+from marketplace.updates.leaves import leaves_bytes
+from marketplace.updates.manifest import MAX_MANIFEST_BYTES, Manifest
+from marketplace.updates.sealed_model import most_sealed_bytes
 from zk.curve import Point
 
 _NOT_TO_BE_HAD = (Reason.UNAVAILABLE, Reason.INTEGRITY, Reason.NOT_FOUND)
@@ -75,17 +78,24 @@ def fetch_reference(
     return context.fetch_model(reference.cid, reference.commitment, timeout_s, round_=reference.round)
 
 
-def cids_of(
-    context: ProjectContext, reference: ModelReference, timeout_s: float = FETCH_S
-) -> tuple[str, ...]:
-    """Everything that a published model consists of: on the sketch path with its manifest and all leaves.
+def keep_model(context: ProjectContext, reference: ModelReference, timeout_s: float = FETCH_S) -> None:
+    """Keep all that a published model consists of: on the sketch path its manifest, which is fetched, and all leaves.
 
-    Raises UNAVAILABLE, INTEGRITY.
+    The rest is written down and comes when it comes. Raises UNAVAILABLE, INTEGRITY.
     """
+    why = context.why(reference.round, Purpose.MODEL)
+    model_bytes = packed_model_bytes(context.length)
+    if context.is_sealed and reference.round:
+        context.store.keep(reference.cid, most_sealed_bytes(context.length), why)
+        return
     if not context.is_sketched or reference.round == 0:
-        return (reference.cid,)
+        context.store.keep(reference.cid, model_bytes, why)
+        return
     manifest = fetch_manifest(context, reference.cid, timeout_s)
-    return (reference.cid, manifest.model, manifest.leaves, *manifest.updates.values())
+    context.store.keep(reference.cid, MAX_MANIFEST_BYTES, why)
+    context.store.keep(manifest.model, model_bytes, why)
+    for cid in (manifest.leaves, *manifest.updates.values()):
+        context.store.keep(cid, leaves_bytes(context.chunks), why)
 
 
 def fetch_current(
@@ -110,7 +120,7 @@ def fetch_current(
             raise
     packed = pack_model(answered)
     if cid_of(packed) == reference.cid:
-        context.store.add(packed)
+        context.store.add(packed, context.why(reference.round, Purpose.MODEL))
     return answered
 
 

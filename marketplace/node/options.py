@@ -19,8 +19,10 @@ import typer
 from marketplace.chain.spending import NO_LIMITS, Limits
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
+from marketplace.storage.room import parse_size
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
+KEEP_DAYS = 30
 
 LAST_ID = 2**63 - 1  # that a journal can keep
 MOST_CONFIRMATIONS = 100  # full nodes hold the state of the last 128 blocks
@@ -73,6 +75,11 @@ class Settings:
     limits: Limits = NO_LIMITS  # of what transactions may cost
     signer_url: str | None = None  # who signs in place of the keystore
     address: str | None = None  # the account that it signs for
+    storage_max: int | None = None  # bytes that a storage repo may have; None: as the disk allows
+    keep_days: int = KEEP_DAYS  # after a project's end, of what its audit needs
+    providers: tuple[str, ...] = ()  # storage nodes to ask for what the peers at hand do not serve
+    pinning_service: str | None = None  # where a second copy of what is kept goes
+    pinning_token_file: Path | None = None
 
 
 def _option(flag: str, text: str, *, variable: str | None = None, **more: Any) -> Any:
@@ -205,6 +212,62 @@ _SETTINGS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
         ],
         None,
     ),
+    "storage_max": (
+        Annotated[
+            str | None,
+            _option(
+                "--storage-max",
+                "What a storage repo may take, such as 20GB (default: what the disk has).",
+                metavar="SIZE",
+            ),
+        ],
+        None,
+    ),
+    "keep_days": (
+        Annotated[
+            int,
+            _option(
+                "--keep-days",
+                "For how long to keep what audits need after a project's end.",
+                metavar="N",
+                min=0,
+                max=36_500,
+            ),
+        ],
+        KEEP_DAYS,
+    ),
+    "providers": (
+        Annotated[
+            list[str],
+            _option(
+                "--provider",
+                "Storage node to ask for what those at hand do not serve in time; may be given again.",
+                variable="FAIRSHARE_PROVIDERS",
+                metavar="MULTIADDR",
+            ),
+        ],
+        [],
+    ),
+    "pinning_service": (
+        Annotated[
+            str | None,
+            _option(
+                "--pinning-service",
+                "Keep a second copy there (IPFS Pinning Service API); for owners and aggregators.",
+                metavar="URL",
+            ),
+        ],
+        None,
+    ),
+    "pinning_token_file": (
+        Annotated[
+            Path | None,
+            _option(
+                "--pinning-token-file", "File with the service's token (or set FAIRSHARE_PINNING_TOKEN)."
+            ),
+        ],
+        None,
+    ),
     "state_dir": (
         Annotated[Path | None, _option("--state-dir", "Journals, keys and blobs of this machine's nodes.")],
         None,
@@ -218,7 +281,7 @@ _OUTPUT: Mapping[str, tuple[Any, Any]] = {"json": (Json, False), "verbose": (Ver
 
 # What fairshare.toml may say, and which of it are paths (relative to that file).
 NAMES = tuple(_SETTINGS)
-PATHS = ("deployment", "keystore", "password_file", "state_dir", "cache_dir")
+PATHS = ("deployment", "keystore", "password_file", "pinning_token_file", "state_dir", "cache_dir")
 
 
 def with_settings(function: Callable[..., None]) -> Callable[..., None]:
@@ -265,6 +328,11 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         ),
         signer_url=values["signer_url"],
         address=values["address"],
+        storage_max=None if values["storage_max"] is None else parse_size(values["storage_max"]),
+        keep_days=values["keep_days"],
+        providers=tuple(values["providers"] or ()),
+        pinning_service=values["pinning_service"],
+        pinning_token_file=values["pinning_token_file"],
     )
 
 

@@ -23,6 +23,7 @@ from marketplace.protocol.sketch import Sketcher
 from marketplace.spec.posted import MAX_SPEC_BYTES, ProjectSpec
 from marketplace.spec.terms import terms as terms_of
 from marketplace.storage.cid import from_digest
+from marketplace.storage.reasons import Purpose, Why
 from marketplace.storage.store import ContentStore
 from marketplace.updates.codec import packed_model_bytes, unpack_model
 from marketplace.updates.envelope import UpdateContext
@@ -107,6 +108,10 @@ class ProjectContext:
     def model_context(self, round_: int) -> ModelContext:
         """What the sealed model that `round_` made is bound to."""
         return ModelContext(self.client.chain_id, self.client.address, self.project, round_)
+
+    def why(self, round_: int, purpose: Purpose) -> Why:
+        """The reason to keep a blob of this project; `round_` 0: of the project as a whole."""
+        return Why(self.project, round_, purpose)
 
     def weights(self, model: NDArray[np.int32]) -> NDArray[np.float64]:
         """The float weights float64[d] of an integer model."""

@@ -23,13 +23,18 @@ from marketplace.node import console
 from marketplace.node.journal import Journal
 from marketplace.node.logging import tell
 from marketplace.node.options import Settings
+from marketplace.node.secret_file import secret_in
 from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry, Work
 from marketplace.node.telemetry.metered import MeteredStore
 from marketplace.storage.embedded import EmbeddedNode
+from marketplace.storage.keeping import KeepingStore, Terms
+from marketplace.storage.kept_running import kept_running
+from marketplace.storage.pin_ledger import PinLedger
 from marketplace.storage.store import ContentStore
 
+PINS = "pins.sqlite"  # beside an embedded node's repo; of repos that are shared, below "pins" in the state directory
 JOURNAL = "journal.sqlite"  # in a role's directory
-_LONGEST_PASSWORD = 4096  # bytes
+REPO = "storage"  # there too, of an embedded node
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Session:
     """All that a role's commands need. `home`: see `role_home`."""
 
     client: MarketClient
-    store: ContentStore
+    store: KeepingStore
     account: AnySigner
     journal: Journal
     sender: TransactionSender
@@ -72,7 +77,7 @@ def open_session(
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         Journal(home / JOURNAL) as journal,
-        open_store(settings, home, telemetry) as store,
+        open_store(settings, home, telemetry, keeps=True) as store,
         TransactionSender(
             client,
             account,
@@ -142,7 +147,7 @@ def own_address(settings: Settings) -> Address:
 def password(settings: Settings, *, confirm: bool = False) -> str:
     """The keystore's password: from its file, from FAIRSHARE_PASSWORD, or asked for on a terminal."""
     if settings.password_file is not None:
-        return _password_in(settings.password_file)
+        return secret_in(settings.password_file, "password")
     if "FAIRSHARE_PASSWORD" in os.environ:
         return os.environ["FAIRSHARE_PASSWORD"]
     if not sys.stdin.isatty():
@@ -165,18 +170,26 @@ def role_home(settings: Settings, client: MarketClient, role: str, account: Addr
 
 
 @contextlib.contextmanager
-def open_store(settings: Settings, home: Path, telemetry: Telemetry = NO_TELEMETRY) -> Iterator[ContentStore]:
+def open_store(
+    settings: Settings, home: Path, telemetry: Telemetry = NO_TELEMETRY, *, keeps: bool = False
+) -> Iterator[KeepingStore]:
     """The Kubo RPC that is named, or an embedded node with its data in `home`, connected to the peers named.
 
-    A peer that does not answer is only reported. Raises STORAGE_UNREACHABLE, BAD_INPUT.
+    `keeps`: with a ledger of what is kept there. A peer that does not answer is only reported. Raises
+    STORAGE_UNREACHABLE, BAD_INPUT.
     """
     with contextlib.ExitStack() as stack:
-        if settings.storage is None:
-            api = stack.enter_context(EmbeddedNode(home / "storage")).api
-            store: ContentStore = MeteredStore(api, telemetry)
-        else:
-            store = MeteredStore(settings.storage, telemetry)
-            store.ping()
+        shared = settings.storage is not None
+        api = settings.storage or stack.enter_context(kept_running(EmbeddedNode(home / REPO), tell)).api
+        if shared:
+            ContentStore(api).ping()
+        ledger = None
+        if keeps:
+            path = _shared_ledger(settings, api) if shared else home / PINS
+            holder = str(home.relative_to(settings.state_dir))
+            ledger = stack.enter_context(PinLedger(path, holder))
+        terms = Terms(ledger, shared, settings.storage_max, settings.providers)
+        store = MeteredStore(api, telemetry, terms)
         own = set(store.addresses()) if settings.peers else set()
         for peer in settings.peers:
             if peer in own:
@@ -190,16 +203,6 @@ def open_store(settings: Settings, home: Path, telemetry: Telemetry = NO_TELEMET
         yield store
 
 
-def _password_in(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LONGEST_PASSWORD + 1)
-        if len(content) > _LONGEST_PASSWORD:
-            raise ValueError("too long")
-        return content.decode("utf8").rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        raise FairshareError(
-            Reason.BAD_INPUT,
-            f"the password file {path} cannot be read: {getattr(error, 'strerror', None) or 'it holds no text'}",
-            "give a file that holds the password alone",
-        ) from error
+def _shared_ledger(settings: Settings, api: str) -> Path:
+    """Of a repo that is not one node's own: all nodes with this state directory share its ledger, by its peer ID."""
+    return settings.state_dir / "pins" / f"{ContentStore(api).peer_id()}.sqlite"

@@ -23,10 +23,12 @@ from marketplace.node.session import Session
 from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry
 from marketplace.owner.checked import ValidationSet, load_validation
 from marketplace.owner.path import Path, path_of
-from marketplace.owner.post import VALIDATION
+from marketplace.owner.post import VALIDATION, keep_files
 from marketplace.owner.reference_duty import ReferenceDuty
 from marketplace.owner.watch import OVER, RoundModel, Watch
 from marketplace.spec.validation import commitment
+from marketplace.storage.cid import from_digest
+from marketplace.storage.reasons import Purpose
 
 PATIENCE_S = 5  # before the owner makes a move that anyone may make
 
@@ -124,6 +126,7 @@ def owner_node(
 ) -> OwnerNode:
     """The node of a session for one project; `secret`: see `secret_of`. The rest as `Watch`."""
     peers = PeerBook(context, log)
+    keep_files(context.store, context.project, from_digest(context.terms.spec), context.spec)
     duty = None
     if secret is not None:
         validation = secret.validation.dataset
@@ -185,7 +188,8 @@ def reveal(context: ProjectContext, sender: TransactionSender, secret: Secret, l
 
 def reveal_now(context: ProjectContext, sender: TransactionSender, secret: Secret) -> str:
     """Publishes the validation set and opens its commitment on chain; its CID."""
-    cid = context.store.add(secret.validation.path.read_bytes())
+    why = context.why(0, Purpose.VALIDATION)
+    cid = context.store.add(secret.validation.path.read_bytes(), why)
     market, number = context.client.market.functions, context.project
     sender.send(f"reveal:{number}", market.reveal(number, secret.validation.digest, secret.salt))
     return cid

@@ -27,17 +27,22 @@ from marketplace.node.windows import require_meetable
 from marketplace.owner import circuits
 from marketplace.owner.checked import CheckedProject, ValidationSet
 from marketplace.spec import ChainSection, CircuitSection, ProjectSpec
+from marketplace.spec.posted import MAX_SPEC_BYTES
 from marketplace.spec.problems import bad_field
 from marketplace.spec.terms import terms as terms_of
 from marketplace.spec.validation import commitment
 from marketplace.storage.cid import digest_of
-from marketplace.updates.codec import pack_model
+from marketplace.storage.reasons import NO_PROJECT, Purpose, Why
+from marketplace.storage.store import ContentStore
+from marketplace.updates.codec import pack_model, packed_model_bytes
+from zk import keys
 from zk.curve import Point
 from zk.files import CircuitFiles
 
 EVALUATION = "evaluation"  # journal: path of the evaluation set, by project
 VALIDATION = "validation"  # journal: path and salt of the validation set, by project
 PERMIT_S = 3600  # how long a signed approval of the reward is good for
+_DRAFT = Why(NO_PROJECT, 0, Purpose.DRAFT)
 _SALT = "salt:"  # journal: by validation set; random, or its commitment could be guessed
 _POSTED = "posted:"  # journal: by spec, the projects it was posted as
 
@@ -101,7 +106,7 @@ def post(
     say("committing to the initial model, publishing the spec")
     salt = None if checked.validation is None else _salt(session, checked.validation)
     spec, initial_model = _publish(session, checked, files, digest, salt)
-    spec_cid = session.store.add(spec.to_bytes())
+    spec_cid = session.store.add(spec.to_bytes(), _DRAFT)
     record = _POSTED + spec_cid
     posted_as: list[int] = session.journal.get(NODE, NODE, record, [])
     number = len(posted_as) if again or not posted_as else len(posted_as) - 1
@@ -109,6 +114,7 @@ def post(
     say("paying the reward into escrow" + (f", and waiting for {depth} blocks after it" if depth else ""))
     receipt = _create(session, _terms(spec, digest_of(spec_cid), initial_model), f"{spec_cid}:{number}")
     project = _project_in(receipt)
+    keep_files(session.store, project, spec_cid, spec)
     already = project in posted_as
     if not already:
         with session.journal.atomic():
@@ -126,6 +132,18 @@ def post(
         block=receipt.block_number,
         already=already,
     )
+
+
+def keep_files(store: ContentStore, project: int, spec_cid: str, spec: ProjectSpec) -> None:
+    """Keep what a project of ours was posted with, which was added before it had a number."""
+    limits = keys.limits(spec.shape)
+    for cid, max_bytes in (
+        (spec_cid, MAX_SPEC_BYTES),
+        (spec.circuit.vk, limits.vk),
+        (spec.circuit.srs, limits.srs),
+        (spec.initial_model, packed_model_bytes(spec.length)),
+    ):
+        store.keep(cid, max_bytes, Why(project, 0, Purpose.SPEC))
 
 
 def _salt(session: Session, validation: ValidationSet) -> bytes:
@@ -157,11 +175,11 @@ def _publish(
             slots=files.shape.slots,
             length=files.shape.length,
             srs_kind=files.srs_kind,
-            vk=store.add(files.vk.read_bytes()),
-            srs=store.add(files.srs.read_bytes()),
+            vk=store.add(files.vk.read_bytes(), _DRAFT),
+            srs=store.add(files.srs.read_bytes(), _DRAFT),
         ),
         chain=ChainSection(chain_id=client.chain_id, market=client.address.lower()),
-        initial_model=store.add(pack_model(checked.initial)),
+        initial_model=store.add(pack_model(checked.initial), _DRAFT),
         evaluation_sha256=checked.evaluation_sha256,
         validation=commitment(checked.validation.digest, salt) if checked.validation and salt else None,
         owner_key=_owner_key(session, checked),

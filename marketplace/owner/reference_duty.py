@@ -26,6 +26,7 @@ from marketplace.node.vectors import Committed, answer_of, commit, packed_bytes,
 from marketplace.owner.reference import reference_update
 from marketplace.protocol.digests import update_digest
 from marketplace.storage.cid import cid_of, digest_of
+from marketplace.storage.reasons import Purpose
 from marketplace.updates.envelope import commitment_of, reseal, seal
 
 UPDATE, SEALED, CONTENT_KEY = "reference", "reference-sealed", "reference-key"
@@ -106,7 +107,7 @@ class ReferenceDuty:
             blob = self._blob(round_, SEALED)
             if blob is None or self.journal.get(self.context.project, round_, SERVED, False):
                 continue
-            self.context.store.add(blob)
+            self.context.store.add(blob, self.context.why(round_, Purpose.UPDATE))
             self.journal.put(self.context.project, round_, SERVED, True)
             self.log.info("serving the reference", round=round_)
 

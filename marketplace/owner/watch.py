@@ -29,7 +29,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.learning.evaluate import accuracy
 from marketplace.node.clock import ChainClock
-from marketplace.node.models import ModelReference, cids_of, fetch_reference
+from marketplace.node.models import ModelReference, fetch_reference, keep_model
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.node.reorganisation import on_chain
@@ -127,8 +127,7 @@ class Watch:
             self.peers.connect_to(self._index_of(result))
             reference = ModelReference(result.round, cid, Point(result.x, result.y))
             model = fetch_reference(self.context, reference, _MODEL_S)
-            for named in cids_of(self.context, reference, _MODEL_S):
-                self.context.store.pin(named)
+            keep_model(self.context, reference, _MODEL_S)
         except FairshareError as error:
             if error.reason not in (Reason.UNAVAILABLE, Reason.INTEGRITY, Reason.NOT_FOUND):
                 raise

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from marketplace.storage.cid import from_digest, raw_block_cid
+from marketplace.storage.inventory import Inventory
 from marketplace.storage.node import KuboNode
 
 MAX_PENDING = 128
 MAX_ABANDONED = 32
+_LOOK_EVERY_S = 0.5
 
 
 class BlockUnavailable(Exception):
@@ -40,8 +42,9 @@ class Blocks:
     request to its peers; when there are too many of those the node is recycled, which ends them.
     """
 
-    def __init__(self, node: KuboNode, folder: Path) -> None:
+    def __init__(self, node: KuboNode, folder: Path, inventory: Inventory) -> None:
         self._node = node
+        self._inventory = inventory
         self._folder = folder
         self._lock = threading.Lock()
         self._recycling = threading.Lock()
@@ -53,6 +56,11 @@ class Blocks:
 
         Raises BlockUnavailable at once if too many blocks are being waited for.
         """
+        local = self._inventory.read(digest)
+        if local is not None:
+            here = _Want(callers=1, block=local)
+            here.done.set()
+            return BlockRequest(self, digest, here)
         with self._recycling:
             if self._abandoned() >= MAX_ABANDONED:
                 self._node.recycle()
@@ -75,6 +83,10 @@ class Blocks:
         """
         with self.ask(digest) as request:
             return request.result(deadline)
+
+    def local(self, digest: bytes) -> bytes | None:
+        """The block, where it is on disk: one that was added meanwhile ends no request to peers."""
+        return self._inventory.read(digest)
 
     def _fetch(self, digest: bytes, want: _Want, path: Path) -> None:
         try:
@@ -105,9 +117,13 @@ class BlockRequest:
 
     def result(self, deadline: float) -> bytes:
         """The block, checked against its digest. Raises BlockUnavailable, BlockDamaged."""
-        in_time = self._want.done.wait(max(0.0, deadline - time.monotonic()))
-        block = self._want.block
-        if not in_time or block is None:
+        while not self._want.done.wait(max(0.0, min(_LOOK_EVERY_S, deadline - time.monotonic()))):
+            block = self._blocks.local(self._digest)
+            if block is not None or time.monotonic() >= deadline:
+                break
+        else:
+            block = self._want.block
+        if block is None:
             raise BlockUnavailable(f"block {from_digest(self._digest)} did not come in time")
         if hashlib.sha256(block).digest() != self._digest:
             raise BlockDamaged(f"block {from_digest(self._digest)} is damaged on disk")

@@ -14,6 +14,7 @@ from marketplace.storage.cid import DIGEST_BYTES
 CHUNK_BYTES = 262_144
 MAX_LINKS = 174
 MAX_BLOCK_BYTES = 2 * 1024 * 1024  # bitswap's limit; a default block is smaller
+MAX_NODE_BYTES = 16 * 1024  # of a block with links: 174 of some 55 bytes each
 
 _FILE_TYPES = (0, 2)  # unixfs.proto: Raw, File
 _MULTIHASH = b"\x12\x20"
@@ -53,6 +54,8 @@ def parse_block(block: bytes) -> FileBlock:
             unixfs = value
         else:
             raise MalformedBlock("not a dag-pb node of a file")
+    if digests and len(block) > MAX_NODE_BYTES:
+        raise MalformedBlock(f"a block of {len(block)} bytes with links")
     data, size, sizes = _parse_unixfs(unixfs)
     if len(sizes) != len(digests) or (digests and data):
         raise MalformedBlock("links and their sizes do not match")
@@ -64,6 +67,11 @@ def parse_block(block: bytes) -> FileBlock:
 def block_limit(size: int) -> int:
     """More blocks than a file of `size` bytes has by default: bounds the walk over a hostile one."""
     return 16 + 2 * (size // CHUNK_BYTES)
+
+
+def stored_bytes(size: int) -> int:
+    """What a file of `size` bytes takes on disk by default, at most: its blocks with their heads and links."""
+    return size + 64 * block_limit(size)
 
 
 def _parse_unixfs(message: bytes) -> tuple[bytes, int, list[int]]:

@@ -18,7 +18,7 @@ _LOG_BYTES = 1024 * 1024
 
 
 class EmbeddedNode:
-    """A node with its data in `repo`; ports 0 are picked free, and the swarm port is kept over restarts.
+    """A node with its data in `repo`; ports 0 are picked free at the first start, and kept over restarts.
 
     The child has a session of its own, so that Ctrl-C reaches only the parent, which still needs its storage
     to finish what it does; it ends when the parent's end of its stdin closes, however the parent ends.
@@ -34,8 +34,9 @@ class EmbeddedNode:
         start_timeout_s: float = 60.0,
     ) -> None:
         self.repo = repo.absolute()
+        self._api_port = api_port
         self._arguments = [
-            *("--repo", str(self.repo), "--api-port", str(api_port)),
+            *("--repo", str(self.repo)),
             *("--swarm-port", str(swarm_port), "--listen", listen, "--until-stdin-closes"),
         ]
         self._start_timeout_s = start_timeout_s
@@ -77,7 +78,10 @@ class EmbeddedNode:
         with log_path.open("ab") as log:
             began = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "marketplace.storage.kubo_node", *self._arguments],
+                [
+                    *(sys.executable, "-m", "marketplace.storage.kubo_node", *self._arguments),
+                    *("--api-port", str(self._api_port)),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -94,6 +98,7 @@ class EmbeddedNode:
                 Reason.STORAGE_UNREACHABLE, f"the storage node did not start: {cause}", f"see {log_path}"
             )
         self._api = line.split()[1]
+        self._api_port = int(self._api.split("/")[4])  # a client that has the address finds it again
 
     def stop(self) -> None:
         """Stop the node and wait until it is gone, killed if it must be. Safe to call twice."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 MAX_BODY_BYTES = 512 * 1024 * 1024
 _PIECE = 1024 * 1024
@@ -19,8 +20,12 @@ class BadBody(ValueError):
 
 
 def receive(stream: BinaryIO, headers: dict[str, str], path: Path) -> None:
-    """Write the body of a request to `path`. `headers` has lower-case names. Raises BadBody."""
-    with path.open("wb") as file:
+    """Write the body of a request to `path`. `headers` has lower-case names. Raises BadBody, OSError.
+
+    It is read to its end though the disk is full: a client that is cut off while it sends does not read why.
+    """
+    with path.open("wb", buffering=0) as raw:
+        file = _Spill(raw)
         if headers.get("transfer-encoding", "").lower() == "chunked":
             _receive_chunks(stream, file)
         else:
@@ -28,6 +33,29 @@ def receive(stream: BinaryIO, headers: dict[str, str], path: Path) -> None:
             if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
                 raise BadBody(f"a body of {length[:20]} bytes; the limit is {MAX_BODY_BYTES}")
             _copy(stream, file, int(length))
+        if file.error is not None:
+            raise file.error
+
+
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> int | None: ...
+
+
+class _Spill:
+    """Writes until the first error, and lets go of what comes after it."""
+
+    def __init__(self, file: BinaryIO | FileIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes, /) -> int:
+        left = memoryview(data)
+        while left and self.error is None:
+            try:
+                left = left[self._file.write(left) :]
+            except OSError as error:
+                self.error = error
+        return len(data)
 
 
 def single_file(path: Path, content_type: str, target: Path) -> None:
@@ -55,7 +83,7 @@ def single_file(path: Path, content_type: str, target: Path) -> None:
             _copy(body, file, length)
 
 
-def _receive_chunks(stream: BinaryIO, file: BinaryIO) -> None:
+def _receive_chunks(stream: BinaryIO, file: _Sink) -> None:
     total = 0
     while True:
         size_text = stream.readline(_LINE).split(b";")[0].strip()
@@ -74,7 +102,7 @@ def _receive_chunks(stream: BinaryIO, file: BinaryIO) -> None:
             raise BadBody("a chunk that is longer than its size")
 
 
-def _copy(source: BinaryIO, target: BinaryIO, length: int) -> None:
+def _copy(source: BinaryIO, target: _Sink, length: int) -> None:
     while length:
         piece = source.read(min(length, _PIECE))
         if not piece:

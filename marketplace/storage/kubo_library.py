@@ -64,7 +64,9 @@ class KuboLibrary:
 
     def add_file(self, path: Path, *, only_hash: bool) -> str:
         """CID of the file, which is stored and pinned unless `only_hash`; empty if that failed."""
-        return self._string(self._go.AddFile(self._repo, self._text(str(path)), only_hash))
+        cid = self._string(self._go.AddFile(self._repo, self._text(str(path)), only_hash))
+        self._trim_log()
+        return cid
 
     def download(self, cid: str, path: Path) -> bool:
         """Write the content of `cid` to `path`; False if that failed. Waits, for ever, for a peer with it."""

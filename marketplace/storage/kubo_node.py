@@ -46,7 +46,7 @@ def run_node(
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
         try:
-            rpc = Rpc(node, Blocks(node, repo.temporary), repo, stopped.set)
+            rpc = Rpc(node, Blocks(node, repo.temporary, repo.inventory), repo, stopped.set)
             with _bind(api_port, rpc, repo, failed) as server:
                 threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True).start()
                 if until_stdin_closes:

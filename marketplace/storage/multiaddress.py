@@ -38,6 +38,13 @@ def check_multiaddress(text: str) -> str:
     return text
 
 
+def check_peer_id(text: str) -> str:
+    """`text` itself, if it is a peer ID; ValueError else."""
+    if not _is_peer_id(text):
+        raise ValueError("not a peer ID")
+    return text
+
+
 def _is_host(network: str, host: str) -> bool:
     if network == "dns4":
         return bool(_DNS_NAME.match(host))

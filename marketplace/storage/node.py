@@ -53,11 +53,17 @@ class KuboNode:
             # On its way out a call releases the node by its path: it must not find a new one there.
             self._gate.wait_for(lambda: self._inside == 0)
 
-    def recycle(self) -> None:
-        """Stop and start the node, then dial again whom it was told to dial. Raises STORAGE_UNREACHABLE."""
+    def recycle(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Stop and start the node, then dial again whom it was told to dial; `meanwhile` is called in between.
+
+        Raises STORAGE_UNREACHABLE.
+        """
         with self._changing:
             self.stop()
-            self.start()
+            try:
+                meanwhile()
+            finally:
+                self.start()
             peers = list(self._dialled)
         for multiaddress in peers:  # a dead peer takes seconds to be found dead: nobody waits for it
             threading.Thread(target=self._dial_again, args=(multiaddress,), daemon=True).start()

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.storage.inventory import Inventory
 
 
 class RepoLock:
@@ -113,10 +114,10 @@ class Repo:
         replacement.write_text(multiaddress + "\n")
         replacement.replace(self.api)
 
-    def stored(self) -> tuple[int, int]:
-        """Number and total bytes of the blocks on disk."""
-        sizes = [entry.stat().st_size for entry in (self.path / "blocks").glob("*/*.data")]
-        return len(sizes), sum(sizes)
+    @property
+    def inventory(self) -> Inventory:
+        """Its blocks."""
+        return Inventory(self.path)
 
 
 def _bindable_port(listen: str, port: int) -> int:

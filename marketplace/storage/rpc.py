@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ from typing import Any
 from marketplace.errors import FairshareError
 from marketplace.storage.blocks import BlockDamaged, Blocks, BlockUnavailable
 from marketplace.storage.cid import digest_of, from_digest
-from marketplace.storage.dag import CHUNK_BYTES, MalformedBlock, parse_block
+from marketplace.storage.dag import CHUNK_BYTES, MalformedBlock, parse_block, stored_bytes
 from marketplace.storage.files import FileReader
+from marketplace.storage.garbage import PinGate, collect
+from marketplace.storage.inventory import NO_SPACE
 from marketplace.storage.kubo_library import VERSION
 from marketplace.storage.multiaddress import check_multiaddress
 from marketplace.storage.node import KuboNode
@@ -94,6 +97,8 @@ class Rpc:
         self._node = node
         self._blocks = blocks
         self._repo = repo
+        self._inventory = repo.inventory
+        self._gate = PinGate()
         self._shutdown = shutdown
         self._calls: dict[str, Callable[[Query], Answer]] = {
             "cat": self._cat,
@@ -105,6 +110,8 @@ class Rpc:
             "id": self._id,
             "version": self._version,
             "repo/stat": self._repo_stat,
+            "repo/gc": self._repo_gc,
+            "files/stat": self._files_stat,
             "shutdown": self._stop,
         }
 
@@ -122,8 +129,12 @@ class Rpc:
             if query.options.get(option, default).lower() != default:
                 raise RpcError(f"this node adds with {option}={default} only")
         only_hash = query.flag("only-hash", False)
-        cid = self._node.add_file(path, only_hash=only_hash)
+        if not only_hash:
+            self._require_space(stored_bytes(path.stat().st_size))
+        with self._gate.changing():
+            cid = self._node.add_file(path, only_hash=only_hash)
         if not cid:
+            self._require_space(1)
             raise RpcError("the file cannot be stored")
         if not only_hash and not query.flag("pin", True):
             self._node.unpin(cid)
@@ -132,19 +143,26 @@ class Rpc:
     def _cat(self, query: Query) -> Iterator[bytes]:
         offset, length = query.count("offset") or 0, query.count("length")
         try:
-            reader = FileReader(self._blocks, query.digest(), query.deadline())
+            digest = query.digest()
+            reader = FileReader(self._blocks, digest, query.deadline())
+            end = reader.size if length is None else min(reader.size, offset + length)
+            if stored_bytes(end) > self._inventory.free():  # only then is it worth a look at what is here
+                self._require_space(stored_bytes(end) - self._inventory.local_bytes(digest))
         except (BlockUnavailable, BlockDamaged, MalformedBlock) as error:
-            raise _as_rpc_error(error) from None
-        return _translated(reader.read(offset, length))
+            raise self._as_rpc_error(error) from None
+        return self._translated(reader.read(offset, length))
 
     def _pin_add(self, query: Query) -> dict[str, Any]:
         digest = query.digest()
-        for _ in self._cat(query):
-            pass  # all blocks are here afterwards: the library's own pinning would wait for ever
         cid = from_digest(digest)
-        if not self._node.pin(cid):
-            raise RpcError("pin: failed")
-        return {"Pins": [cid]}
+        while True:
+            for _ in self._cat(query):
+                pass  # all blocks are here afterwards: the library's own pinning would wait for ever
+            with self._gate.changing():
+                if self._inventory.has_all(digest):  # and were not collected since
+                    if not self._node.pin(cid):
+                        raise RpcError("pin: failed")
+                    return {"Pins": [cid]}
 
     def _pin_rm(self, query: Query) -> dict[str, Any]:
         cid = from_digest(query.digest())
@@ -171,12 +189,15 @@ class Rpc:
     def _children(self, cid: str, deadline: float) -> list[str]:
         if not cid.startswith("Qm"):
             return []
+        digest = digest_of(cid)
+        if self._inventory.is_leaf(digest):
+            return []
         try:
-            block = parse_block(self._blocks.get(digest_of(cid), deadline))
+            block = parse_block(self._blocks.get(digest, deadline))
         except MalformedBlock:
             return []  # no file: somebody pinned it by other means
         except (BlockUnavailable, BlockDamaged) as error:
-            raise _as_rpc_error(error) from None
+            raise self._as_rpc_error(error) from None
         return [from_digest(link.digest) for link in block.links]
 
     def _swarm_connect(self, query: Query) -> dict[str, Any]:
@@ -207,7 +228,7 @@ class Rpc:
         return {"Version": VERSION, "Commit": "", "Repo": "14", "System": "", "Golang": ""}
 
     def _repo_stat(self, query: Query) -> dict[str, Any]:
-        number, size = self._repo.stored()
+        number, size = self._inventory.stored()
         return {
             "NumObjects": number,
             "RepoSize": size,
@@ -215,19 +236,50 @@ class Rpc:
             "Version": "fs-repo@14",
         }
 
+    def _repo_gc(self, query: Query) -> Iterator[bytes]:
+        removed = collect(self._node, self._inventory, self._gate)
+        if query.flag("quiet", False):
+            return iter(())
+        return (json.dumps({"Key": {"/": from_digest(digest)}}).encode() + b"\n" for digest in removed)
+
+    def _files_stat(self, query: Query) -> dict[str, Any]:
+        """Of /ipfs/CID only: size, and with `with-local` how much of it is on this disk."""
+        digest = query.digest()
+        try:
+            size = FileReader(self._blocks, digest, query.deadline()).size
+            local = self._inventory.local_bytes(digest)
+            whole = local if self._inventory.has_all(digest) else max(local, stored_bytes(size))
+        except (BlockUnavailable, BlockDamaged, MalformedBlock) as error:
+            raise self._as_rpc_error(error) from None
+        answer = {
+            "Hash": from_digest(digest),
+            "Size": size,
+            "CumulativeSize": whole,
+            "Blocks": 0,
+            "Type": "file",
+        }
+        if query.flag("with-local", False):
+            answer |= {"WithLocality": True, "Local": local == whole, "SizeLocal": local}
+        return answer
+
+    def _require_space(self, needed: int) -> None:
+        free = self._inventory.free()
+        if needed > free:
+            raise RpcError(f"{NO_SPACE}: {free} bytes are left for blocks, {needed} are needed")
+
+    def _translated(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from pieces
+        except (BlockUnavailable, BlockDamaged, MalformedBlock) as error:
+            raise self._as_rpc_error(error) from None
+
+    def _as_rpc_error(self, error: Exception) -> RpcError:
+        if isinstance(error, BlockUnavailable):
+            if not self._inventory.free():
+                return RpcError(f"{NO_SPACE}: a block that comes cannot be stored")
+            return RpcUnavailable(f"context deadline exceeded: {error}")  # the words of Kubo's own daemon
+        return RpcError(f"unrecognized object: {error}")
+
     def _stop(self, query: Query) -> dict[str, Any]:
         self._shutdown()
         return {}
-
-
-def _translated(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    try:
-        yield from pieces
-    except (BlockUnavailable, BlockDamaged, MalformedBlock) as error:
-        raise _as_rpc_error(error) from None
-
-
-def _as_rpc_error(error: Exception) -> RpcError:
-    if isinstance(error, BlockUnavailable):
-        return RpcUnavailable(f"context deadline exceeded: {error}")  # the words of Kubo's own daemon
-    return RpcError(f"unrecognized object: {error}")

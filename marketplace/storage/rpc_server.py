@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from marketplace.errors import FairshareError
 from marketplace.storage.http_body import BadBody, receive, single_file
+from marketplace.storage.inventory import FULL_ERRORS, NO_SPACE
 from marketplace.storage.rpc import Query, Rpc, RpcError, RpcUnavailable
 
 HOST = "127.0.0.1"
@@ -75,6 +76,10 @@ class _Handler(BaseHTTPRequestHandler):
         except BadBody as error:
             self.close_connection = True  # what is left of the body would be read as the next request
             self._refuse(400, str(error))
+        except OSError as error:
+            if error.errno not in FULL_ERRORS:
+                raise
+            self._refuse(500, f"{NO_SPACE}: the body cannot be kept ({error.strerror})")
         finally:
             body.unlink(missing_ok=True)
 
@@ -108,6 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         upload = self.server.temporary_path("upload")
         try:
             single_file(body, self.headers.get("Content-Type", ""), upload)
+            body.unlink()  # for a large blob half of what it takes
             return self.server.rpc.add(upload, query)
         finally:
             upload.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import ipfshttpclient
@@ -13,12 +14,17 @@ from ipfshttpclient import exceptions as rpc_errors
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.cid import cid_of, digest_of
-from marketplace.storage.multiaddress import check_multiaddress
+from marketplace.storage.inventory import NO_SPACE
+from marketplace.storage.multiaddress import check_multiaddress, check_peer_id
+from marketplace.storage.reasons import Why
 
 _T = TypeVar("_T")
 # Kubo's defaults as they were when CIDv0 became the market's: a daemon may be configured otherwise
 _LAYOUT = {"cid-version": "0", "raw-leaves": "false", "chunker": "size-262144", "hash": "sha2-256"}
 _BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
+LARGE_BYTES = 4 * 1024 * 1024  # from here on the progress of a transfer is told
+_KEEP_S = 60.0
+_COLLECT_S = 600.0
 _LOOPBACK = ("/ip4/127.", "/ip6/::1/", "/dns/localhost/", "/dns4/localhost/", "/dns6/localhost/")
 _MALFORMED_WORDS = ("unrecognized object", "is a directory", "unixfs", "protobuf", "not a file")
 # ipfshttpclient passes urllib3 an argument that it no longer needs, and says so at every call.
@@ -30,6 +36,14 @@ _BROKEN = (requests.exceptions.RequestException, rpc_errors.CommunicationError, 
 # What ipfshttpclient, and what is asked of its documents here, raises for an answer that is not Kubo's.
 _NONSENSE = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _DOWN = (rpc_errors.ConnectionError, rpc_errors.ProtocolError)
+
+
+@dataclass(frozen=True)
+class BlobSize:
+    """Bytes of a blob, and how many more its blocks take where they are not here, at most."""
+
+    size: int
+    missing: int
 
 
 class ContentStore:
@@ -63,10 +77,10 @@ class ContentStore:
         """Return if the node answers. Raises STORAGE_UNREACHABLE."""
         self._simple(lambda: self._client.version()["Version"])
 
-    def add(self, data: bytes) -> str:
-        """Store and pin `data`; its CIDv0.
+    def add(self, data: bytes, why: Why | None = None) -> str:
+        """Store and pin `data`; its CIDv0. `why`: what a `KeepingStore` writes down.
 
-        Raises STORAGE_UNREACHABLE, INTEGRITY if the node stored something else.
+        Raises STORAGE_UNREACHABLE, STORAGE_FULL, INTEGRITY if the node stored something else.
         """
         expected = cid_of(data)
         cid = self._simple(lambda: self._client.add_bytes(data, opts=_LAYOUT))
@@ -101,6 +115,47 @@ class ContentStore:
             )
         return data
 
+    def keep(self, cid: str, max_bytes: int, why: Why) -> None:
+        """Keep a blob that may not be here yet, now or, where it is a `KeepingStore`, as soon as it comes.
+
+        Raises as `pin`, TOO_LARGE beyond `max_bytes`.
+        """
+        if self.stat(cid, _KEEP_S).size > max_bytes:
+            raise _too_large(cid, max_bytes)
+        self.pin(cid, _KEEP_S)
+
+    def stat(self, cid: str, timeout_s: float) -> BlobSize:
+        """How large a blob is, by its root block, and how much of it is missing here.
+
+        Raises BAD_INPUT, UNAVAILABLE, INTEGRITY, STORAGE_FULL, STORAGE_UNREACHABLE.
+        """
+        digest_of(cid)
+        deadline = time.monotonic() + timeout_s
+        options = {"with-local": "true", "timeout": f"{timeout_s:.3f}s"}
+        try:
+            found = self._ask(
+                lambda: self._client.files.stat(f"/ipfs/{cid}", opts=options, timeout=timeout_s + 2), deadline
+            )
+        except _BROKEN as error:
+            raise _fetch_error(cid, error) from error
+        sizes = [found.get(name) for name in ("Size", "CumulativeSize", "SizeLocal")]
+        if not all(type(size) is int and size >= 0 for size in sizes):
+            raise _unreachable(self._api, ValueError("no sizes"))
+        size, whole, local = sizes
+        return BlobSize(size, max(0, whole - local))
+
+    def used(self) -> int:
+        """Bytes of the blocks in the node's repo. Raises STORAGE_UNREACHABLE."""
+        return self._simple(lambda: int(self._client.repo.stat()["RepoSize"]))
+
+    def collect_garbage(self) -> None:
+        """Delete what is not pinned. Raises STORAGE_UNREACHABLE."""
+        self._simple(lambda: self._client.repo.gc(quiet=True, timeout=_COLLECT_S))
+
+    def pins(self) -> frozenset[str]:
+        """CIDs of all blobs that are pinned for themselves. Raises STORAGE_UNREACHABLE."""
+        return self._simple(lambda: frozenset(map(str, self._client.pin.ls(type="recursive")["Keys"] or ())))
+
     def connect(self, multiaddress: str) -> None:
         """Connect the node to a peer; at once if it is connected.
 
@@ -121,6 +176,10 @@ class ContentStore:
         """Multiaddresses, each with /p2p/ID, that peers can dial this node at. Raises STORAGE_UNREACHABLE."""
         addresses = self._simple(lambda: self._client.id()["Addresses"] or ())
         return [address for address in map(str, addresses) if _is_dialable(address)]
+
+    def peer_id(self) -> str:
+        """The node's own peer ID. Raises STORAGE_UNREACHABLE."""
+        return self._simple(lambda: check_peer_id(str(self._client.id()["ID"])))
 
     def peers(self) -> list[str]:
         """Peer IDs that the node is connected to. Raises STORAGE_UNREACHABLE."""
@@ -147,6 +206,9 @@ class ContentStore:
             if "not pinned" not in str(error):
                 raise _unreachable(self._api, error) from error
 
+    def told(self, cid: str, have: int, most: int) -> None:
+        """Called while a large blob comes: `have` bytes of `most` so far. For who shows progress to override."""
+
     def _read(self, cid: str, max_bytes: int, deadline: float) -> bytes:
         left = max(0.001, deadline - time.monotonic())
         pieces: Iterator[bytes] = self._client.cat(
@@ -159,11 +221,9 @@ class ContentStore:
         for piece in pieces:
             data += piece
             if len(data) > max_bytes:
-                raise FairshareError(
-                    Reason.TOO_LARGE,
-                    f"{cid} is larger than the {max_bytes} bytes that are due",
-                    "do not use it",
-                )
+                raise _too_large(cid, max_bytes)
+            if len(data) >= LARGE_BYTES:
+                self.told(cid, len(data), max_bytes)
             if time.monotonic() > deadline + 2:
                 raise _unavailable(cid)
         return bytes(data)
@@ -173,7 +233,7 @@ class ContentStore:
         try:
             return self._ask(call)
         except _BROKEN as error:
-            raise _unreachable(self._api, error) from error
+            raise _full(error) if _is_full(error) else _unreachable(self._api, error) from error
 
     def _ask(self, call: Callable[[], _T], deadline: float | None = None) -> _T:
         """The call's result, tried again with back-off while the node is down. Raises STORAGE_UNREACHABLE."""
@@ -207,9 +267,29 @@ def _is_dialable(address: str) -> bool:
 
 def _fetch_error(cid: str, error: Exception) -> FairshareError:
     words = str(error).lower()
+    if _is_full(error):
+        return _full(error)
     if isinstance(error, rpc_errors.ErrorResponse) and any(word in words for word in _MALFORMED_WORDS):
         return FairshareError(Reason.INTEGRITY, f"{cid} is not a plain file: {error}", "do not use it")
     return _unavailable(cid)
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, rpc_errors.ErrorResponse) and NO_SPACE in str(error).lower()
+
+
+def _full(error: Exception) -> FairshareError:
+    return FairshareError(
+        Reason.STORAGE_FULL,
+        f"the storage node's disk is full: {str(error).splitlines()[0][:200]}",
+        "make room on it; what was asked for is tried again",
+    )
+
+
+def _too_large(cid: str, max_bytes: int) -> FairshareError:
+    return FairshareError(
+        Reason.TOO_LARGE, f"{cid} is larger than the {max_bytes} bytes that are due", "do not use it"
+    )
 
 
 def _unavailable(cid: str) -> FairshareError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.cid import cid_of, digest_of
+from marketplace.storage.reasons import Why
 
 
 class LocalStore:
@@ -11,6 +12,7 @@ class LocalStore:
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
+        self.kept: list[tuple[str, Why | None]] = []
 
     def ping(self) -> None:
         """Always there."""
@@ -19,11 +21,17 @@ class LocalStore:
         """None: it is alone."""
         return []
 
-    def add(self, data: bytes) -> str:
+    def add(self, data: bytes, why: Why | None = None) -> str:
         """Stores `data`; its CID."""
         cid = cid_of(data)
+        self.kept.append((cid, why))
         self.blobs[cid] = data
         return cid
+
+    def keep(self, cid: str, max_bytes: int, why: Why) -> None:
+        """As ContentStore.keep."""
+        self.fetch(cid, max_bytes=max_bytes, timeout_s=0)
+        self.kept.append((cid, why))
 
     def fetch(self, cid: str, *, max_bytes: int, timeout_s: float) -> bytes:
         """As ContentStore.fetch: UNAVAILABLE, TOO_LARGE, INTEGRITY."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.chain.types import Block
-from marketplace.cli.checks import account, machine, network
+from marketplace.cli.checks import account, machine, network, repos
 from marketplace.cli.checks.finding import State
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.options import Settings
@@ -152,3 +152,19 @@ def test_where_nothing_answers_the_rest_is_checked_all_the_same(settings: Settin
     assert "funds" not in found
     assert {"clock", "funds"} & found.keys() == set()
     assert {"libraries", "market", "key", "secrecy", "disk", "memory", "device"} <= found.keys()
+
+
+def test_repos_are_held_against_their_cap(settings: Settings) -> None:
+    assert (repos.repos(settings).state, repos.repos(settings).detail) == (
+        State.OK,
+        "nothing stored yet (no cap)",
+    )
+    for home, size in (("31337-ab-cd/owner-12", 4000), ("reader", 900)):
+        shard = settings.state_dir / home / "storage" / "blocks" / "AB"
+        shard.mkdir(parents=True)
+        (shard / "CIQA.data").write_bytes(bytes(size))
+    found = repos.repos(dataclasses.replace(settings, storage_max=5000))
+    assert (found.state, found.detail) == (State.OK, "owner-12 4.0 KB, reader 900 B (of 5.0 KB each)")
+    found = repos.repos(dataclasses.replace(settings, storage_max=4400))
+    assert found.state is State.WARNING
+    assert "--storage-max" in found.advice

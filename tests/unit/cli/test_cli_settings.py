@@ -16,7 +16,7 @@ from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.node.options import NAMES, PATHS, Settings
 from marketplace.node.session import own_address
 
-NOT_TEXTS = ("peers", "chain_id", "confirmations")
+NOT_TEXTS = ("peers", "providers", "chain_id", "confirmations", "keep_days")
 
 PROBE = """
 import typer

@@ -48,6 +48,11 @@ LEAF = file_block(b"abc")
         (field(2, field(1, b"\x01\x55\x12\x20" + bytes(32))) + file_block(b""), "CIDv0"),
         (field(2, field(2, b"name")) + file_block(b""), "without a hash"),
         (field(1, field(1, 2))[:-1], "truncated"),
+        (
+            field(2, field(1, b"\x12\x20" + bytes(32)) + field(2, b"n" * 17_000))
+            + field(1, field(1, 2) + field(3, 1) + field(4, 1)),
+            "with links",
+        ),
         (b"\x0d\x00\x00\x00\x00", "wire type"),
         (b"\xff" * 20, "does not end"),
         (bytes(MAX_BLOCK_BYTES + 1), "a block of"),
