@@ -131,7 +131,7 @@ class StakesSection(Section):
     trainer: Amount
     aggregator: Amount
     complaint_deposit: Amount = Field(
-        default_factory=lambda fields: min(fields["trainer"], fields["aggregator"]) // 100
+        default_factory=lambda fields: min(fields.get("trainer", 0), fields.get("aggregator", 0)) // 100
     )
     reveal: Amount = 0  # the owner's, with the reference rule: lost unless it reveals its validation set
 

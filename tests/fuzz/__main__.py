@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from mmap import mmap
 from pathlib import Path
 
@@ -23,7 +24,7 @@ _STATE_BYTES = 4096
 _TAIL = 6000  # characters of what libFuzzer said
 
 with atheris.instrument_imports(include=_OURS):
-    from tests.fuzz import corpus
+    from tests.fuzz import corpus, structure
     from tests.fuzz.target import Target
     from tests.fuzz.targets import TARGETS
     from tests.fuzz.watch import Watch
@@ -91,7 +92,9 @@ def _in_child(target: Target, runs: int, asked: argparse.Namespace, state: mmap,
             finally:
                 _tell(state, watch)
 
-        atheris.Setup([*arguments, grown, str(corpus.FOLDER / target.name)], one)
+        watch.warm_up(data for _, data in corpus.of(target))
+        how = {} if target.json_at is None else {"custom_mutator": partial(structure.mutate, target)}
+        atheris.Setup([*arguments, grown, str(corpus.FOLDER / target.name)], one, **how)
         atheris.Fuzz()
 
 

@@ -13,7 +13,8 @@ class Target:
     """`decode` returns anything, or raises FairshareError or one of `also`; all else is a bug.
 
     `seeds` makes sound inputs, which tests/fuzz/corpus holds. `declared`: bytes that an input says it is of, which
-    memory is held against. `share`: of the runs that other targets get, where a run is slow.
+    memory is held against. `share`: of the runs that other targets get, where a run is slow. `json_at`: where JSON
+    begins in an input, which is then mutated by its structure as well.
     """
 
     name: str
@@ -23,3 +24,4 @@ class Target:
     declared: Callable[[bytes], int] = len
     largest: int = 4096  # bytes of an input
     share: float = 1.0
+    json_at: int | None = None

@@ -156,25 +156,28 @@ def _recorded(data: bytes) -> object:
 
 
 TARGETS = (
-    Target("submission", read_submission, lambda: [json.dumps(_submission().to_json()).encode()]),
-    Target("intake", _take, lambda: [json.dumps(_submission().to_json()).encode()], share=0.3),
+    Target("submission", read_submission, lambda: [json.dumps(_submission().to_json()).encode()], json_at=0),
+    Target("intake", _take, lambda: [json.dumps(_submission().to_json()).encode()], share=0.3, json_at=0),
     Target(
         "receipt",
         _receipt,
         lambda: [json.dumps(_intake().take(_submission())).encode()],
         share=0.5,
+        json_at=0,
     ),
     Target(
         "preview",
         lambda data: read_preview(data, _MARKET, _PROJECT, _ROUND, _BOSS_ADDRESS),
         lambda: [_preview()],
         share=0.5,
+        json_at=0,
     ),
     Target(
         "aggregator-answer",
         _answer_to_trainer,
         lambda: [answer(_preview()), answer(b'{"receipt":{"project":7,"receipt_signature":"0x00"}}')],
         share=0.05,
+        json_at=1,
     ),
     Target(
         "aggregator-url",
@@ -182,12 +185,13 @@ TARGETS = (
         lambda: [b"http://203.0.113.9:9000/path", b"https://[2001:db8::1]"],
     ),
     Target("place-to-listen", lambda data: read_place(data.decode("latin-1")), lambda: [b"[::1]:9000"]),
-    Target("signer-body", lambda data: _service().answer(data), _signer_request_seeds, share=0.1),
+    Target("signer-body", lambda data: _service().answer(data), _signer_request_seeds, share=0.1, json_at=0),
     Target("journal-file", _read_journal, lambda: [b"", b"\0\x18\1", b"\x10\0\x0d"], share=0.1),
     Target(
         "journal-record",
         _recorded,
         lambda: [b'{"aggregator_index":0,"cid":"Qm","digest":"6464","length":5,"x":"1","y":"2"}'],
         share=0.1,
+        json_at=0,
     ),
 )

@@ -41,7 +41,7 @@ def _allowed(data: bytes) -> bytes:
 _SPEC = _spec().to_bytes()
 
 TARGETS = (
-    Target("spec", ProjectSpec.from_bytes, lambda: [_SPEC], largest=8192, share=0.5),
+    Target("spec", ProjectSpec.from_bytes, lambda: [_SPEC], largest=8192, share=0.5, json_at=0),
     Target(
         "project-file", ProjectFile.from_toml, lambda: [template("softmax").encode()], largest=8192, share=0.3
     ),

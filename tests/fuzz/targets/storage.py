@@ -152,5 +152,5 @@ TARGETS = (
         lambda: [joined(cid_of(b"").encode(), b"100", b"1m30.5s", b"true")],
         also=(RpcError,),
     ),
-    Target("storage-answer", _store, _store_seeds, share=0.2),
+    Target("storage-answer", _store, _store_seeds, share=0.2, json_at=1),
 )

@@ -82,8 +82,8 @@ TARGETS = (
     Target("sealed-key", KEY.open_box, lambda: [seal_key(bytes(KEY_BYTES), KEY.public)]),
     Target("recipient-key", lambda data: seal_key(bytes(KEY_BYTES), data), lambda: [KEY.public]),
     Target("commitment", _commitment, lambda: [curve.to_bytes(COMMITMENT), bytes(63) + b"\x10"]),
-    Target("batch", unpack_batch, lambda: [_batch().pack()]),
-    Target("manifest", Manifest.from_bytes, lambda: [_manifest().to_bytes()]),
+    Target("batch", unpack_batch, lambda: [_batch().pack()], json_at=0),
+    Target("manifest", Manifest.from_bytes, lambda: [_manifest().to_bytes()], json_at=0),
     Target(
         "leaves", _leaves, lambda: [pack_leaves([_leaf(1)]), pack_leaves([_leaf(i) for i in range(1, 6)])]
     ),

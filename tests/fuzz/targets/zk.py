@@ -87,5 +87,5 @@ TARGETS = (
     Target("srs", _srs, lambda: [b"\0", b"\1\0\0\1"], share=0.3),
     Target("ptau-sections", _ptau_head, _head_seeds),
     Target("ptau", _ptau, lambda: [b"\0", b"\1", b"\1\0\x05\1"], share=0.05),
-    Target("circuit-record", _record, _record_seeds, share=0.3),
+    Target("circuit-record", _record, _record_seeds, share=0.3, json_at=0),
 )
