@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ def read_place(text: str, *, default_host: str | None = None) -> tuple[str, int]
         host = default_host
     elif not colon:
         host = ""
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= 0xFFFF:
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) <= 0xFFFF:
         raise FairshareError(
             Reason.BAD_INPUT, f"{text!r} is no place to listen", "give HOST:PORT, such as 127.0.0.1:9000"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from typing import Any
@@ -37,12 +38,12 @@ def _altered(document: Any, rng: random.Random) -> Any:
     """One node is another, gone, twice there, or under another name."""
     places = list(_places(document))
     if not places:
-        return rng.choice(_ODD)
+        return copy.deepcopy(rng.choice(_ODD))
     holder, key = rng.choice(places)
     other, its = rng.choice(places)
     match rng.randrange(5):
         case 0:
-            holder[key] = rng.choice(_ODD)
+            holder[key] = copy.deepcopy(rng.choice(_ODD))
         case 1:
             holder[key] = json.loads(json.dumps(other[its]))  # a copy: not a circle
         case 2:
