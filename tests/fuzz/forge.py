@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,8 +80,15 @@ def every_server_answers(data: bytes) -> Iterator[None]:
     with (
         mock.patch.object(requests.adapters.HTTPAdapter, "send", by_requests),
         mock.patch.object(httpx.HTTPTransport, "handle_request", by_httpx),
+        mock.patch.object(httpx, "create_ssl_context", return_value=_certificates()),
     ):
         yield
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Made once: to read all certificates for each client would be what is measured."""
+    return ssl.create_default_context()
 
 
 def answer(body: bytes) -> bytes:

@@ -20,7 +20,7 @@ from tests.fuzz.targets import TARGETS
 from tests.fuzz.watch import LEAST_DECLARED, MOST_TIMES, Misbehaved, Watch
 
 _QUICK_RUNS, _QUICK_SEED = 100, 1
-_DEEP_RUNS = 50_000  # of a target with share 1; over a million in all
+_DEEP_RUNS = 32_000  # of a target with share 1; over a million in all
 _SEED = "FAIRSHARE_FUZZ_SEED"
 
 needs_atheris = pytest.mark.skipif(

@@ -63,9 +63,9 @@ class _Canned(JSONBaseProvider):
         return [self.make_request(method, params) for method, params in requests]
 
 
-def _client(result: Any) -> MarketClient:
+def _client(provider: JSONBaseProvider) -> MarketClient:
     client = _made_client()
-    client.web3.provider = _Canned(result)
+    client.web3.provider = provider
     for name in ("chain_id", "vault", "reputation", "gram_verifier", "judge"):  # cached
         client.__dict__.pop(name, None)
     return client
@@ -90,7 +90,7 @@ def _each(calls: list[Callable[[], object]]) -> list[object]:
 def _endpoint(data: bytes) -> object:
     """Bodies as they come, under every kind of request."""
     with every_server_answers(data):
-        client = MarketClient(EndpointProvider(_URL, 0).endpoint_uri or _URL, _MARKET, retry_for_s=0)
+        client = _client(EndpointProvider(_URL, 0))
         return _each(
             [
                 lambda: client.chain_id,
@@ -111,7 +111,7 @@ def _results(data: bytes) -> object:
         result = from_json(data, allow_inf_nan=False)
     except ValueError:
         return None
-    client = _client(result)
+    client = _client(_Canned(result))
     said = _each(
         [
             lambda: client.chain_id,
@@ -133,7 +133,7 @@ def _results(data: bytes) -> object:
 
 def _views(data: bytes) -> object:
     """ABI of any shape as what each view returns."""
-    client = _client("0x" + data.hex())
+    client = _client(_Canned("0x" + data.hex()))
     return _each(
         [
             lambda: client.project(1),
@@ -169,7 +169,7 @@ def _log(data: bytes) -> object:
         "logIndex": "0x0",
         "removed": False,
     }
-    return fetch(_client([log]), [kind], from_block=1, to_block=1)
+    return fetch(_client(_Canned([log])), [kind], from_block=1, to_block=1)
 
 
 def _log_seeds() -> Iterator[bytes]:
@@ -286,7 +286,7 @@ def _signer(data: bytes) -> object:
     }
     types = {"Text": [{"name": "words", "type": "string"}]}
     with every_server_answers(data):
-        signer = RemoteSigner(_URL, _ACCOUNT)
+        signer = _remote()
         return _each(
             [
                 signer.check,
@@ -295,6 +295,11 @@ def _signer(data: bytes) -> object:
                 lambda: signer.sign_text("hello"),
             ]
         )
+
+
+@functools.cache
+def _remote() -> RemoteSigner:
+    return RemoteSigner(_URL, _ACCOUNT)
 
 
 def _signer_seeds() -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from marketplace.node import logging
 from marketplace.node.hand_over import SignedSubmission, check_url, hand_over
 from marketplace.node.journal import Journal
 from marketplace.node.listening import read_place
-from marketplace.node.previews import Market, Preview, fetch_preview, read_preview
+from marketplace.node.previews import Market, Preview, asking, fetch_preview, read_preview
 from marketplace.node.seats import Seat
 from marketplace.node.signer_service import SignerService
 from marketplace.storage.cid import cid_of
@@ -76,9 +76,12 @@ def _answer_to_trainer(data: bytes) -> object:
             said.append(hand_over(_URL, _submission(), chain_id=31337))
         except FairshareError as error:
             said.append(error.reason)
-        with httpx.Client() as client:
-            found = fetch_preview(client, _URL, _MARKET, _PROJECT, _ROUND, _BOSS_ADDRESS)
-        return [*said, found]
+        return [*said, fetch_preview(_asking(), _URL, _MARKET, _PROJECT, _ROUND, _BOSS_ADDRESS)]
+
+
+@functools.cache
+def _asking() -> httpx.Client:
+    return asking()
 
 
 def _preview() -> bytes:
