@@ -31,14 +31,20 @@ def serve(
 
     Raises BAD_INPUT where the address cannot be had.
     """
-    config = uvicorn.Config(
-        RateLimited(app, rate or Rate()),
-        http=Gate(_LIMITS).protocol(),
-        ws="none",  # an upgraded connection would be out of reach of the gate
-        log_level=log_level,
-        server_header=False,
-        timeout_graceful_shutdown=_STOP_S,
-    )
     with listener_at(host, port) as listener:
         on_listening()
-        uvicorn.Server(config).run(sockets=[listener])
+        server_of(app, rate or Rate(), log_level).run(sockets=[listener])
+
+
+def server_of(app: FastAPI, rate: Rate, log_level: str = "warning") -> uvicorn.Server:
+    """Not yet running."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            RateLimited(app, rate),
+            http=Gate(_LIMITS).protocol(),
+            ws="none",  # an upgraded connection would be out of reach of the gate
+            log_level=log_level,
+            server_header=False,
+            timeout_graceful_shutdown=_STOP_S,
+        )
+    )
