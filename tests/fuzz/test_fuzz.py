@@ -21,7 +21,7 @@ from tests.fuzz.watch import LEAST_DECLARED, MOST_TIMES, Misbehaved, Watch
 
 _QUICK_RUNS, _QUICK_SEED = 100, 1
 _DEEP_RUNS = 32_000  # of a target with share 1; over a million in all
-_SEED = "FAIRSHARE_FUZZ_SEED"
+SEED = "FAIRSHARE_FUZZ_SEED"
 
 needs_atheris = pytest.mark.skipif(
     sys.platform != "linux" or os.uname().machine != "x86_64",
@@ -82,7 +82,7 @@ def test_some_thousand_inputs(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_a_million_inputs(tmp_path: Path) -> None:
     """Seeds are drawn anew each time: FAIRSHARE_FUZZ_SEED plays one again."""
-    seed = int(os.environ.get(_SEED, random.randrange(1, 2**31)))
+    seed = int(os.environ.get(SEED, random.randrange(1, 2**31)))
     outcomes = fuzz(project_root() / "build" / "fuzz", runs=_DEEP_RUNS, seed=seed)
     assert sum(outcome["inputs"] for outcome in outcomes) >= 1_000_000
 
