@@ -16,11 +16,13 @@ from marketplace.node import console
 from marketplace.node.logging import Logger
 from marketplace.node.money.showing import show_profit
 from marketplace.node.options import (
+    DEFAULT_PEER_RATE,
     LAST_ID,
     AllProjects,
     DryRun,
     LogFile,
     MetricsAt,
+    PeerRate,
     Settings,
     with_settings,
 )
@@ -71,6 +73,7 @@ def run(
     contact: Contact = None,
     listen: Listen = None,
     url: Url = None,
+    peer_rate: PeerRate = DEFAULT_PEER_RATE,
     ray: RayAddress = None,
     log_file: LogFile = None,
     metrics: MetricsAt = None,
@@ -102,7 +105,7 @@ def run(
         for number in project or ():
             session.client.project(number)  # NOT_FOUND: better said than waited for
         proofs = _open_queue(ray, log, stack)
-        office = _open_office(session, contact or _own_address(session), listen, url, stack)
+        office = _open_office(session, contact or _own_address(session), listen, url, peer_rate, stack)
         with (
             session.telemetry.loop("watch") as turned,
             ChainClock(session.client, stop=stop, on_turn=turned) as clock,
@@ -130,11 +133,12 @@ class Office:
 
 
 def _open_office(
-    session: Session, contact: str, listen: str | None, url: str | None, stack: ExitStack
+    session: Session, contact: str, listen: str | None, url: str | None, peer_rate: float, stack: ExitStack
 ) -> Office:
     """BAD_INPUT for what cannot be published or listened at, before a bond is put up."""
     from aggregator.listening import listening
     from marketplace.node.places import read_place
+    from marketplace.node.request_rate import Rate
     from marketplace.storage.contact import encode_contact
 
     if listen is None:
@@ -148,7 +152,7 @@ def _open_office(
     reachable = url or f"http://{listen}"
     encode_contact(contact, reachable)
     intake = Intake(Market(session.client.chain_id, session.client.address), session.journal, session.account)
-    stack.enter_context(listening(intake, host, port))
+    stack.enter_context(listening(intake, host, port, rate=Rate.of(peer_rate)))
     return Office(contact, reachable, intake)
 
 

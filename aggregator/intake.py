@@ -209,6 +209,8 @@ def signer_of_receipt(receipt: Mapping[str, Any]) -> Address:
     try:
         message = encode_defunct(text=_canonical(stated))
         signature = bytes.fromhex(receipt["receipt_signature"][2:])
+        if len(signature) != SIGNATURE_BYTES:
+            raise ValueError("no signature")
         return address(Account.recover_message(message, signature=signature))
     except (ValueError, TypeError, KeyError, BadSignature, ValidationError) as error:
         raise FairshareError(Reason.INTEGRITY, "not a signed receipt") from error

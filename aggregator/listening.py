@@ -1,4 +1,4 @@
-"""The intake over HTTP: POST /submissions, GET /previews; bounded in size, time and connections."""
+"""The intake over HTTP: POST /submissions, GET /previews; bounded in size, time, connections and requests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from marketplace.node.connections import Limits
 from marketplace.node.hand_over import PATH
 from marketplace.node.listening import serving
 from marketplace.node.previews import PATH as PREVIEWS
+from marketplace.node.request_rate import Rate
 
 _STATUS = {
     Reason.BAD_INPUT: 400,
@@ -52,10 +53,10 @@ def create_app(intake: Intake) -> FastAPI:
 
 
 def listening(
-    intake: Intake, host: str, port: int, limits: Limits | None = None
+    intake: Intake, host: str, port: int, limits: Limits | None = None, rate: Rate | None = None
 ) -> AbstractContextManager[int]:
     """Serves the intake as `serving` does."""
-    return serving(create_app(intake), host, port, limits, name="intake")
+    return serving(create_app(intake), host, port, limits, rate, name="intake")
 
 
 async def _body(request: Request) -> bytes:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from marketplace.chain.client import MarketClient
+from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Address, Status
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
@@ -198,7 +199,9 @@ def run(
             if (warning := caution(spec)) is not None:
                 console.note(f"warning: {warning}")
         if dry_run:
-            costs = trainer_costs(context.terms, session.client.web3.eth.gas_price)
+            with translated_errors("read the gas price"):
+                gas_price = int(session.client.web3.eth.gas_price)
+            costs = trainer_costs(context.terms, gas_price)
             document = {
                 "project": project,
                 "samples": rows,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import Journal
 from marketplace.node.vectors import Committed
 from marketplace.protocol.chunk_tree import Leaf
@@ -77,10 +78,21 @@ class Prepared:
 
     @staticmethod
     def recall(journal: Journal, project: int, round_: int, draft: str = "") -> Prepared | None:
-        """What was kept for a round."""
+        """What was kept for a round. Raises INTEGRITY where it reads otherwise than it was written."""
         record = journal.get(project, round_, draft + RECORD)
         if record is None:
             return None
+        try:
+            return Prepared._read(journal, project, round_, draft, record)
+        except (ValueError, TypeError, KeyError) as error:
+            raise FairshareError(
+                Reason.INTEGRITY,
+                f"the journal's record of round {round_}'s update is damaged",
+                "restore the journal from a backup, or sit the round out",
+            ) from error
+
+    @staticmethod
+    def _read(journal: Journal, project: int, round_: int, draft: str, record: Any) -> Prepared:
         packed, blob, key = (
             journal.get_blob(project, round_, draft + name) for name in (UPDATE, SEALED, CONTENT_KEY)
         )

@@ -118,7 +118,7 @@ def load(directory: Path) -> CircuitFiles | None:
             tau=srs_files.tau(directory / record["srs"]),
             proof_length=record["proof_length"],
         )
-    except (FileNotFoundError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

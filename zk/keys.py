@@ -149,7 +149,7 @@ def _given_srs(path: Path, logrows: int) -> bytes:
 def _built_before(index: Path, cache: Path) -> CircuitFiles | None:
     try:
         return circuit_files.load(cache / "circuits" / json.loads(index.read_text())["directory"])
-    except (FileNotFoundError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

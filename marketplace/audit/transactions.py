@@ -123,17 +123,17 @@ def check_receipts(client: MarketClient, history: History) -> str:
     for transaction_hash in hashes:
         with translated_errors(f"read the receipt of 0x{transaction_hash.hex()}"):
             receipt = client.web3.eth.get_transaction_receipt(HexBytes(transaction_hash))
-        if receipt["status"] != 1:
-            raise failed(f"transaction 0x{transaction_hash.hex()} was reverted, so it has no events")
-        for where, kinds, served in (
-            (history.market, PROJECT_EVENTS, history.events),
-            (address(client.reputation.address), e.REPUTATION_EVENTS, history.reputation),
-        ):
-            _compare(
-                [event for event in served if event.transaction_hash == transaction_hash],
-                _logged(receipt, where, kinds, history.project),
-                transaction_hash,
-            )
+            if receipt["status"] != 1:
+                raise failed(f"transaction 0x{transaction_hash.hex()} was reverted, so it has no events")
+            for where, kinds, served in (
+                (history.market, PROJECT_EVENTS, history.events),
+                (address(client.reputation.address), e.REPUTATION_EVENTS, history.reputation),
+            ):
+                _compare(
+                    [event for event in served if event.transaction_hash == transaction_hash],
+                    _logged(receipt, where, kinds, history.project),
+                    transaction_hash,
+                )
     return f"{len(history.events)} events stand in the receipts of {len(hashes)} transactions"
 
 

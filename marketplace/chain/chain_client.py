@@ -88,9 +88,9 @@ class ChainClient:
         """A block's header; NOT_FOUND when the chain has no such block."""
         with translated_errors(f"read block {block!r}"):
             found = self.web3.eth.get_block(block)
-        return Block(
-            number=int(found["number"]), timestamp=int(found["timestamp"]), hash=bytes(found["hash"])
-        )
+            return Block(
+                number=int(found["number"]), timestamp=int(found["timestamp"]), hash=bytes(found["hash"])
+            )
 
     def code(self, account: Address, *, block: BlockIdentifier = "latest") -> bytes:
         """Runtime code at `account`; empty when it is no contract."""

@@ -31,6 +31,9 @@ from marketplace.chain.types import (
 from marketplace.chain.vault import VaultClient
 from marketplace.errors import FairshareError, Reason
 
+MOST_TRAINERS = 1 << 24  # of a project: contracts/libraries/TermsCheck.sol
+_TRAINERS_AT_ONCE = 10_000
+
 S = TypeVar("S", bound=AbiStruct)
 
 
@@ -207,11 +210,20 @@ class MarketClient(ChainClient):
         Reads in batches of requests (`ChainClient.call_many`), as there may be many.
         """
         state = self.project(project, block=block)
-        numbers = range(max(state.drawn_from, state.trainer_count))
-        views = [self.market.functions.trainerOf(project, number) for number in numbers]
-        found = self.call_many("read trainers", views, block=block)
-        with translated_errors("read trainers"):
-            return tuple(Account.from_abi(values) for values in found)
+        count = max(state.drawn_from, state.trainer_count)
+        if count > MOST_TRAINERS:
+            raise FairshareError(
+                Reason.INTEGRITY,
+                f"the endpoint states {count} trainers where the contract takes {MOST_TRAINERS} at most",
+                "use another endpoint",
+            )
+        found: list[Account] = []
+        for first in range(0, count, _TRAINERS_AT_ONCE):
+            numbers = range(first, min(first + _TRAINERS_AT_ONCE, count))
+            views = [self.market.functions.trainerOf(project, number) for number in numbers]
+            with translated_errors("read trainers"):
+                found += map(Account.from_abi, self.call_many("read trainers", views, block=block))
+        return tuple(found)
 
     def trainers(self, project: int, *, block: BlockIdentifier = "latest") -> tuple[Address, ...]:
         """The trainers' addresses by number; see `trainer_accounts`."""

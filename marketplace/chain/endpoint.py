@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 from web3 import HTTPProvider, Web3
+from web3._utils.http_session_manager import HTTPSessionManager
 from web3.exceptions import (
     BadFunctionCallOutput,
     BlockNotFound,
@@ -27,7 +28,10 @@ from marketplace.chain.reverts import as_error, revert_data
 from marketplace.errors import FairshareError, Reason
 
 REQUEST_TIMEOUT_S = 30.0
+LARGEST_ANSWER = 64 << 20  # bytes: logs of 10,000 blocks are far less
 RETRY_FOR_S = 10.0
+_TIMEOUTS = 4  # that a whole answer may take, however it trickles in
+_PIECE = 1 << 16
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _ANSWER_HINT = "check that the URL is that of an Ethereum JSON-RPC endpoint"
@@ -41,12 +45,31 @@ _NO_URL = (
 )
 
 
+class _BoundedAnswers(HTTPSessionManager):
+    """web3's sessions, whose answers have an end. Raises TOO_LARGE; ReadTimeout, as requests does."""
+
+    @staticmethod
+    def _handle_streaming_response(response: requests.Response, start: float, timeout: float) -> bytes:
+        body = bytearray()
+        for piece in response.iter_content(_PIECE):
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                raise FairshareError(
+                    Reason.TOO_LARGE,
+                    f"the chain endpoint's answer has over {LARGEST_ANSWER >> 20} MiB",
+                    "use another endpoint",
+                )
+            if time.time() - start > _TIMEOUTS * timeout:
+                raise requests.exceptions.ReadTimeout("the answer does not end")
+        return bytes(body)
+
+
 class EndpointProvider(HTTPProvider):
     """JSON-RPC over HTTP that tries again, with growing pauses, for `retry_for_s` seconds.
 
     Every method this project calls may be repeated: reads change nothing, and a raw transaction is the same
     transaction however often it is sent. Raises CHAIN_UNREACHABLE when the endpoint stays silent or does
-    not speak JSON-RPC.
+    not speak JSON-RPC, TOO_LARGE when it answers with more than `LARGEST_ANSWER`.
     """
 
     global_ccip_read_enabled = False  # a contract must not send this process to a URL of its choice
@@ -54,7 +77,9 @@ class EndpointProvider(HTTPProvider):
     def __init__(
         self, url: str, retry_for_s: float = RETRY_FOR_S, *, timeout_s: float = REQUEST_TIMEOUT_S
     ) -> None:
-        super().__init__(url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
+        options = {"timeout": timeout_s, "stream": True}
+        super().__init__(url, request_kwargs=options, exception_retry_configuration=None)
+        self._request_session_manager = _BoundedAnswers()
         self._url = url
         self._retry_for_s = retry_for_s
 
@@ -174,6 +199,7 @@ def translated_errors(doing: str) -> Iterator[None]:
         ValueError,
         KeyError,
         AttributeError,
+        OverflowError,
         RecursionError,
     ) as error:  # web3 takes answers apart unchecked
         raise FairshareError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from marketplace.errors import FairshareError, Reason
 
 SCRYPT_WORK = 2**18  # geth's standard; a password guess costs about a second and 256 MB
 _LARGEST_FILE = 64 * 1024  # bytes; a keystore is well under 1 KiB
+_MOST_SCRYPT_BYTES = 1 << 30  # geth's standard takes 256 MiB
+_MOST_SCRYPT_RUNS = 16
+_MOST_PBKDF2_ROUNDS = 10_000_000
+_MOST_KEY_BYTES = 64
 
 
 def create(path: Path, password: str, *, scrypt_work: int = SCRYPT_WORK) -> LocalAccount:
@@ -52,6 +57,7 @@ def save(path: Path, account: LocalAccount, password: str, *, scrypt_work: int =
 def load(path: Path, password: str) -> LocalAccount:
     """The key in a keystore file. Raises NOT_FOUND, BAD_INPUT (not a keystore), WRONG_PASSWORD."""
     document = _read(path)
+    _check_work(path, document)
     try:
         account: LocalAccount = Account.from_key(Account.decrypt(document, password))
     except ValueError as error:
@@ -92,6 +98,22 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise _not_a_keystore(path)
     return document
+
+
+def _check_work(path: Path, document: Mapping[str, Any]) -> None:
+    """BAD_INPUT where to try a password would take more memory or time than any program makes keystores for."""
+    stated = document.get("crypto", document.get("Crypto"))
+    found = stated.get("kdfparams") if isinstance(stated, dict) else None
+    parameters = found if isinstance(found, dict) else {}
+    n, r, p, rounds, size = (parameters.get(name, 1) for name in ("n", "r", "p", "c", "dklen"))
+    if (
+        not all(type(number) is int and number > 0 for number in (n, r, p, rounds, size))
+        or 128 * n * r > _MOST_SCRYPT_BYTES
+        or p > _MOST_SCRYPT_RUNS
+        or rounds > _MOST_PBKDF2_ROUNDS
+        or size > _MOST_KEY_BYTES
+    ):
+        raise _not_a_keystore(path)
 
 
 def _exists(path: Path) -> FairshareError:

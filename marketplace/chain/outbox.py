@@ -17,6 +17,7 @@ from marketplace.chain.transaction_log import SignedTransaction, TransactionLog
 from marketplace.chain.types import Address
 from marketplace.errors import FairshareError, Reason
 
+_NUMBERS = ("status", "blockNumber", "gasUsed", "effectiveGasPrice")  # of a receipt
 _RECEIPT_LAG_S = 3.0  # for which an endpoint may know that a nonce is used and not yet by which transaction
 # What endpoints say about a transaction that is, or may be, on its way already; waiting tells.
 _ON_ITS_WAY = (
@@ -49,9 +50,14 @@ class Outbox:
         """Of a transaction in a block of the chain; None for one that is in none."""
         with translated_errors("read a receipt"):
             try:
-                return self.client.web3.eth.get_transaction_receipt(HexBytes(signed.hash))
+                receipt = self.client.web3.eth.get_transaction_receipt(HexBytes(signed.hash))
             except TransactionNotFound:
                 return None
+            for name in _NUMBERS:  # or whoever reads it later has what raises KeyError and TypeError
+                int(receipt[name])  # type: ignore[literal-required]
+            bytes(receipt["transactionHash"])
+            tuple(receipt["logs"])
+            return receipt
 
     def mined(self, attempts: Sequence[SignedTransaction], *, succeeded: bool = False) -> TxReceipt | None:
         """The receipt of a successful attempt; else, unless only success counts, of a reverted one."""

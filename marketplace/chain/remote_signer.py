@@ -19,6 +19,7 @@ from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 from hexbytes import HexBytes
 from pydantic_core import from_json
+from rlp.exceptions import RLPException
 
 from marketplace.chain.endpoint import shown
 from marketplace.chain.signer import SignedBytes, Types
@@ -46,7 +47,11 @@ class RemoteSigner:
         self._url = "http://signer" if url.startswith(UNIX) else url
         transport = httpx.HTTPTransport(uds=url.removeprefix(UNIX)) if url.startswith(UNIX) else None
         self._client = httpx.Client(
-            timeout=timeout_s, follow_redirects=False, trust_env=False, transport=transport
+            timeout=timeout_s,
+            headers={"Accept-Encoding": "identity"},
+            follow_redirects=False,
+            trust_env=False,
+            transport=transport,
         )
 
     def check(self) -> None:
@@ -82,7 +87,7 @@ class RemoteSigner:
         try:
             signed = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
             signer = address(Account.recover_transaction(HexBytes(raw)))
-        except (ValueError, TypeError, KeyError, BadSignature, ValidationError) as error:
+        except (ValueError, TypeError, KeyError, BadSignature, ValidationError, RLPException) as error:
             raise self._false("a transaction") from error
         if signer != self.address or not _is_as_asked(signed, fields):
             raise self._false("the transaction")
@@ -126,7 +131,7 @@ class RemoteSigner:
         try:
             with self._client.stream("POST", self._url, json=request) as response:
                 body = b""
-                for chunk in response.iter_bytes():
+                for chunk in response.iter_raw():  # never unpacked: a packed answer is no JSON
                     body += chunk
                     if len(body) > _LARGEST_ANSWER:
                         raise self._silent("its answer is too long")

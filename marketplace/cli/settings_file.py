@@ -57,7 +57,7 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(content.decode("utf8"))
     except OSError as error:
         raise _bad(path, str(error.strerror)) from error
-    except ValueError as error:  # of TOML and of UTF-8
+    except (ValueError, RecursionError) as error:  # of TOML and of UTF-8
         raise _bad(path, str(error)) from error
 
 
@@ -75,7 +75,12 @@ def _resolved(path: Path, key: str, value: Any) -> Any:
     """Paths are relative to the file that names them; one endpoint is a list of one."""
     if key == "rpc" and isinstance(value, str):
         return [value]
-    return str(path.parent / Path(value).expanduser()) if key in PATHS else value
+    if key not in PATHS:
+        return value
+    try:
+        return str(path.parent / Path(value).expanduser())
+    except RuntimeError as error:  # ~ of a user who is not there
+        raise _bad(path, f"{key}: {error}") from error
 
 
 def _bad(path: Path, problem: str) -> FairshareError:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from marketplace.node import console
-from marketplace.node.options import Settings, amount_of, with_settings
+from marketplace.node.options import DEFAULT_PEER_RATE, PeerRate, Settings, amount_of, with_settings
 
 app = typer.Typer(help="A key in a process of its own.", no_args_is_help=True)
 
@@ -52,6 +52,7 @@ def run(
     project_limit: Limit = None,
     other_limit: OtherLimit = None,
     allow_creation: Create = False,
+    peer_rate: PeerRate = DEFAULT_PEER_RATE,
 ) -> None:
     """Sign for one market with the keystore's key until stopped; nodes use it by --signer-url."""
     from eth_account.signers.local import LocalAccount
@@ -62,6 +63,7 @@ def run(
     from marketplace.errors import FairshareError, Reason
     from marketplace.node import logging
     from marketplace.node.journal import Journal
+    from marketplace.node.request_rate import Rate
     from marketplace.node.session import connect, role_home, unlock
     from marketplace.node.signer_server import serve
     from marketplace.node.signer_service import SignerService
@@ -70,6 +72,7 @@ def run(
         raise FairshareError(
             Reason.BAD_INPUT, "a signer does not sign by another", "leave --signer-url out, or unset it"
         )
+    rate = Rate.of(peer_rate)
     client = connect(settings)
     account = unlock(settings)
     if not isinstance(account, LocalAccount):
@@ -99,4 +102,5 @@ def run(
             SignerService(account, rules, journal, logging.logger()),
             place,
             lambda: console.result({"url": url, "address": own}, f"signing for {own} at {url}"),
+            rate,
         )

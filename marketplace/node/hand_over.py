@@ -13,6 +13,7 @@ import httpx
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Address
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.peer_http import peer_client, read_answer
 
 PATH = "/submissions"
 MAX_RECEIPT_BYTES = 4096
@@ -51,16 +52,14 @@ def hand_over(url: str, submission: SignedSubmission, *, chain_id: int, timeout_
     check_url(url, chain_id=chain_id)
     try:
         with (
-            httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False) as client,
+            peer_client(timeout_s) as client,
             client.stream("POST", url.rstrip("/") + PATH, json=submission.to_json()) as response,
         ):
             if response.status_code != httpx.codes.OK:
                 raise _no_receipt(url, f"it answers {response.status_code}")
-            answer = b""
-            for chunk in response.iter_bytes(MAX_RECEIPT_BYTES):
-                answer += chunk
-                if len(answer) > MAX_RECEIPT_BYTES:
-                    raise _no_receipt(url, "its answer is too long")
+            answer = read_answer(response, MAX_RECEIPT_BYTES)
+            if len(answer) > MAX_RECEIPT_BYTES:
+                raise _no_receipt(url, "its answer is too long")
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise _no_receipt(url, f"{type(error).__name__}") from error
     try:

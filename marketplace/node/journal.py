@@ -82,7 +82,7 @@ class Journal:
     Writes raise STORAGE_FULL where the disk is, and have then changed nothing.
 
     Raises NOT_FOUND for a missing file (read_only), INTEGRITY when the file is no journal or of a newer
-    schema.
+    schema, and from every read when what is read is damaged.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -132,7 +132,10 @@ class Journal:
     def get(self, project: int, round: int, name: str, default: Any = None) -> Any:
         """The value under the key, or `default`."""
         found = self._get("records", project, round, name)
-        return default if found is None else json.loads(found)
+        try:
+            return default if found is None else json.loads(found)
+        except (ValueError, RecursionError) as error:
+            raise self._broken(f"its record {name} is no JSON") from error
 
     def put_blob(self, project: int, round: int, name: str, value: bytes) -> None:
         """Keeps bytes under the key, in place of what was there. Blobs and values have separate keys."""
@@ -153,20 +156,16 @@ class Journal:
 
     def names(self, project: int, round: int) -> tuple[str, ...]:
         """Names that hold a value or a blob, sorted."""
-        with self._lock:
-            rows = self._database.execute(
-                "SELECT name FROM records WHERE project = :p AND round = :r"
-                " UNION SELECT name FROM blobs WHERE project = :p AND round = :r ORDER BY name",
-                {"p": project, "r": round},
-            ).fetchall()
+        rows = self._rows(
+            "SELECT name FROM records WHERE project = :p AND round = :r"
+            " UNION SELECT name FROM blobs WHERE project = :p AND round = :r ORDER BY name",
+            {"p": project, "r": round},
+        )
         return tuple(row[0] for row in rows)
 
     def projects(self) -> tuple[int, ...]:
         """Projects the journal holds values of, ascending."""
-        with self._lock:
-            rows = self._database.execute(
-                "SELECT DISTINCT project FROM records WHERE project <> ? ORDER BY project", (NODE,)
-            ).fetchall()
+        rows = self._rows("SELECT DISTINCT project FROM records WHERE project <> ? ORDER BY project", (NODE,))
         return tuple(row[0] for row in rows)
 
     @contextlib.contextmanager
@@ -230,12 +229,11 @@ class Journal:
 
     def sent(self, chain_id: int, sender: str, *, after: int = 0) -> tuple[Sent, ...]:
         """Every transaction that an account signed on a chain, of all intents, at places beyond `after`."""
-        with self._lock:
-            rows = self._database.execute(
-                "SELECT id, intent, nonce, hash FROM transactions"
-                " WHERE chain_id = ? AND sender = ? AND id > ? ORDER BY id",
-                (chain_id, sender, after),
-            ).fetchall()
+        rows = self._rows(
+            "SELECT id, intent, nonce, hash FROM transactions"
+            " WHERE chain_id = ? AND sender = ? AND id > ? ORDER BY id",
+            (chain_id, sender, after),
+        )
         return tuple(Sent(place, intent, nonce, bytes(hash_)) for place, intent, nonce, hash_ in rows)
 
     def note_mined(self, hash: bytes, block: int, cost: int, project: int | None, *, final: bool) -> None:
@@ -262,34 +260,31 @@ class Journal:
 
     def unsettled(self, chain_id: int, sender: str) -> Sequence[MinedTransaction]:
         """See `TransactionLog`."""
-        with self._lock:
-            rows = self._database.execute(
-                "SELECT intent, chain_id, sender, nonce, transactions.hash, raw, signed_at_block, block, cost"
-                " FROM mined JOIN transactions ON transactions.hash = mined.hash"
-                " WHERE final = 0 AND chain_id = ? AND sender = ? ORDER BY nonce, id",
-                (chain_id, sender),
-            ).fetchall()
+        rows = self._rows(
+            "SELECT intent, chain_id, sender, nonce, transactions.hash, raw, signed_at_block, block, cost"
+            " FROM mined JOIN transactions ON transactions.hash = mined.hash"
+            " WHERE final = 0 AND chain_id = ? AND sender = ? ORDER BY nonce, id",
+            (chain_id, sender),
+        )
         return [MinedTransaction(SignedTransaction(*row[:7]), row[7], int(row[8])) for row in rows]
 
     def spent(self, chain_id: int, sender: str, project: int) -> int:
         """See `TransactionLog`."""
-        with self._lock:
-            rows = self._database.execute(
-                "SELECT cost FROM mined JOIN transactions ON transactions.hash = mined.hash"
-                " WHERE project = ? AND chain_id = ? AND sender = ?",
-                (project, chain_id, sender),
-            ).fetchall()
+        rows = self._rows(
+            "SELECT cost FROM mined JOIN transactions ON transactions.hash = mined.hash"
+            " WHERE project = ? AND chain_id = ? AND sender = ?",
+            (project, chain_id, sender),
+        )
         return sum(int(row[0]) for row in rows)
 
     def _transactions(
         self, where: str, values: tuple[int | str, ...] | dict[str, int | str]
     ) -> list[SignedTransaction]:
-        with self._lock:
-            rows = self._database.execute(
-                "SELECT intent, chain_id, sender, nonce, hash, raw, signed_at_block FROM transactions WHERE "
-                + where,
-                values,
-            ).fetchall()
+        rows = self._rows(
+            "SELECT intent, chain_id, sender, nonce, hash, raw, signed_at_block FROM transactions WHERE "
+            + where,
+            values,
+        )
         return [SignedTransaction(*row) for row in rows]
 
     def _put(self, table: str, project: int, round: int, name: str, value: bytes) -> None:
@@ -300,12 +295,23 @@ class Journal:
             )
 
     def _get(self, table: str, project: int, round: int, name: str) -> bytes | None:
-        with self._lock:
-            row = self._database.execute(
-                f"SELECT value FROM {table} WHERE project = ? AND round = ? AND name = ?",
-                (project, round, name),
-            ).fetchone()
-        return None if row is None else bytes(row[0])
+        rows = self._rows(
+            f"SELECT value FROM {table} WHERE project = ? AND round = ? AND name = ?", (project, round, name)
+        )
+        if not rows:
+            return None
+        (value,) = rows[0]
+        if not isinstance(value, bytes):
+            raise self._broken(f"its record {name} is no bytes")
+        return value
+
+    def _rows(self, query: str, values: tuple[int | str, ...] | dict[str, int | str]) -> list[Any]:
+        """What a query finds. Raises INTEGRITY where the file is damaged."""
+        try:
+            with self._lock:
+                return self._database.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._broken(str(error)) from error
 
     def _prepare(self, read_only: bool) -> None:
         if not read_only:

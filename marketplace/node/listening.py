@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.connections import Gate, Limits
+from marketplace.node.request_rate import Rate, RateLimited
 
 _IDLE_S = 5
 _MAX_HEADER_BYTES = 8192
@@ -21,16 +22,22 @@ _STOP_S = 3
 
 @contextmanager
 def serving(
-    app: FastAPI, host: str, port: int, limits: Limits | None = None, *, name: str = "http"
+    app: FastAPI,
+    host: str,
+    port: int,
+    limits: Limits | None = None,
+    rate: Rate | None = None,
+    *,
+    name: str = "http",
 ) -> Iterator[int]:
     """Serves `app` in a thread called `name` until the end of the block; the port (`port` 0: any free one).
 
-    Who is slower, or has more connections, than `limits` allow is cut off.
+    Who is slower, or has more connections, than `limits` allow is cut off; who asks more often than `rate`, refused.
     Raises BAD_INPUT where the address cannot be had.
     """
     with listener_at(host, port) as listener:
         config = uvicorn.Config(
-            app,
+            RateLimited(app, rate or Rate()),
             http=Gate(limits or Limits()).protocol(),
             ws="none",  # an upgraded connection would be out of reach of the gate
             h11_max_incomplete_event_size=_MAX_HEADER_BYTES,

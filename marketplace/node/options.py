@@ -43,6 +43,16 @@ MetricsAt = Annotated[
         help="Serve /metrics, /healthz and /readyz here (needs fairshare[metrics]); HOST is 127.0.0.1 unless given.",
     ),
 ]
+PeerRate = Annotated[
+    float,
+    typer.Option(
+        "--peer-rate",
+        metavar="N",
+        envvar="FAIRSHARE_PEER_RATE",
+        help="Requests a second that one address may make of what this node serves; beyond them it gets 429.",
+    ),
+]
+DEFAULT_PEER_RATE = 50.0
 AllProjects = Annotated[
     bool, typer.Option("--all", help="What all your projects have brought and cost, gas included.")
 ]

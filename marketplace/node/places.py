@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from marketplace.errors import FairshareError, Reason
 
 LOOPBACK = "127.0.0.1"
@@ -17,7 +19,7 @@ def read_place(text: str, *, default_host: str | None = None) -> tuple[str, int]
         host = default_host
     elif not colon:
         host = ""
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= 0xFFFF:
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) <= 0xFFFF:
         raise FairshareError(
             Reason.BAD_INPUT, f"{text!r} is no place to listen", "give HOST:PORT, such as 127.0.0.1:9000"
         )

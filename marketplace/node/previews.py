@@ -20,6 +20,7 @@ from marketplace.chain.signer import AnySigner, as_signer
 from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.hand_over import check_url
+from marketplace.node.peer_http import peer_client, read_answer
 from marketplace.node.signatures import SIGNATURE_BYTES
 from marketplace.storage.cid import digest_of, from_digest
 from zk import curve
@@ -89,7 +90,7 @@ def read_preview(document: bytes, market: Market, project: int, round_: int, agg
 
 def asking(timeout_s: float = TIMEOUT_S) -> httpx.Client:
     """A client to ask for previews with, again and again."""
-    return httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False)
+    return peer_client(timeout_s)
 
 
 def fetch_preview(
@@ -105,11 +106,7 @@ def fetch_preview(
         with client.stream("GET", f"{url.rstrip('/')}{PATH}/{project}/{round_}") as response:
             if response.status_code != httpx.codes.OK:
                 return None
-            document = b""
-            for chunk in response.iter_bytes(MAX_BYTES):
-                document += chunk
-                if len(document) > MAX_BYTES:
-                    break
+            document = read_answer(response, MAX_BYTES)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise FairshareError(
             Reason.UNAVAILABLE, f"the aggregator at {url[:80]} shows no preview: {type(error).__name__}"

@@ -21,6 +21,7 @@ from marketplace.chain.remote_signer import UNIX
 from marketplace.chain.signing_rules import LARGEST_DATA
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.lifecycle import stop_on_signals
+from marketplace.node.request_rate import Rate, RateLimited
 from marketplace.node.signer_service import SignerService
 
 _LARGEST_BODY = 4 * LARGEST_DATA  # calldata in hex, and what is around it
@@ -53,12 +54,14 @@ def create_app(service: SignerService) -> FastAPI:
     return app
 
 
-def serve(service: SignerService, place: str, on_listening: Callable[[], None]) -> None:
+def serve(
+    service: SignerService, place: str, on_listening: Callable[[], None], rate: Rate | None = None
+) -> None:
     """Until SIGINT or SIGTERM. `place`: unix: and a path, or HOST:PORT of this machine; `on_listening` is called once
-    it is ours. Raises BAD_INPUT. Main thread only.
+    it is ours; `rate`: of all who may connect. Raises BAD_INPUT. Main thread only.
     """
     with listener(place) as bound, stop_on_signals() as stop:
-        server = server_of(service)
+        server = server_of(service, rate)
         # In a thread of its own: in the main thread uvicorn ends the process by the signal, and the socket stays.
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="signer")
         thread.start()
@@ -69,13 +72,14 @@ def serve(service: SignerService, place: str, on_listening: Callable[[], None]) 
         thread.join()
 
 
-def server_of(service: SignerService) -> uvicorn.Server:
+def server_of(service: SignerService, rate: Rate | None = None) -> uvicorn.Server:
     """Not yet running."""
     options: dict[str, Any] = {"limit_concurrency": _MOST_AT_ONCE, "timeout_keep_alive": _IDLE_S}
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(service),
+            RateLimited(create_app(service), rate or Rate()),
             ws="none",
+            proxy_headers=False,  # or whoever asks could say who it is, to be counted as another
             log_level="error",
             access_log=False,
             server_header=False,

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from eth_abi.exceptions import EncodingError
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
+from eth_utils.exceptions import ValidationError
 from pydantic_core import from_json
 
 from marketplace.chain.signer import LocalSigner
@@ -17,6 +19,12 @@ from marketplace.node.logging import Logger
 
 _SIGNED = "signed"  # journal: by nonce, what its transactions may take
 _INVALID_REQUEST, _METHOD_NOT_FOUND, _INTERNAL, _REFUSED = -32600, -32601, -32603, -32000
+
+# What eth_account and eth_abi raise for documents that do not hold what their types say.
+_NO_TYPED_DATA = (
+    *(ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError),
+    *(EncodingError, ValidationError),
+)
 
 
 class SignerService:
@@ -83,7 +91,7 @@ class SignerService:
     def _typed_data(self, document: Mapping[str, Any]) -> str:
         try:
             signable = encode_typed_data(full_message=dict(document))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except _NO_TYPED_DATA as error:
             raise Refusal("no typed data") from error
         return "0x" + bytes(self._account.sign_message(signable).signature).hex()
 

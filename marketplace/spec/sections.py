@@ -114,7 +114,7 @@ class CohortSection(Section):
     faults: Annotated[int, Field(ge=0)]
     cohorts: Annotated[int, Field(ge=1, le=MAX_COHORTS)] = 1
     trainers: Annotated[int, Field(ge=1, le=MAX_TRAINERS)] = Field(
-        default_factory=lambda fields: fields["slots"] * fields["cohorts"]
+        default_factory=lambda fields: fields.get("slots", 1) * fields.get("cohorts", 1)
     )
 
 
@@ -132,7 +132,7 @@ class StakesSection(Section):
     trainer: Amount
     aggregator: Amount
     complaint_deposit: Amount = Field(
-        default_factory=lambda fields: min(fields["trainer"], fields["aggregator"]) // 100
+        default_factory=lambda fields: min(fields.get("trainer", 0), fields.get("aggregator", 0)) // 100
     )
     reveal: Amount = 0  # the owner's, with the reference rule: lost unless it reveals its validation set
 
@@ -143,7 +143,7 @@ class ScoringSection(Section):
     rule: Rule = "reference"
     fallback_rule: FallbackRule = "projection"  # for the rest of a pot, and where no reference was posted
     reference_share: Annotated[int, Field(ge=0, le=10_000)] = Field(  # basis points of a pot
-        default_factory=lambda fields: 8000 if fields["rule"] == "reference" else 0
+        default_factory=lambda fields: 8000 if fields.get("rule") == "reference" else 0
     )
     strike_factor: Annotated[int, Field(ge=0, le=65_535)] = 0  # hundredths of the median Krum score; 0: none
     strike_slash: Annotated[int, Field(ge=0, le=10_000)] = 0  # basis points of the stake
@@ -205,6 +205,6 @@ class SketchSection(Section):
 
 
 def _half(fields: dict[str, Any], *names: str) -> int:
-    """Half of the shortest of these windows."""
-    shortest: int = min(fields[name] for name in names)
+    """Half of the shortest of these windows. A field that is wrong is not there: it is told of, not this one."""
+    shortest: int = min(fields.get(name, 2) for name in names)
     return max(1, shortest // 2)

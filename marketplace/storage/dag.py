@@ -16,6 +16,7 @@ MAX_LINKS = 174
 MAX_BLOCK_BYTES = 2 * 1024 * 1024  # bitswap's limit; a default block is smaller
 MAX_NODE_BYTES = 16 * 1024  # of a block with links: 174 of some 55 bytes each
 
+_LINK_FIELDS = 3  # hash, name, size
 _FILE_TYPES = (0, 2)  # unixfs.proto: Raw, File
 _MULTIHASH = b"\x12\x20"
 
@@ -47,7 +48,7 @@ def parse_block(block: bytes) -> FileBlock:
         raise MalformedBlock(f"a block of {len(block)} bytes")
     digests: list[bytes] = []
     unixfs = b""
-    for field, value in _fields(block):
+    for field, value in _fields(block, MAX_LINKS + 1):
         if field == 2 and isinstance(value, bytes) and len(digests) < MAX_LINKS:
             digests.append(_link_digest(value))
         elif field == 1 and isinstance(value, bytes) and not unixfs:
@@ -79,7 +80,7 @@ def _parse_unixfs(message: bytes) -> tuple[bytes, int, list[int]]:
     data = b""
     size = 0
     sizes: list[int] = []
-    for field, value in _fields(message):
+    for field, value in _fields(message, MAX_LINKS + 3):
         if field == 1 and isinstance(value, int):
             kind = value
         elif field == 2 and isinstance(value, bytes):
@@ -96,7 +97,7 @@ def _parse_unixfs(message: bytes) -> tuple[bytes, int, list[int]]:
 
 
 def _link_digest(message: bytes) -> bytes:
-    for field, value in _fields(message):
+    for field, value in _fields(message, _LINK_FIELDS):
         if field == 1 and isinstance(value, bytes):
             if len(value) != len(_MULTIHASH) + DIGEST_BYTES or not value.startswith(_MULTIHASH):
                 raise MalformedBlock("a link that is not a CIDv0")
@@ -104,10 +105,13 @@ def _link_digest(message: bytes) -> bytes:
     raise MalformedBlock("a link without a hash")
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Fields of a protobuf message: varints and byte strings; dag-pb and UnixFS have no other wire types."""
+def _fields(message: bytes, most: int) -> Iterator[tuple[int, int | bytes]]:
+    """The fields, `most` at most, of a protobuf message: varints and byte strings; dag-pb and UnixFS have no others."""
     at = 0
     while at < len(message):
+        most -= 1
+        if most < 0:
+            raise MalformedBlock("more fields than a file's block has")
         key, at = _varint(message, at)
         if key & 7 == 0:
             value, at = _varint(message, at)

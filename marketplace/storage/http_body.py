@@ -11,7 +11,9 @@ from typing import BinaryIO, Protocol
 MAX_BODY_BYTES = 512 * 1024 * 1024
 _PIECE = 1024 * 1024
 _LINE = 8192
+_MAX_TRAILERS = 64
 _PART_HEAD = 65_536
+_LENGTH = re.compile(r"[0-9]{1,12}")
 _BOUNDARY = re.compile(r"multipart/[a-z-]+\s*;.*boundary=\"?([^\";]{1,70})\"?", re.IGNORECASE)
 
 
@@ -30,7 +32,7 @@ def receive(stream: BinaryIO, headers: dict[str, str], path: Path) -> None:
             _receive_chunks(stream, file)
         else:
             length = headers.get("content-length", "0")
-            if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+            if not _LENGTH.fullmatch(length) or int(length) > MAX_BODY_BYTES:
                 raise BadBody(f"a body of {length[:20]} bytes; the limit is {MAX_BODY_BYTES}")
             _copy(stream, file, int(length))
         if file.error is not None:
@@ -94,9 +96,10 @@ def _receive_chunks(stream: BinaryIO, file: _Sink) -> None:
         if total > MAX_BODY_BYTES:
             raise BadBody(f"a body beyond the limit of {MAX_BODY_BYTES} bytes")
         if size == 0:
-            while stream.readline(_LINE).strip():
-                pass  # trailers
-            return
+            for _ in range(_MAX_TRAILERS):
+                if not stream.readline(_LINE).strip():
+                    return
+            raise BadBody(f"over {_MAX_TRAILERS} trailers")
         _copy(stream, file, size)
         if stream.readline(_LINE) != b"\r\n":
             raise BadBody("a chunk that is longer than its size")

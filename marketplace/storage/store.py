@@ -174,8 +174,8 @@ class ContentStore:
 
     def addresses(self) -> list[str]:
         """Multiaddresses, each with /p2p/ID, that peers can dial this node at. Raises STORAGE_UNREACHABLE."""
-        addresses = self._simple(lambda: self._client.id()["Addresses"] or ())
-        return [address for address in map(str, addresses) if _is_dialable(address)]
+        addresses = self._simple(lambda: list(map(str, self._client.id()["Addresses"] or ())))
+        return [address for address in addresses if _is_dialable(address)]
 
     def peer_id(self) -> str:
         """The node's own peer ID. Raises STORAGE_UNREACHABLE."""

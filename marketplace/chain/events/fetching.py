@@ -65,15 +65,16 @@ def fetch(
         topics = _topics(of_contract, project, round)
         by_topic = {_topic(kind): kind for kind in of_contract}
         where = _address_of(client, contract)
-        for log in _logs(client.web3, where, topics, first, last):
-            kind = by_topic.get(bytes(log["topics"][0])) if log["topics"] else None
-            if kind is None or address(log["address"]) != where:
-                raise FairshareError(
-                    Reason.INTEGRITY,
-                    "the chain endpoint served a log nobody asked for",
-                    "use another endpoint",
-                )
-            found.append(_decode(kind, log))
+        with translated_errors("read events"):  # a log may lack anything
+            for log in _logs(client.web3, where, topics, first, last):
+                kind = by_topic.get(bytes(log["topics"][0])) if log["topics"] else None
+                if kind is None or address(log["address"]) != where:
+                    raise FairshareError(
+                        Reason.INTEGRITY,
+                        "the chain endpoint served a log nobody asked for",
+                        "use another endpoint",
+                    )
+                found.append(_decode(kind, log))
     return sorted(found, key=lambda event: (event.block_number, event.log_index))
 
 
@@ -125,8 +126,9 @@ def _logs(
         with translated_errors("read events"):
             try:
                 logs = web3.eth.get_logs(query)
-            except Web3RPCError:
-                if start == end:
+            except (Web3RPCError, FairshareError) as error:
+                too_many = not isinstance(error, FairshareError) or error.reason is Reason.TOO_LARGE
+                if start == end or not too_many:
                     raise
                 span = max(1, (end - start + 1) // 2)
                 continue
@@ -141,7 +143,7 @@ def _decode(kind: type[E], log: LogReceipt) -> E:
             field_name(parameter["name"]): _typed(parameter, arguments[parameter["name"]])
             for parameter in _abi(kind)["inputs"]
         }
-    except (LogTopicError, MismatchedABI, DecodingError, ValueError) as error:
+    except (LogTopicError, MismatchedABI, DecodingError, OverflowError, ValueError) as error:
         raise FairshareError(
             Reason.INTEGRITY, f"the chain endpoint served a malformed {kind.__name__}", "use another endpoint"
         ) from error

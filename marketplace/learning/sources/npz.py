@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -185,7 +186,7 @@ def _header(member: IO[bytes], size: int, key: str) -> Header:
         raise ValueError(f"{key} has .npy version {version}")
     try:
         shape, fortran, dtype = read_header(member)
-    except (TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except (TypeError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
         # the header is a Python literal: a strange one can make its parser fail in these ways
         raise ValueError(f"{key}'s header cannot be read") from error
     if dtype.kind not in "fiub":

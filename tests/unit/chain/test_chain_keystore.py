@@ -74,3 +74,25 @@ def test_missing_file_and_empty_password(tmp_path: Path) -> None:
     with pytest.raises(FairshareError, match="password is empty"):
         keystore.create(tmp_path / "k", "")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        {"kdf": "scrypt", "kdfparams": {"n": 2**24, "r": 8, "p": 1, "dklen": 32, "salt": "00"}},  # 16 GiB
+        {"kdf": "scrypt", "kdfparams": {"n": 2, "r": 2**30, "p": 1, "dklen": 32, "salt": "00"}},
+        {"kdf": "scrypt", "kdfparams": {"n": 2, "r": 8, "p": 2**20, "dklen": 32, "salt": "00"}},
+        {"kdf": "scrypt", "kdfparams": {"n": 2, "r": 8, "p": 1, "dklen": 2**30, "salt": "00"}},
+        {"kdf": "scrypt", "kdfparams": {"n": "2", "r": 8, "p": 1, "dklen": 32, "salt": "00"}},
+        {"kdf": "pbkdf2", "kdfparams": {"c": 10**12, "dklen": 32, "prf": "hmac-sha256", "salt": "00"}},
+    ],
+)
+def test_a_password_is_not_tried_at_any_price(tmp_path: Path, work: dict[str, object]) -> None:
+    path = tmp_path / "k"
+    keystore.create(path, "right", scrypt_work=QUICK)
+    document = json.loads(path.read_text())
+    document["crypto"].update(work)
+    path.write_text(json.dumps(document))
+    with pytest.raises(FairshareError) as caught:
+        keystore.load(path, "right")
+    assert caught.value.reason is Reason.BAD_INPUT

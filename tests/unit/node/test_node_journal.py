@@ -250,3 +250,21 @@ def test_what_was_mined_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
         journal.forget_mined(b"\0" * 31 + b"\x03")
         assert not journal.unsettled(31337, "0xabc")
         assert journal.spent(31337, "0xabc", 7) == dear + 5
+
+
+def test_what_is_damaged_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with Journal(path) as journal:
+        journal.put(1, 1, "record", {"kept": "here" * 2000})
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE records SET value = CAST('{\"kept\"' AS BLOB)")
+    with Journal(path, read_only=True) as journal, pytest.raises(FairshareError) as caught:
+        journal.get(1, 1, "record")
+    assert caught.value.reason is Reason.INTEGRITY
+    damaged = bytearray(path.read_bytes())
+    damaged[4096:] = b"\xff" * (len(damaged) - 4096)  # all but the first page
+    path.write_bytes(damaged)
+    for read in (lambda journal: journal.get(1, 1, "record"), lambda journal: journal.projects()):
+        with pytest.raises(FairshareError) as caught, Journal(path, read_only=True) as journal:
+            read(journal)
+        assert caught.value.reason is Reason.INTEGRITY

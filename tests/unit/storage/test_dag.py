@@ -1,5 +1,6 @@
 """Blocks of files: those that Kubo makes are read, others are refused, and nothing else is ever raised."""
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -78,3 +79,12 @@ def test_a_damaged_node_raises_nothing_else(at, byte):
     block[at] = byte
     with suppress(MalformedBlock):
         parse_block(bytes(block))
+
+
+def test_a_block_of_a_million_fields_is_not_looked_through():
+    fields = field(1, 2) * 500_000
+    for block in (field(1, fields), field(2, field(3, 1) * 500_000), fields):
+        started = time.thread_time()
+        with pytest.raises(MalformedBlock):
+            parse_block(block)
+        assert time.thread_time() - started < 0.1

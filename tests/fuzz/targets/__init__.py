@@ -1,0 +1,9 @@
+"""All targets, by name."""
+
+from __future__ import annotations
+
+from tests.fuzz.target import Target
+from tests.fuzz.targets import chain, data, node, spec, storage, updates, zk
+
+MODULES = (updates, storage, spec, chain, node, data, zk)
+TARGETS: dict[str, Target] = {target.name: target for module in MODULES for target in module.TARGETS}
