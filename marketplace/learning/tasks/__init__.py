@@ -5,10 +5,24 @@ A task is a plug-in of the entry-point group `fairshare.tasks`: a callable from 
 """
 
 from marketplace.learning.tasks.cnn import cnn
-from marketplace.learning.tasks.loading import load, task_of
+from marketplace.learning.tasks.frozen_backbone import frozen_backbone
+from marketplace.learning.tasks.loading import check_usable, load, task_of
+from marketplace.learning.tasks.lora import lora
 from marketplace.learning.tasks.mlp import mlp
 from marketplace.learning.tasks.softmax import softmax
 from marketplace.learning.tasks.tabular import tabular
 from marketplace.learning.tasks.task import Floats, Task
 
-__all__ = ["Floats", "Task", "cnn", "load", "mlp", "softmax", "tabular", "task_of"]
+__all__ = [
+    "Floats",
+    "Task",
+    "check_usable",
+    "cnn",
+    "frozen_backbone",
+    "load",
+    "lora",
+    "mlp",
+    "softmax",
+    "tabular",
+    "task_of",
+]

@@ -65,7 +65,13 @@ class Cnn:
         """float32 [n, features] to logits [n, classes]."""
         from torch import nn
 
-        layers = [
+        return with_vector(nn.Sequential(*self.body(), linear(self.hidden, self.classes)), vector)
+
+    def body(self) -> list[nn.Module]:
+        """All but the output layer, its numbers unset: float32 [n, features] to [n, hidden]."""
+        from torch import nn
+
+        return [
             nn.Unflatten(1, (1, self.side, self.side)),
             convolution(1, self.channels),
             nn.ReLU(),
@@ -76,9 +82,20 @@ class Cnn:
             nn.Flatten(),
             linear(self.inputs, self.hidden),
             nn.ReLU(),
-            linear(self.hidden, self.classes),
         ]
-        return with_vector(nn.Sequential(*layers), vector)
+
+    @property
+    def body_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the body's numbers, in the module's order."""
+        first, second = self.channels, 2 * self.channels
+        return {
+            "first.weight": (first, 1, 3, 3),
+            "first.bias": (first,),
+            "second.weight": (second, first, 3, 3),
+            "second.bias": (second,),
+            "hidden.weight": (self.hidden, self.inputs),
+            "hidden.bias": (self.hidden,),
+        }
 
     def vector(self, module: nn.Module) -> Floats:
         """float64[d]."""

@@ -29,3 +29,8 @@ def task_of(spec: ProjectSpec) -> Task:
     ):
         raise bad_field("sketch.chunks", f"{task.length} trainable parameters fill {wanted} of them")
     return task
+
+
+def check_usable(task: Task) -> None:
+    """Make a model once, so that nobody joins who cannot train. Raises what the task raises: TOOL_MISSING, BAD_SPEC."""
+    task.module(task.initial(0))

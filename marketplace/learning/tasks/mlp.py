@@ -57,19 +57,32 @@ class Mlp:
         import torch
         from torch import nn
 
-        hidden = linear(self.inputs, self.hidden)
+        layers = self.body()
         if self.head_only:
+            hidden = layers[-2]
+            assert isinstance(hidden, nn.Linear)
             weights = draws.layer((FROZEN, self.draw), self.inputs, self.hidden)
             biases = draws.uniform((FROZEN, self.draw, 1), self.hidden, 1.0)
             with torch.no_grad():
                 hidden.weight.copy_(torch.from_numpy(weights))
                 hidden.bias.copy_(torch.from_numpy(biases))
             hidden.requires_grad_(False)
-        layers: list[nn.Module] = [hidden, nn.ReLU(), linear(self.hidden, self.classes)]
-        if self.pool > 1:
-            side = round(self.features**0.5)
-            layers = [nn.Unflatten(1, (1, side, side)), nn.AvgPool2d(self.pool), nn.Flatten(), *layers]
-        return with_vector(nn.Sequential(*layers), vector)
+        return with_vector(nn.Sequential(*layers, linear(self.hidden, self.classes)), vector)
+
+    def body(self) -> list[nn.Module]:
+        """All but the output layer, its numbers unset: float32 [n, features] to [n, hidden]."""
+        from torch import nn
+
+        layers: list[nn.Module] = [linear(self.inputs, self.hidden), nn.ReLU()]
+        if self.pool == 1:
+            return layers
+        side = round(self.features**0.5)
+        return [nn.Unflatten(1, (1, side, side)), nn.AvgPool2d(self.pool), nn.Flatten(), *layers]
+
+    @property
+    def body_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the body's numbers, in the module's order."""
+        return {"hidden.weight": (self.hidden, self.inputs), "hidden.bias": (self.hidden,)}
 
     def vector(self, module: nn.Module) -> Floats:
         """float64[d]."""

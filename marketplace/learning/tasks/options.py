@@ -42,6 +42,14 @@ def choice(section: TaskSection, name: str, default: str | None, known: tuple[st
     return value
 
 
+def text(section: TaskSection, name: str) -> str | None:
+    """A text; None where it is not given."""
+    value = section.options.get(name)
+    if value is not None and not isinstance(value, str):
+        raise bad_field(f"task.{name}", "it is a text")
+    return value
+
+
 def integers(section: TaskSection, name: str, count: int, low: int, high: int) -> tuple[int, ...] | None:
     """A list of `count` integers from `low` to `high`; None where it is not given."""
     values = _list(section, name, count)
