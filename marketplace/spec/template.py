@@ -105,6 +105,46 @@ clip_norm = 40.0        # bound on an update's length: well above an honest one,
 """,
         rounds=5,
     ),
+    "frozen-backbone": Start(
+        task="""\
+kind = "frozen-backbone"  # layers that were trained before, under an output layer that is trained
+features = 784          # columns of X in the trainers' data, a square image
+classes = 10            # labels y run from 0 to classes - 1
+network = "cnn"         # whose layers they are: "cnn" or "mlp", with that task's options
+channels = 32
+hidden = 320
+backbone_file = "backbone.safetensors"  # their weights; posting puts the hash in its place
+""",
+        training="""\
+epochs = 3
+batch_size = 32
+learning_rate = 0.05
+momentum = 0.0
+clip_norm = 40.0        # bound on an update's length: well above an honest one, it limits what an attacker can send
+""",
+        rounds=5,
+    ),
+    "lora": Start(
+        task="""\
+kind = "lora"           # low-rank adapters on a transformer, and a head; needs fairshare[lora]
+features = 32           # columns of X: a row's token numbers, 0 where it has no more
+classes = 2             # labels y run from 0 to classes - 1
+vocabulary = 1000       # token numbers run from 0 to vocabulary - 1
+width = 64              # of the encoder
+layers = 2
+heads = 4
+rank = 4                # of the adapters
+base_file = "base.safetensors"  # the encoder's weights; posting puts the hash in its place
+""",
+        training="""\
+epochs = 2
+batch_size = 16
+learning_rate = 0.1
+momentum = 0.9
+clip_norm = 40.0        # bound on an update's length: well above an honest one, it limits what an attacker can send
+""",
+        rounds=5,
+    ),
 }
 
 _REST = """\

@@ -69,7 +69,7 @@ def test_a_large_project_s_model_fills_whole_chunks(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("trainers", range(3, 16))
-@pytest.mark.parametrize("kind", ["softmax", "mlp", "cnn", "tabular"])
+@pytest.mark.parametrize("kind", ["softmax", "mlp", "cnn", "tabular", "frozen-backbone", "lora"])
 def test_every_draft_is_a_project(kind: str, trainers: int) -> None:
     made = ProjectFile.from_toml(draft(kind, trainers, 7))
     assert (made.cohort.slots, made.cohort.trainers, made.rounds.count) == (trainers, trainers, 7)
