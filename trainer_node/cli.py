@@ -1,6 +1,5 @@
 """`fairshare trainer`: check, run, status, claim, leave."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -175,7 +174,7 @@ def run(
     from marketplace.node.telemetry.observing import observing
     from trainer_node.challenging import Doubt
     from trainer_node.daemon import TrainerDaemon
-    from trainer_node.flower.client import FlowerClient
+    from trainer_node.flower.client import chosen_client
     from trainer_node.privacy import caution, foreseen, policy_of
     from trainer_node.privacy_budget import PrivacyBudget
     from trainer_node.submitting import Worker
@@ -206,15 +205,8 @@ def run(
         )
         policy = policy_of(spec.privacy, choice, spec.training, rounds, rows)
         check_usable(context.task)
-        client = None
-        if flower is not None:
-            if policy is not None:
-                raise FairshareError(
-                    Reason.BAD_INPUT, "a Flower client's training gets no noise", "leave --flower out"
-                )
-            python, window = flower_python or Path(sys.executable), float(context.terms.submit_window)
-            client = FlowerClient(flower, python, data.path, Path.cwd(), window)
-            client.check()
+        window = float(context.terms.submit_window)
+        trained_by = chosen_client(flower, flower_python, data.path, window, noise=policy is not None)
         privacy = None
         if policy is not None:
             check_private(context.task)
@@ -249,7 +241,7 @@ def run(
                 journal=session.journal,
                 clock=clock,
                 key=encryption_key(session.home),
-                worker=Worker(dataset, own_seed, device, Behaviour(attack), budget, client),
+                worker=Worker(dataset, own_seed, device, Behaviour(attack), budget, trained_by),
                 doubt=Doubt(demand_rate, own_seed),
                 peers=peers,
                 log=log,

@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -126,6 +127,27 @@ class FlowerClient:
 
     def _failed(self, how: str, hint: str) -> FairshareError:
         return FairshareError(Reason.BAD_INPUT, f"the Flower client {self.name} {how}", hint)
+
+
+def chosen_client(
+    name: str | None, python: Path | None, data: Path, timeout_s: float, *, noise: bool
+) -> FlowerClient | None:
+    """The client that the command line names, tried; None where it names none.
+
+    `noise`: the trainer is to train with differential privacy, which is refused: nobody could vouch for its noise.
+    Raises BAD_INPUT.
+    """
+    if name is None:
+        if python is not None:
+            raise FairshareError(Reason.BAD_INPUT, "--flower-python goes with --flower", "give both or none")
+        return None
+    if noise:
+        raise FairshareError(
+            Reason.BAD_INPUT, "a Flower client's training gets no noise", "leave --flower out"
+        )
+    client = FlowerClient(name, python or Path(sys.executable), data, Path.cwd(), timeout_s)
+    client.check()
+    return client
 
 
 def _result(path: Path, wanted: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
