@@ -37,7 +37,9 @@ def main(folder: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()  # until the pipe's other end is closed, however that process ended
+    # Until the pipe's other end is closed, however that process ended. sys.stdin's lock would hold up our own end.
+    while os.read(0, 1024):
+        pass
     os._exit(1)
 
 

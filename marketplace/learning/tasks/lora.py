@@ -18,7 +18,7 @@ from marketplace.learning import draws
 from marketplace.learning.tasks import weights
 from marketplace.learning.tasks.files import TaskFile, file_of, option_names
 from marketplace.learning.tasks.layers import FROZEN, INITIAL, get_vector, set_vector
-from marketplace.learning.tasks.options import choice, integer, number, refuse_unknown
+from marketplace.learning.tasks.options import choice, integer, refuse_unknown
 from marketplace.learning.tasks.task import Floats, Task
 from marketplace.spec.problems import bad_field
 from marketplace.spec.sections import TaskSection
@@ -95,13 +95,13 @@ class Encoder:
     def drawn(self, draw: int) -> weights.Arrays:
         """All its arrays from the seed `draw`: uniform weights, norms of ones, biases of zeros."""
         arrays = {}
-        for number_, (name, shape) in enumerate(self.shapes.items()):
+        for number, (name, shape) in enumerate(self.shapes.items()):
             if name.endswith("LayerNorm.weight"):
                 values = np.ones(shape)
             elif name.endswith("bias"):
                 values = np.zeros(shape)
             else:
-                values = draws.uniform((FROZEN, draw, number_), math.prod(shape), _SCALE * 3**0.5)
+                values = draws.uniform((FROZEN, draw, number), math.prod(shape), _SCALE * 3**0.5)
             arrays[name] = values.reshape(shape).astype(np.float32)
         return arrays
 
@@ -114,7 +114,7 @@ class Lora:
     classes: int
     encoder: Encoder
     rank: int
-    alpha: float
+    alpha: int
     adapted: str
     draw: int
     file: TaskFile | None
@@ -211,7 +211,7 @@ def lora(section: TaskSection) -> Task:
         section.classes,
         encoder,
         integer(section, "rank", 4, 1, 256),
-        number(section, "alpha", 8.0, 0.001, 10_000),
+        integer(section, "alpha", 8, 1, 10_000),
         choice(section, "adapted", "query-value", tuple(ADAPTED)),
         integer(section, "draw", 0, 0, 2**32 - 1),
         file,

@@ -23,7 +23,7 @@ class TokenClassifier(nn.Module):
     """float32 [n, tokens] to logits [n, classes]: adapted encoder, mean over what is no padding, linear layer."""
 
     def __init__(
-        self, encoder: Encoder, arrays: Arrays, classes: int, rank: int, alpha: float, adapted: Sequence[str]
+        self, encoder: Encoder, arrays: Arrays, classes: int, rank: int, alpha: int, adapted: Sequence[str]
     ) -> None:
         super().__init__()
         config = BertConfig(
@@ -35,7 +35,7 @@ class TokenClassifier(nn.Module):
             intermediate_size=encoder.inner,
             hidden_dropout_prob=0.0,  # a round of training is a function of its arguments
             attention_probs_dropout_prob=0.0,
-            attn_implementation="eager",
+            attn_implementation="eager",  # type: ignore[call-arg]  # its base class takes it
         )
         low_rank = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=list(adapted))
         with torch.random.fork_rng(devices=[]):  # both draw numbers, which are then replaced
@@ -51,10 +51,12 @@ class TokenClassifier(nn.Module):
 
     def trained(self) -> list[nn.Parameter]:
         """The parameters that are trained, in the order of the task's vector."""
-        found = []
+        found: list[nn.Parameter] = []
         for path in self._maps:
-            adapted = self.encoder.get_submodule(path)
-            found += [adapted.lora_A[_ADAPTER].weight, adapted.lora_B[_ADAPTER].weight]
+            found += [
+                self.encoder.get_parameter(f"{path}.{matrix}.{_ADAPTER}.weight")
+                for matrix in ("lora_A", "lora_B")
+            ]
         return [*found, self.head.weight, self.head.bias]
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:

@@ -31,7 +31,7 @@ def read(content: bytes, wanted: Shapes, name: str) -> Arrays:
     if len(content) > size_of(wanted):
         raise _bad(name, f"it has {len(content)} bytes, at most {size_of(wanted)} are due")
     try:
-        stored = dict(deserialize(content))
+        stored = dict(deserialize(content))  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise _bad(name, f"it is no safetensors file: {str(error)[:200]}") from error
     for missing in wanted.keys() - stored.keys():

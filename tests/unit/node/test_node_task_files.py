@@ -64,7 +64,11 @@ def test_a_file_is_fetched_once_and_kept(store: ContentStore, nowhere: ContentSt
     np.testing.assert_array_equal(says(with_files(task_of(), nowhere, tmp_path, 0.1)), says(fetched))
 
 
-@pytest.mark.parametrize("kept", [b"", CONTENT[:-1], CONTENT + b"x", bytes(len(CONTENT))])
+@pytest.mark.parametrize(
+    "kept",
+    [b"", CONTENT[:-1], CONTENT + b"x", bytes(len(CONTENT))],
+    ids=["empty", "shorter", "longer", "other"],
+)
 def test_what_was_kept_is_not_trusted(store: ContentStore, tmp_path: Path, kept: bytes) -> None:
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / CID).write_bytes(kept)
