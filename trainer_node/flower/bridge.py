@@ -83,6 +83,7 @@ def _fit(client: Any, names: list[str], arrays: list[Any], config: dict[str, Any
             "fitins.config": ConfigRecord(config),
         }
     )
+    _identify()
     context = Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config={})
     message = Message(content=content, dst_node_id=1, message_type="train")
     reply = client(message, context)
@@ -90,6 +91,15 @@ def _fit(client: Any, names: list[str], arrays: list[Any], config: dict[str, Any
         raise RuntimeError(f"the ClientApp answered with an error: {reply.error.reason}")
     (trained,) = reply.content.array_records.values()
     return list(trained.to_numpy_ndarrays())
+
+
+def _identify() -> None:
+    """Messages are of some run and node; in Flower's own processes it is they who say which."""
+    try:
+        from flwr.supercore.task_identity import TaskIdentity
+    except ModuleNotFoundError:  # older releases do not ask
+        return
+    TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
 
 
 if __name__ == "__main__":

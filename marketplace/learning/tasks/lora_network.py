@@ -57,7 +57,7 @@ class TokenClassifier(nn.Module):
                 self.encoder.get_parameter(f"{path}.{matrix}.{_ADAPTER}.weight")
                 for matrix in ("lora_A", "lora_B")
             ]
-        return [*found, self.head.weight, self.head.bias]
+        return [*found, *self.head.parameters()]
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """See the class."""
