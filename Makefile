@@ -19,6 +19,7 @@ SOLIDITY := $(shell find contracts -name '*.sol')
 DEMO ?=
 MUTANTS ?=
 ANALYSERS := build/analysers/venv
+# Flower does not resolve beside our pins, so it has an environment of its own.
 FLOWER := build/flower/venv
 # Both analysers ask a `forge` on the path about the project.
 WITH_FORGE = PATH="$(abspath $(dir $(FORGE))):$$PATH"
@@ -98,7 +99,7 @@ test-brownie: setup
 # What takes long by its nature. Its three parts can be run one by one.
 test-deep: test-deep-python test-deep-forge test-deep-brownie
 
-test-deep-python: setup
+test-deep-python: setup $(FLOWER)
 	$(PYTEST) -m deep -n 2 --dist loadfile --no-loadscope-reorder
 
 test-deep-forge: setup

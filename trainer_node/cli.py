@@ -1,5 +1,6 @@
 """`fairshare trainer`: check, run, status, claim, leave."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -54,6 +55,18 @@ First = Annotated[
     int, typer.Option("--first", min=0, max=1000, help="How many problems of each kind to show.")
 ]
 Cheat = Annotated[Attack | None, typer.Option("--attack", hidden=True)]
+Flower = Annotated[
+    str | None,
+    typer.Option(
+        "--flower",
+        metavar="MODULE:OBJECT",
+        help="Let a Flower client of yours train: a NumPyClient, ClientApp or client_fn (docs/tasks.md).",
+    ),
+]
+FlowerPython = Annotated[
+    Path | None,
+    typer.Option("--flower-python", metavar="PATH", help="The interpreter that has it; default: this one."),
+]
 DpEpsilon = Annotated[
     float | None,
     typer.Option(
@@ -143,11 +156,14 @@ def run(
     dp_delta: DpDelta = None,
     dp_max_grad_norm: DpMaxGradNorm = None,
     dp_noise: DpNoise = None,
+    flower: Flower = None,
+    flower_python: FlowerPython = None,
     dry_run: DryRun = False,
 ) -> None:
     """Join a project and work for it until it is over; stop and start it again at any time."""
     from marketplace.learning.private import check_private
     from marketplace.learning.sources.loading import load_sound
+    from marketplace.learning.tasks import check_usable
     from marketplace.learning.train import check_device, pick_device
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
@@ -162,6 +178,7 @@ def run(
     from marketplace.node.telemetry.observing import observing
     from trainer_node.challenging import Doubt
     from trainer_node.daemon import TrainerDaemon
+    from trainer_node.flower.client import chosen_client
     from trainer_node.privacy import caution, foreseen, policy_of
     from trainer_node.privacy_budget import PrivacyBudget
     from trainer_node.submitting import Worker
@@ -192,6 +209,9 @@ def run(
             kept_choice(session.journal, project)
         )
         policy = policy_of(spec.privacy, choice, spec.training, rounds, rows)
+        check_usable(context.task)
+        window = float(context.terms.submit_window)
+        trained_by = chosen_client(flower, flower_python, data.path, window, noise=policy is not None)
         privacy = None
         if policy is not None:
             check_private(context.task)
@@ -231,7 +251,7 @@ def run(
                 clock=clock,
                 key=key,
                 keys=KeyRing(session.home),
-                worker=Worker(dataset, own_seed, device, Behaviour(attack), budget),
+                worker=Worker(dataset, own_seed, device, Behaviour(attack), budget, trained_by),
                 doubt=Doubt(demand_rate, own_seed),
                 peers=peers,
                 log=log,

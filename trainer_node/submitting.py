@@ -18,6 +18,7 @@ from marketplace.node.seats import Seat
 from marketplace.storage.cid import digest_of, from_digest
 from trainer_node.ahead import Ahead, forget, is_misled
 from trainer_node.behaviour import Behaviour
+from trainer_node.flower.client import FlowerClient
 from trainer_node.prepared import Prepared
 from trainer_node.privacy_budget import PrivacyBudget, occasion_of
 from trainer_node.work import prepare
@@ -34,6 +35,7 @@ class Worker:
     device: str
     behaviour: Behaviour
     privacy: PrivacyBudget | None = None  # trains with noise, within it
+    flower: FlowerClient | None = None  # trains in our place
 
 
 def prepared_for(
@@ -123,6 +125,7 @@ def _prepare(
         aggregator_index=aggregator_index,
         aggregator_key=node.peers.aggregator(aggregator_index).encryption_key,
         paid=paid,
+        flower=worker.flower,
         telemetry=node.telemetry,
     )
 

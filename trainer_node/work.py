@@ -19,6 +19,7 @@ from marketplace.protocol.fixed_point import clip, padded, quantise
 from marketplace.spec.cutting import sure_norm_squared
 from marketplace.updates.envelope import seal
 from trainer_node.behaviour import Behaviour
+from trainer_node.flower.client import FlowerClient
 from trainer_node.prepared import Own, Prepared
 from trainer_node.privacy_budget import Paid
 
@@ -36,18 +37,21 @@ def prepare(
     aggregator_index: int,
     aggregator_key: bytes,
     paid: Paid | None = None,
+    flower: FlowerClient | None = None,
     telemetry: Telemetry = NO_TELEMETRY,
 ) -> Prepared:
     """Train on `dataset` from the global `model`, int32[context.length], and make the update ready for submission.
 
-    `paid`: with this noise. A function of its arguments up to the sealing, which draws a fresh key. Raises BAD_DATA
-    where training diverges.
+    `paid`: with this noise. `flower`: trains in our place. Else a function of its arguments up to the sealing, which
+    draws a fresh key. Raises BAD_DATA where training diverges, BAD_INPUT where the Flower client fails.
     """
     round_seed = seed_of(seed, round_)
     data = behaviour.dataset(dataset, context.task.classes)
     task, weights, training = context.task, context.weights(model), context.spec.training
     with telemetry.at_work(Work.TRAINING):
-        if paid is None:
+        if flower is not None:
+            delta = flower.delta(task, weights, training, round_seed, round_)
+        elif paid is None:
             delta = local_delta(task, weights, data, training, round_seed, device, threads=1)
         else:
             delta = private_delta(task, weights, data, training, paid.noise, paid.secret, device, threads=1)

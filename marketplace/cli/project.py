@@ -48,7 +48,9 @@ Stay = Annotated[bool, typer.Option("--serve", help="Then stay and serve it, as 
 @with_output
 def new(
     directory: Annotated[Path, typer.Argument(metavar="DIR")],
-    kind: Annotated[str, typer.Option("--task", help="softmax, mlp or cnn.")] = "softmax",
+    kind: Annotated[
+        str, typer.Option("--task", help="softmax, mlp, cnn, tabular, frozen-backbone, lora, a plug-in's.")
+    ] = "softmax",
     trainers: Annotated[int, typer.Option("--trainers", min=3, max=15, help="K, all in every round.")] = 10,
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=65_000, help="T.")] = 5,
     challenge_window: Annotated[

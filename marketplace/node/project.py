@@ -17,6 +17,7 @@ from marketplace.chain.types import Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.tasks import Task, task_of
 from marketplace.node.sealed_models import fetch_sealed
+from marketplace.node.task_files import with_files
 from marketplace.protocol.fixed_point import dequantise
 from marketplace.protocol.krum import Rules, ScoreRule
 from marketplace.protocol.sketch import Sketcher
@@ -156,14 +157,15 @@ def load_project(
 ) -> ProjectContext:
     """Fetch a project's spec and circuit and check both against the chain.
 
-    Raises NOT_FOUND, UNAVAILABLE, BAD_SPEC where spec and chain disagree, REFUSED for a test SRS on a public chain,
-    INTEGRITY where the circuit's files or the initial model are not what the chain holds.
+    Raises NOT_FOUND, UNAVAILABLE, BAD_SPEC where spec and chain disagree or a file of the task is not what it needs,
+    REFUSED for a test SRS on a public chain, INTEGRITY where the circuit's files or the initial model are not what the
+    chain holds.
     """
     terms = client.terms(project)
     spec = fetch_spec(store, terms.spec, timeout_s)
     check_spec(client, spec, terms)
     require_srs(spec.circuit.srs_kind, client.chain_id)
-    task = task_of(spec)
+    task = with_files(task_of(spec), store, cache, timeout_s)
     circuit = fetch_circuit(client, store, spec, cache, timeout_s)
     context = ProjectContext(
         project, client, store, spec, terms, task, circuit, committer_of(circuit, spec), rules_of(terms)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
-from marketplace.learning import tasks
 from marketplace.learning.data import Dataset, load_npz
 from marketplace.learning.tasks import Task
+from marketplace.owner.task_files import with_task_files
 from marketplace.protocol.fixed_point import padded, to_model
 from marketplace.spec import ProjectFile
 from marketplace.spec.problems import bad_field
@@ -35,8 +35,9 @@ class ValidationSet:
 class CheckedProject:
     """A project that could be posted. `initial`: W_0 as it is packed, int32 [file.vector_length]."""
 
-    file: ProjectFile
+    file: ProjectFile  # its task names files by hash
     task: Task
+    task_files: tuple[bytes, ...]
     shape: CircuitShape
     sketch: SketchSection | None  # how vectors are cut, on the sketch path
     initial: NDArray[np.int32]
@@ -50,12 +51,12 @@ def check_project(path: Path) -> CheckedProject:
 
     Raises NOT_FOUND, BAD_INPUT (unreadable), BAD_SPEC naming the field, BAD_DATA, TOO_LARGE.
     """
-    file = ProjectFile.from_toml(_read(path))
-    task = tasks.load(file.task)
+    file, task, task_files = with_task_files(ProjectFile.from_toml(_read(path)), path.parent)
     evaluation, digest = _evaluation(file, path.parent, task)
     return CheckedProject(
         file=file,
         task=task,
+        task_files=task_files,
         shape=file.shape,
         sketch=file.sketch,
         initial=_initial(file, task),

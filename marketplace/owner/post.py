@@ -169,6 +169,8 @@ def _publish(
 ) -> tuple[ProjectSpec, Point]:
     """Adds what the spec names to the store; the spec and M_0, on the sketch path (root, J)."""
     store, client = session.store, session.client
+    for content in checked.task_files:
+        store.add(content)
     spec = checked.file.post(
         circuit=CircuitSection(
             digest="0x" + digest.hex(),

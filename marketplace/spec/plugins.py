@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, runtime_checkable
 
 from marketplace.errors import FairshareError, Reason
@@ -19,25 +19,35 @@ class SizedTask(Protocol):
     def length(self) -> int: ...
 
 
-def kinds() -> tuple[str, ...]:
-    """Names of the tasks installed."""
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+def names(group: str = GROUP) -> tuple[str, ...]:
+    """Names of the plug-ins of a group that are installed."""
+    return tuple(sorted({point.name for point in entry_points(group=group)}))
+
+
+def find(group: str, name: str) -> EntryPoint | None:
+    """The plug-in of that name in a group; None where none is installed."""
+    return next((point for point in entry_points(group=group) if point.name == name), None)
 
 
 def load(section: TaskSection) -> SizedTask:
     """The task of `section`; raises BAD_SPEC for an unknown kind or options that the task refuses."""
-    for point in entry_points(group=GROUP):
-        if point.name == section.kind:
-            task = point.load()(section)
-            if not isinstance(task, SizedTask):
-                raise FairshareError(
-                    Reason.TOOL_MISSING,
-                    f"the plug-in {point.value} does not give a task",
-                    "remove or update that package",
-                )
-            return task
-    raise FairshareError(
-        Reason.BAD_SPEC,
-        f"task.kind: no task {section.kind!r} is installed",
-        f"use one of {', '.join(kinds())}, or install the package that brings it",
+    point = find(GROUP, section.kind)
+    if point is None:
+        raise FairshareError(
+            Reason.BAD_SPEC,
+            f"task.kind: no task {section.kind!r} is installed",
+            f"use one of {', '.join(names())}, or install the package that brings it",
+        )
+    task = point.load()(section)
+    if not isinstance(task, SizedTask):
+        raise incomplete(point, "a task")
+    return task
+
+
+def incomplete(point: EntryPoint, wanted: str) -> FairshareError:
+    """The error about a plug-in that gives something else than is `wanted` of it."""
+    return FairshareError(
+        Reason.TOOL_MISSING,
+        f"the plug-in {point.value} does not give {wanted}",
+        "remove or update that package",
     )

@@ -14,6 +14,7 @@ MAX_ROUNDS, MAX_COHORTS, MAX_TRAINERS = 65_000, 15, 1 << 24  # contracts/librari
 # k, numbers of a sketch, and J and n, of chunks: with more, two chunks fit no transaction (marketplace.spec.cutting).
 MIN_WIDTH, MAX_WIDTH = 256, 8192
 MAX_CHUNKS, MAX_CHUNK_LENGTH = 4096, 15_360
+MAX_OPTION_NUMBERS = 4096  # of a list among a task's options
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{64}\z")]
 Address = Annotated[str, StringConstraints(pattern=r"\A0x[0-9a-fA-F]{40}\z"), AfterValidator(str.lower)]
@@ -28,6 +29,8 @@ Window = Annotated[int, Field(ge=1, le=YEAR_S)]
 FallbackRule = Literal["projection", "cosine"]
 Rule = Literal["reference", "projection", "cosine"]
 ArithmeticPath = Literal["exact", "sketch"]
+Numbers = Annotated[tuple[int | float, ...], Field(strict=False, max_length=MAX_OPTION_NUMBERS)]
+TaskOption = bool | int | float | Annotated[str, StringConstraints(max_length=80)] | Numbers
 Peers = Annotated[tuple[Multiaddr, ...], Field(strict=False, max_length=16)]
 
 
@@ -61,14 +64,14 @@ class TaskSection(Section):
     """Which task; fields beyond these three are the task plug-in's own, checked by it."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[str, bool | int | float | Annotated[str, StringConstraints(max_length=80)]]
+    __pydantic_extra__: dict[str, TaskOption]
 
     kind: Annotated[str, StringConstraints(pattern=r"\A[a-z][a-z0-9-]{0,31}\z")]
     features: Annotated[int, Field(ge=1, le=1_000_000)]
     classes: Annotated[int, Field(ge=2, le=10_000)]
 
     @property
-    def options(self) -> dict[str, bool | int | float | str]:
+    def options(self) -> dict[str, bool | int | float | str | tuple[int | float, ...]]:
         """The plug-in's own fields."""
         return dict(self.__pydantic_extra__)
 

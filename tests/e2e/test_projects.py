@@ -18,8 +18,14 @@ from marketplace.chain.events import (
     fetch,
 )
 from marketplace.chain.types import Status
+from marketplace.learning.tasks import weights
+from marketplace.learning.tasks.frozen_backbone import backbone_of
+from marketplace.learning.tasks.mlp import Mlp
 from marketplace.node.keyring import KeyRing
+from marketplace.node.project import fetch_spec
+from marketplace.node.task_files import FOLDER
 from marketplace.protocol.shares import round_budget
+from marketplace.storage.cid import cid_of
 from marketplace.updates.sealing import EncryptionKey
 from tests.support.audits import assert_audit_holds
 from tests.support.live_market import PROJECTION, LiveMarket, Outcome, project_file
@@ -102,3 +108,20 @@ def test_with_models_for_its_members_only(market: LiveMarket) -> None:
         assert report.ok, report.first_failure
     kept = [list(KeyRing(session.home).kept()) for session in market.aggregators]
     assert not any(key.project == first.project for keys in kept for key in keys)
+
+
+@pytest.mark.deep
+def test_on_a_backbone_that_is_named_by_its_hash(market: LiveMarket) -> None:
+    network = Mlp(4, 3, 8, 1, False, 0)
+    content = weights.write(backbone_of(network, network.initial(1)))
+    (market.folder / "backbone.safetensors").write_bytes(content)
+    task = {
+        "task.kind": "frozen-backbone",
+        "task.network": "mlp",
+        "task.hidden": 8,
+        "task.backbone_file": "../backbone.safetensors",  # from the project's folder
+    }
+    outcome = run(market, 2, **task, **{"cohort.slots": 5, "cohort.trainers": 5})
+    spec = fetch_spec(market.owner.store, market.owner.client.terms(outcome.project).spec)
+    assert spec.task.options["backbone_cid"] == cid_of(content)
+    assert (market.owner.cache / FOLDER / cid_of(content)).read_bytes() == content

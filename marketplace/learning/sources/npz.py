@@ -88,6 +88,18 @@ def read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         return _whole(archive, "X"), _whole(archive, "y")
 
 
+def read_named(path: Path, keys: tuple[str, ...], most: int) -> list[NDArray[Any]]:
+    """The arrays `keys` of an .npz that holds no others, of `most` bytes unpacked, as stored. Raises BAD_DATA."""
+    with sound(path), zipfile.ZipFile(path) as archive:
+        if sorted(info.filename for info in archive.infolist()) != sorted(f"{key}.npy" for key in keys):
+            raise _bad(
+                f"{path} does not hold the {len(keys)} arrays that are due", "give these and no others"
+            )
+        if sum(info.file_size for info in archive.infolist()) > most:
+            raise _bad(f"{path} has over {most} bytes unpacked", "give arrays of the sizes that are due")
+        return [_whole(archive, key) for key in keys]
+
+
 @contextmanager
 def sound(path: Path) -> Iterator[None]:
     """What zipfile and numpy raise for an .npz that is not sound, as BAD_DATA."""

@@ -25,6 +25,9 @@ CASES = [
     (section("mlp", hidden=96, trained="head"), 970),
     (section("mlp", hidden=32, pool=4, trained="head", draw=7), 330),
     (section("cnn", channels=2, hidden=5), 20 + 76 + 16 * 5 + 5 + 60),
+    (section("tabular", hidden=6, layers=2), 65 * 6 + 7 * 6 + 70),
+    (section("tabular", hidden=6, categories=[3] * 2 + [0] * 62), 69 * 6 + 70),
+    (section("tabular", hidden=6, categories=[3] * 2 + [0] * 62, embedding=4), 24 + 71 * 6 + 70),
 ]
 
 

@@ -9,6 +9,9 @@ import pytest
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import file_sha256
+from marketplace.learning.tasks import weights
+from marketplace.learning.tasks.cnn import Cnn
+from marketplace.learning.tasks.frozen_backbone import backbone_of
 from marketplace.owner.checked import check_project, load_evaluation
 from marketplace.owner.draft import draft
 from marketplace.owner.model import write_npz
@@ -66,7 +69,7 @@ def test_a_large_project_s_model_fills_whole_chunks(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("trainers", range(3, 16))
-@pytest.mark.parametrize("kind", ["softmax", "mlp", "cnn"])
+@pytest.mark.parametrize("kind", ["softmax", "mlp", "cnn", "tabular", "frozen-backbone", "lora"])
 def test_every_draft_is_a_project(kind: str, trainers: int) -> None:
     made = ProjectFile.from_toml(draft(kind, trainers, 7))
     assert (made.cohort.slots, made.cohort.trainers, made.rounds.count) == (trainers, trainers, 7)
@@ -149,3 +152,52 @@ def test_a_model_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write_npz(tmp_path / "none" / "model.npz", weights)
     assert caught.value.reason is Reason.BAD_INPUT
     assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
+
+
+@pytest.fixture
+def with_backbone(folder: Path) -> Path:
+    """A project on a backbone in a file beside it."""
+    network = Cnn(64, 10, 2, 8)
+    (folder / "backbone.safetensors").write_bytes(weights.write(backbone_of(network, network.initial(1))))
+    change(
+        folder,
+        'kind = "softmax"',
+        'kind = "frozen-backbone"\nnetwork = "cnn"\nchannels = 2\nhidden = 8\n'
+        'backbone_file = "backbone.safetensors"',
+    )
+    return folder
+
+
+def test_a_file_of_the_task_is_posted_by_its_hash(with_backbone: Path) -> None:
+    checked = check_project(with_backbone / "project.toml")
+    content = (with_backbone / "backbone.safetensors").read_bytes()
+    assert checked.task_files == (content,)
+    options = checked.file.task.options
+    assert options["backbone_cid"] == cid_of(content)
+    assert options["backbone_bytes"] == len(content)
+    assert "backbone_file" not in options
+    assert checked.task.length == 90
+    checked.task.module(checked.task.initial(0))  # its file is loaded
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('"backbone.safetensors"', '"none.safetensors"', "task.backbone_file: "),
+        ('"backbone.safetensors"', '"."', "task.backbone_file: "),
+        ('"backbone.safetensors"', '"evaluation.npz"', "task.backbone: "),
+        ("hidden = 8", "hidden = 9", "task.backbone: "),
+        (
+            'backbone_file = "backbone.safetensors"',
+            f'backbone_cid = "{cid_of(b"x")}"\nbackbone_bytes = 1',
+            "task.backbone_file: ",
+        ),
+    ],
+)
+def test_a_file_that_the_task_cannot_use_is_refused(
+    with_backbone: Path, old: str, new: str, named: str
+) -> None:
+    change(with_backbone, old, new)
+    error = refused(with_backbone)
+    assert error.reason is Reason.BAD_SPEC
+    assert error.message.startswith(named)

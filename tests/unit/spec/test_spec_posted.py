@@ -82,6 +82,24 @@ def test_a_wrong_field_is_named(spec: ProjectSpec, edit: Edit, field: str) -> No
     assert error.message.startswith(field)
 
 
+def test_a_task_s_lists_are_written_as_they_were_read(spec: ProjectSpec) -> None:
+    document = json.loads(spec.to_bytes())
+    document["task"] |= {"mean": [1, 2.5, -0.0], "scale": [1e-300, 0.1, 1e300], "none": []}
+    data = canonical(document)
+    read = ProjectSpec.from_bytes(data)
+    assert read.to_bytes() == data
+    assert read.task.options["mean"] == (1, 2.5, 0)
+
+
+@pytest.mark.parametrize("value", [[True], ["1"], [[1]], [None], [1] * 4097, {"0": 1}, "x" * 81, None])
+def test_a_task_s_option_is_a_scalar_or_a_list_of_numbers(spec: ProjectSpec, value: object) -> None:
+    document = json.loads(spec.to_bytes())
+    document["task"]["mean"] = value
+    error = refusal(canonical(document))
+    assert error.reason is Reason.BAD_SPEC
+    assert error.message.startswith("task.mean")
+
+
 def test_beyond_the_exact_path(spec: ProjectSpec) -> None:
     document = json.loads(spec.to_bytes())
     document["circuit"]["length"] = 100_000 // 11 + 1

@@ -1,0 +1,1 @@
+"""Flower clients as trainers: the training step of `fairshare trainer run --flower` (docs/tasks.md)."""
