@@ -11,6 +11,7 @@ from marketplace.chain.events import UpdateSubmitted, fetch
 from marketplace.chain.types import Block, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
+from marketplace.learning.engine.options import PLAIN, Engine
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.models import fetch_current
 from marketplace.node.previews import Preview
@@ -34,6 +35,7 @@ class Worker:
     device: str
     behaviour: Behaviour
     privacy: PrivacyBudget | None = None  # trains with noise, within it
+    engine: Engine = PLAIN
 
 
 def prepared_for(
@@ -123,6 +125,7 @@ def _prepare(
         aggregator_index=aggregator_index,
         aggregator_key=node.peers.aggregator(aggregator_index).encryption_key,
         paid=paid,
+        engine=worker.engine,
         telemetry=node.telemetry,
     )
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
+from marketplace.learning.engine.checks import check_combination
+from marketplace.learning.engine.options import PLAIN, Engine
 from marketplace.learning.private import private_delta
 from marketplace.learning.train import local_delta
 from marketplace.node.project import ProjectContext
@@ -36,20 +38,24 @@ def prepare(
     aggregator_index: int,
     aggregator_key: bytes,
     paid: Paid | None = None,
+    engine: Engine = PLAIN,
     telemetry: Telemetry = NO_TELEMETRY,
 ) -> Prepared:
     """Train on `dataset` from the global `model`, int32[context.length], and make the update ready for submission.
 
     `paid`: with this noise. A function of its arguments up to the sealing, which draws a fresh key. Raises BAD_DATA
-    where training diverges.
+    where training diverges, BAD_INPUT for an `engine` that does not go with the recipe, or with noise.
     """
     round_seed = seed_of(seed, round_)
     data = behaviour.dataset(dataset, context.task.classes)
     task, weights, training = context.task, context.weights(model), context.spec.training
     with telemetry.at_work(Work.TRAINING):
         if paid is None:
-            delta = local_delta(task, weights, data, training, round_seed, device, threads=1)
+            delta = local_delta(
+                task, weights, data, training, round_seed, device, 1, engine, context.spec.task
+            )
         else:
+            check_combination(engine, training, private=True)
             delta = private_delta(task, weights, data, training, paid.noise, paid.secret, device, threads=1)
     clipped = clip(delta, training.clip_norm)
     honest = quantise(clipped, context.spec.arithmetic.scale_bits, context.spec.divisor)
