@@ -58,7 +58,8 @@ def private_delta(
 
     `secret`: 32 bytes that nobody else knows and that no other training was given; batches and noise follow from it.
     It costs `accounting.round_of(len(dataset), training, noise.multiplier)`. On the CPU the result is a function of the
-    arguments alone. There is no engine to choose (`engine.checks`). Raises BAD_DATA where training diverges, TOOL_MISSING without opacus, BAD_INPUT as `check_private`.
+    arguments alone. There is no engine to choose (`engine.checks`). Raises BAD_DATA where it diverges, TOOL_MISSING
+    without opacus, BAD_INPUT as `check_private`.
     """
     import torch
 

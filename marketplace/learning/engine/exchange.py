@@ -94,11 +94,14 @@ def write_delta(folder: Path, delta: Floats) -> None:
 
 
 def read_delta(folder: Path, length: int) -> Floats | None:
-    """The result, float64[length]; None where there is none. INTERNAL for one of another shape."""
+    """The result, float64[length]; None where there is none. INTERNAL for one of another shape, or that is none."""
     path = folder / DELTA
     if not path.exists():
         return None
-    delta: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        delta: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise FairshareError(Reason.INTERNAL, f"training gave no vector: {error}") from error
     if delta.shape != (length,) or delta.dtype != np.float64:
         raise FairshareError(
             Reason.INTERNAL, f"training gave {delta.dtype} {delta.shape}, not float64 ({length},)"

@@ -37,7 +37,7 @@ def tensors_on(where: torch.device, dataset: Dataset) -> tuple[torch.Tensor, tor
 def fed(
     batches: Iterable[list[Share]], dataset: Dataset, where: torch.device, workers: int
 ) -> Iterator[list[Part]]:
-    """Each batch's parts on the device, in order. With `workers` X stays where it is, and each is AHEAD batches ahead."""
+    """Each batch's parts on the device, in order. With `workers` X stays where it is; each is AHEAD ahead."""
     return _fed_ahead(batches, dataset, where, workers) if workers else _fed(batches, dataset, where)
 
 

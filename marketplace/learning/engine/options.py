@@ -18,8 +18,8 @@ class Engine:
 
     `precision`: of forward and backward passes; weights stay fp32. `accumulate`: micro-batches that a batch is cut
     into. `compile`: with torch.compile. `workers`: threads that read batches ahead and move them to the device; 0: the
-    training thread does. `processes`: that share each batch, on CUDA one for each GPU. `shard_from`: parameters, trained
-    or frozen, from which on they share the model too (FSDP2) where else each has a copy (DDP).
+    training thread does. `processes`: that share each batch, on CUDA one for each GPU. `shard_from`: parameters, also
+    frozen ones, from which on they share the model too (FSDP2) where else each has a copy (DDP).
     """
 
     precision: Precision = "fp32"

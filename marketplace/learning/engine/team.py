@@ -134,7 +134,7 @@ class Shards:
 
 
 def _layers(module: nn.Module) -> list[nn.Module]:
-    """What is gathered at a time: the module's children, those of lists one by one; none where they share parameters."""
+    """What is gathered at a time: the module's children, of lists each; none where they share parameters."""
     from torch import nn
 
     layers: list[nn.Module] = []

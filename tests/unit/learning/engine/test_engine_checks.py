@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -73,16 +78,21 @@ def test_several_processes_on_metal_are_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.deep
-def test_without_a_compiler_compiling_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    check_machine(Engine(compile=True), "cpu")
-    torch.compiler.reset()
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("PATH", str(tmp_path_factory.mktemp("empty")))
-    with pytest.raises(FairshareError) as caught:
-        check_machine(Engine(compile=True), "cpu")
-    assert caught.value.reason is Reason.TOOL_MISSING
+def test_without_a_compiler_compiling_is_refused(tmp_path: Path) -> None:
+    """In a process of its own: torch remembers what compiler it has found."""
+    code = (
+        "from marketplace.errors import FairshareError\n"
+        "from marketplace.learning.engine.checks import check_machine\n"
+        "from marketplace.learning.engine.options import Engine\n"
+        "try:\n    check_machine(Engine(compile=True), 'cpu')\n"
+        "except FairshareError as error:\n    print(error.reason)"
+    )
+    environment = os.environ | {"PATH": str(tmp_path), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    environment.pop("CXX", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "tool-missing"
 
 
 def test_a_model_that_is_shared_goes_with_neither_fp16_nor_compiling() -> None:

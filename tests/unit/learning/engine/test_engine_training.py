@@ -1,4 +1,4 @@
-"""One process: plain training is a bare torch loop, bit for bit, and what a trainer chooses changes no more than it says."""
+"""One process: plain training is a bare torch loop, bit for bit; an option changes no more than it says."""
 
 from __future__ import annotations
 
