@@ -66,14 +66,15 @@ def is_sharded(engine: Engine, module: nn.Module) -> bool:
 def _check_precision(engine: Engine, where: torch.device) -> None:
     import torch
 
-    if engine.precision == "bf16":
-        fits = {
-            "cuda": lambda: torch.cuda.is_bf16_supported(including_emulation=False),
-            "mps": lambda: torch.backends.mps.is_macos_or_newer(14, 0),
-            "cpu": lambda: True,
-        }[where.type]()
-        if not fits:
-            raise _refused(f"{where.type} of this machine has no bf16", "use --precision fp32 or fp16")
+    if engine.precision != "bf16":
+        return
+    fits = True
+    if where.type == "cuda":
+        fits = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif where.type == "mps":
+        fits = torch.backends.mps.is_macos_or_newer(14, 0)  # type: ignore[no-untyped-call]
+    if not fits:
+        raise _refused(f"{where.type} of this machine has no bf16", "use --precision fp32 or fp16")
 
 
 def _check_processes(engine: Engine, where: torch.device) -> None:

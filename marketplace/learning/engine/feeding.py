@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,12 +36,14 @@ def tensors_on(where: torch.device, dataset: Dataset) -> tuple[torch.Tensor, tor
 
 def fed(
     batches: Iterable[list[Share]], dataset: Dataset, where: torch.device, workers: int
-) -> Iterator[list[Part]]:
+) -> Generator[list[Part], None, None]:
     """Each batch's parts on the device, in order. With `workers` X stays where it is; each is AHEAD ahead."""
     return _fed_ahead(batches, dataset, where, workers) if workers else _fed(batches, dataset, where)
 
 
-def _fed(batches: Iterable[list[Share]], dataset: Dataset, where: torch.device) -> Iterator[list[Part]]:
+def _fed(
+    batches: Iterable[list[Share]], dataset: Dataset, where: torch.device
+) -> Generator[list[Part], None, None]:
     import torch
 
     features, labels = tensors_on(where, dataset)
@@ -56,7 +58,7 @@ def _fed(batches: Iterable[list[Share]], dataset: Dataset, where: torch.device) 
 
 def _fed_ahead(
     batches: Iterable[list[Share]], dataset: Dataset, where: torch.device, workers: int
-) -> Iterator[list[Part]]:
+) -> Generator[list[Part], None, None]:
     import torch
 
     features, labels = torch.from_numpy(dataset.X), torch.from_numpy(dataset.y)

@@ -40,8 +40,9 @@ def trained_delta(
 
     None of them outlives this call or this process. Raises what stopped them; INTERNAL where one crashed or was killed.
     """
+    rows, features = dataset.X.shape
     request = exchange.Request(
-        section, training, seed, device, threads, engine, *dataset.X.shape, dataset.pages is not None
+        section, training, seed, device, threads, engine, rows, features, dataset.pages is not None
     )
     clean()  # copies of the data that a killed node has left
     with scratch() as folder, tempfile.TemporaryFile() as log:

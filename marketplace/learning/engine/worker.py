@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from types import TracebackType
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.devices import pick_device, torch_threads
@@ -24,18 +26,28 @@ _EXCHANGE_S = 600  # that a process waits for the others' gradients
 
 
 def main() -> None:
-    """Exit status 1 after a problem, which is then in FOLDER."""
+    """Exit status 1 after a problem, which is then in FOLDER.
+
+    It leaves without Python's shutdown, which gloo's threads can abort.
+    """
     folder, rank, size = Path(sys.argv[1]), int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    sys.excepthook = partial(_fail, folder, rank)
     die_with(int(sys.argv[2]))
-    try:
-        _train(folder, rank, size)
-    except FairshareError as error:
-        write_problem(folder, rank, error)
-        sys.exit(1)
-    except Exception as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        write_problem(folder, rank, FairshareError(Reason.INTERNAL, f"process {rank}: {said}"))
-        raise
+    _train(folder, rank, size)
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _fail(
+    folder: Path, rank: int, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    sys.__excepthook__(kind, error, trace)
+    if not isinstance(error, FairshareError):
+        said = (str(error).strip() or kind.__name__).splitlines()[0]
+        error = FairshareError(Reason.INTERNAL, f"process {rank}: {said}")
+    write_problem(folder, rank, error)
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _train(folder: Path, rank: int, size: int) -> None:
@@ -49,28 +61,26 @@ def _train(folder: Path, rank: int, size: int) -> None:
         torch.cuda.set_device(where)
     dist.init_process_group(
         "nccl" if where.type == "cuda" else "gloo",
-        store=dist.FileStore(str(folder / STORE), size),
+        init_method=(folder / STORE).as_uri(),
         rank=rank,
         world_size=size,
         timeout=timedelta(seconds=_EXCHANGE_S),
     )
-    try:
-        kind = Shards if is_sharded(request.engine, task.module(start)) else Copies
-        with torch_threads(request.threads):
-            delta = trained_delta(
-                task,
-                start,
-                dataset,
-                request.training,
-                request.seed,
-                where,
-                request.engine,
-                kind(rank, size, where),
-            )
-        if rank == 0:
-            write_delta(folder, delta)
-    finally:
-        dist.destroy_process_group()
+    kind = Shards if is_sharded(request.engine, task.module(start)) else Copies
+    with torch_threads(request.threads):
+        delta = trained_delta(
+            task,
+            start,
+            dataset,
+            request.training,
+            request.seed,
+            where,
+            request.engine,
+            kind(rank, size, where),
+        )
+    if rank == 0:
+        write_delta(folder, delta)
+    dist.barrier()  # a process that leaves before is a failure to the others
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def delta(
 
 def trainers(folder: Path) -> list[int]:
     """Process ids of the training processes with files in `folder`."""
-    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-wweo", "pid=,args="], capture_output=True, text=True, check=True).stdout
     return [int(line.split()[0]) for line in listed.splitlines() if WORKER in line and str(folder) in line]
 
 
