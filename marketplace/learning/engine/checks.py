@@ -72,7 +72,7 @@ def _check_precision(engine: Engine, where: torch.device) -> None:
     if where.type == "cuda":
         fits = torch.cuda.is_bf16_supported(including_emulation=False)
     elif where.type == "mps":
-        fits = torch.backends.mps.is_macos_or_newer(14, 0)  # type: ignore[no-untyped-call]
+        fits = torch.backends.mps.is_macos_or_newer(14, 0)
     if not fits:
         raise _refused(f"{where.type} of this machine has no bf16", "use --precision fp32 or fp16")
 

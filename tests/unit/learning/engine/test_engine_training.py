@@ -58,6 +58,13 @@ def delta(
     return local_delta(task, task.initial(0), data, recipe, 7, device, 1, engine, section)
 
 
+def assert_near(found: np.ndarray, expected: np.ndarray, device: str) -> None:
+    """The same but for rounding; on GPUs convolutions may be in TF32."""
+    np.testing.assert_allclose(
+        found, expected, atol=(2e-4 if device == "cpu" else 2e-2) * np.abs(expected).max()
+    )
+
+
 def test_plain_training_is_a_bare_loop_bit_for_bit(
     section: TaskSection, part: Dataset, recipe: TrainingSection
 ) -> None:
@@ -73,7 +80,7 @@ def test_micro_batches_add_up_to_the_batch(
 ) -> None:
     whole = delta(section, part, recipe, device=device)
     cut = delta(section, part, recipe, Engine(accumulate=accumulate), device)
-    np.testing.assert_allclose(cut, whole, atol=2e-4 * np.abs(whole).max())
+    assert_near(cut, whole, device)
     assert not np.array_equal(cut, whole)  # it was cut
 
 
@@ -84,7 +91,11 @@ def test_reading_ahead_changes_nothing(
 ) -> None:
     plain, engine = delta(section, part, recipe, device=device), Engine(workers=workers)
     for data in (part, mapped(part)):
-        np.testing.assert_array_equal(delta(section, data, recipe, engine, device), plain)
+        ahead = delta(section, data, recipe, engine, device)
+        if device == "cpu":
+            np.testing.assert_array_equal(ahead, plain)
+        else:  # where two plain runs may differ too
+            assert_near(ahead, plain, device)
 
 
 def test_what_goes_wrong_in_a_worker_is_raised(
@@ -130,4 +141,4 @@ def test_compiled_training_is_the_same_training(
 ) -> None:
     plain = delta(section, part, recipe, device=device)
     compiled = delta(section, part, recipe, Engine(compile=True, accumulate=2), device)
-    np.testing.assert_allclose(compiled, plain, atol=2e-4 * np.abs(plain).max())
+    assert_near(compiled, plain, device)
