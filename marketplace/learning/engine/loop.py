@@ -36,16 +36,14 @@ def trained_delta(
     engine: Engine,
     team: Team = ALONE,
 ) -> Floats:
-    """What a round of SGD with momentum on the mean cross-entropy changes: float64[d], the same in all of `team`.
+    """What a round of SGD with momentum on the mean cross-entropy changes: float64[d], in process 0 of `team`.
 
     `start`: float64[d] whose entries are float32's. Raises BAD_DATA where gradients overflow fp16 however scaled.
     """
     import torch
 
-    module = task.module(start).to(where).train()
-    if engine.compile:
-        module.compile()
-    model = team.joined(module)
+    module = task.module(start).train()
+    model = team.joined(torch.compile(module) if engine.compile else module, where)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.SGD(trained, lr=training.learning_rate, momentum=training.momentum)
     scaler = torch.amp.GradScaler(where.type, enabled=engine.precision == "fp16")

@@ -28,8 +28,8 @@ class Team(Protocol):
     @property
     def size(self) -> int: ...
 
-    def joined(self, module: nn.Module) -> nn.Module:
-        """What is called, and whose parameters are trained, in place of `module`."""
+    def joined(self, module: nn.Module, where: torch.device) -> nn.Module:
+        """What is called, and whose parameters are trained, on `where`, in place of `module`, which is on the CPU."""
         ...
 
     def exchanging(self, model: nn.Module, is_last: bool) -> AbstractContextManager[None]:
@@ -37,7 +37,7 @@ class Team(Protocol):
         ...
 
     def vector(self, task: Task, start: Floats, module: nn.Module) -> Floats:
-        """The trained vector float64[d] of the module that was given to `joined`."""
+        """The trained vector float64[d] of the module that was given to `joined`; in process 0."""
         ...
 
 
@@ -48,9 +48,9 @@ class Alone:
     rank: int = 0
     size: int = 1
 
-    def joined(self, module: nn.Module) -> nn.Module:
+    def joined(self, module: nn.Module, where: torch.device) -> nn.Module:
         """The module itself."""
-        return module
+        return module.to(where)
 
     def exchanging(self, model: nn.Module, is_last: bool) -> AbstractContextManager[None]:
         """Nobody to exchange with."""
@@ -70,13 +70,13 @@ class Copies:
 
     rank: int
     size: int
-    where: torch.device
 
-    def joined(self, module: nn.Module) -> nn.Module:
+    def joined(self, module: nn.Module, where: torch.device) -> nn.Module:
         """The module in DDP's wrapper."""
         from torch.nn.parallel import DistributedDataParallel
 
-        return DistributedDataParallel(module, device_ids=[self.where] if self.where.type == "cuda" else None)
+        module.to(where)
+        return DistributedDataParallel(module, device_ids=[where] if where.type == "cuda" else None)
 
     def exchanging(self, model: nn.Module, is_last: bool) -> AbstractContextManager[None]:
         """See `Team`."""
@@ -96,15 +96,14 @@ class Shards:
 
     rank: int
     size: int
-    where: torch.device
 
-    def joined(self, module: nn.Module) -> nn.Module:
-        """The module, its layers gathered one by one when they are needed."""
+    def joined(self, module: nn.Module, where: torch.device) -> nn.Module:
+        """The module, its layers moved to the device and cut one by one, and gathered so when they are needed."""
         import torch
         from torch.distributed.device_mesh import DeviceMesh
         from torch.distributed.fsdp import fully_shard
 
-        mesh = DeviceMesh(self.where.type, torch.arange(self.size))
+        mesh = DeviceMesh(where.type, torch.arange(self.size))
         for layer in _layers(module):
             fully_shard(layer, mesh=mesh)
         fully_shard(module, mesh=mesh)

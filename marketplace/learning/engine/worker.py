@@ -76,7 +76,7 @@ def _train(folder: Path, rank: int, size: int) -> None:
             request.seed,
             where,
             request.engine,
-            kind(rank, size, where),
+            kind(rank, size),
         )
     if rank == 0:
         write_delta(folder, delta)

@@ -27,10 +27,8 @@ def expected(context: ProjectContext, index: int) -> np.ndarray:
     return quantise(clip(delta, training.clip_norm), context.spec.arithmetic.scale_bits, context.spec.divisor)
 
 
-@pytest.mark.parametrize(
-    "engine",
-    [Engine(accumulate=2, workers=1), pytest.param(Engine(processes=2), marks=pytest.mark.deep)],
-)
+@pytest.mark.deep
+@pytest.mark.parametrize("engine", [Engine(accumulate=2, workers=1), Engine(processes=2)])
 def test_an_update_is_the_recipes_however_it_was_trained(engine: Engine, ground: Ground) -> None:
     with play(ground) as game:
         node = game.trainers[0]
