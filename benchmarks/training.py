@@ -2,10 +2,10 @@
 
     python benchmarks/training.py [--rows 6000] [--repeats 3] [--device cpu] [--kinds mlp cnn]
 
-An MLP of 784-256-10 and the template's CNN (a million parameters), batches of 32, one epoch on made-up images: speed does
-not depend on them. One thread a process, as nodes train. Of each the fastest of the repeats, which take turns, so that a
-busy machine is busy for all; "first" is a process's first round, which compiles or loads. "off" is how far the delta is
-from plain training's, in its lengths.
+An MLP of 784-256-10 and the template's CNN (a million parameters), batches of 32, one epoch on made-up images:
+speed does not depend on them. One thread a process, as nodes train. Of each the fastest of the repeats, which take
+turns, so that a busy machine is busy for all; "first" is a process's first round, which compiles or loads. "off"
+is how far the delta is from plain training's, in its lengths.
 """
 
 from __future__ import annotations
