@@ -1,5 +1,6 @@
 """`fairshare trainer`: check, run, status, claim, leave."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Address, Status
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
+from marketplace.learning.engine.options import Engine
 from marketplace.node import console
 from marketplace.node.journal import Journal
 from marketplace.node.money.showing import show_profit
@@ -28,6 +30,7 @@ from marketplace.node.session import JOURNAL, connect, open_session, own_address
 from marketplace.node.withdrawal import collect_all
 from trainer_node.behaviour import Attack, Behaviour
 from trainer_node.data_options import DataGiven, with_data
+from trainer_node.engine_options import check_engine, with_engine
 from trainer_node.privacy import Choice
 from trainer_node.privacy_budget import kept, kept_choice, shown
 
@@ -100,10 +103,12 @@ DpNoise = Annotated[
 @app.command()
 @with_settings
 @with_data
+@with_engine
 def check(
     settings: Settings,
     project: ProjectId,
     data: DataGiven,
+    engine: Engine,
     device: Device = "auto",
     seed: Seed = None,
     first: First = 5,
@@ -112,8 +117,8 @@ def check(
 
     Signs nothing and needs no key.
     """
+    from marketplace.learning.devices import check_device
     from marketplace.learning.sources.loading import load
-    from marketplace.learning.train import check_device
     from marketplace.node import logging
     from marketplace.node.peers import PeerBook
     from marketplace.node.project import load_project
@@ -129,11 +134,14 @@ def check(
     ):
         logging.configure(verbose=console.is_verbose())
         context = load_project(client, store, project, settings.cache_dir)
+        check_engine(
+            engine, device, context.task, context.spec.training, private=context.spec.privacy is not None
+        )
         say("reading the data")
         loaded = load(data.path, context.task, data.how, settings.cache_dir / UNPACKED, first)
         say("training on it")
         peers = PeerBook(context, logging.logger(project=project))
-        checked = check_data(context, peers, loaded, seed or 0, device)
+        checked = check_data(context, peers, loaded, seed or 0, device, engine)
     console.result(checked.to_dict(), lambda out: draw(out, checked))
     if not checked.is_sound:
         raise typer.Exit(EXIT_STATUS[Reason.BAD_DATA])
@@ -142,10 +150,12 @@ def check(
 @app.command()
 @with_settings
 @with_data
+@with_engine
 def run(
     settings: Settings,
     project: ProjectId,
     data: DataGiven,
+    engine: Engine,
     device: Device = "auto",
     log_file: LogFile = None,
     metrics: MetricsAt = None,
@@ -161,10 +171,10 @@ def run(
     dry_run: DryRun = False,
 ) -> None:
     """Join a project and work for it until it is over; stop and start it again at any time."""
+    from marketplace.learning.devices import check_device, pick_device
     from marketplace.learning.private import check_private
     from marketplace.learning.sources.loading import load_sound
     from marketplace.learning.tasks import check_usable
-    from marketplace.learning.train import check_device, pick_device
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
     from marketplace.node.costs import trainer_costs
@@ -211,8 +221,11 @@ def run(
         policy = policy_of(spec.privacy, choice, spec.training, rounds, rows)
         check_usable(context.task)
         window = float(context.terms.submit_window)
-        trained_by = chosen_client(flower, flower_python, data.path, window, noise=policy is not None)
+        trained_by = chosen_client(
+            flower, flower_python, data.path, window, noise=policy is not None, engine=engine
+        )
         privacy = None
+        check_engine(engine, device, context.task, spec.training, private=policy is not None)
         if policy is not None:
             check_private(context.task)
             privacy = foreseen(policy, spec, rows, context.task.length)
@@ -226,6 +239,7 @@ def run(
                 "project": project,
                 "samples": rows,
                 "device": str(pick_device(device)),
+                "engine": asdict(engine),
                 "privacy": privacy,
                 **costs,
             }
@@ -251,7 +265,7 @@ def run(
                 clock=clock,
                 key=key,
                 keys=KeyRing(session.home),
-                worker=Worker(dataset, own_seed, device, Behaviour(attack), budget, trained_by),
+                worker=Worker(dataset, own_seed, device, Behaviour(attack), budget, trained_by, engine),
                 doubt=Doubt(demand_rate, own_seed),
                 peers=peers,
                 log=log,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from marketplace.chain.events import Event, ResultPosted, RoundUndone, fetch
 from marketplace.chain.types import Project
 from marketplace.errors import FairshareError, Reason
+from marketplace.learning.engine.options import PLAIN, Engine
 from marketplace.learning.sources.findings import FIX, MEANING
 from marketplace.learning.sources.loading import Loaded
 from marketplace.node.models import ModelReference, fetch_current, fetch_reference, last_standing
@@ -75,7 +76,9 @@ class DataCheck:
         }
 
 
-def check_data(context: ProjectContext, peers: PeerBook, loaded: Loaded, seed: int, device: str) -> DataCheck:
+def check_data(
+    context: ProjectContext, peers: PeerBook, loaded: Loaded, seed: int, device: str, engine: Engine = PLAIN
+) -> DataCheck:
     """Tries sound data on the project's current model. Raises UNAVAILABLE, INTEGRITY where that cannot be had."""
     if not loaded.survey.is_sound or loaded.dataset is None:
         return DataCheck(context.project, loaded, None, None)
@@ -89,13 +92,14 @@ def check_data(context: ProjectContext, peers: PeerBook, loaded: Loaded, seed: i
         loaded.dataset,
         seed,
         device,
+        engine,
     )
     agreement, past = trial.agreement, None
     last = _last_result(context, block)
     if last is not None:
         model, past = last
         agreement = agreement_at(
-            context.spec, context.task, context.weights(model), loaded.dataset, seed, device
+            context.spec, context.task, context.weights(model), loaded.dataset, seed, device, engine
         )
     pay = prospects(context.terms, agreement, len(loaded.dataset), past)
     return DataCheck(context.project, loaded, trial, pay)

@@ -11,6 +11,7 @@ from marketplace.chain.events import UpdateSubmitted, fetch
 from marketplace.chain.types import Block, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
+from marketplace.learning.engine.options import PLAIN, Engine
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.models import fetch_current
 from marketplace.node.previews import Preview
@@ -36,6 +37,7 @@ class Worker:
     behaviour: Behaviour
     privacy: PrivacyBudget | None = None  # trains with noise, within it
     flower: FlowerClient | None = None  # trains in our place
+    engine: Engine = PLAIN
 
 
 def prepared_for(
@@ -126,6 +128,7 @@ def _prepare(
         aggregator_key=node.peers.aggregator(aggregator_index).encryption_key,
         paid=paid,
         flower=worker.flower,
+        engine=worker.engine,
         telemetry=node.telemetry,
     )
 

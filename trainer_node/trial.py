@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
+from marketplace.learning.engine.options import PLAIN, Engine
 from marketplace.learning.evaluate import accuracy, loss
 from marketplace.learning.split import hold_out
 from marketplace.learning.tasks import Task
@@ -52,7 +53,13 @@ class Trial:
 
 
 def try_round(
-    spec: ProjectSpec, task: Task, weights: Floats, dataset: Dataset, seed: int, device: str
+    spec: ProjectSpec,
+    task: Task,
+    weights: Floats,
+    dataset: Dataset,
+    seed: int,
+    device: str,
+    engine: Engine = PLAIN,
 ) -> Trial:
     """One round from the global model `weights`, float64[d], as a trainer would train it; `seed`: of split and batches.
 
@@ -63,9 +70,9 @@ def try_round(
 
     training, held = _parts(dataset, seed)
     began = time.monotonic()
-    delta = local_delta(task, weights, training, spec.training, seed, device, threads=1)
+    delta = local_delta(task, weights, training, spec.training, seed, device, 1, engine, spec.task)
     seconds = time.monotonic() - began
-    other = local_delta(task, weights, held, spec.training, seed, device, threads=1)
+    other = local_delta(task, weights, held, spec.training, seed, device, 1, engine, spec.task)
     clipped = clip(delta, spec.training.clip_norm)
     after = weights + clipped
     scaled = np.ldexp(clipped, spec.arithmetic.scale_bits) / spec.divisor
@@ -86,12 +93,18 @@ def try_round(
 
 
 def agreement_at(
-    spec: ProjectSpec, task: Task, weights: Floats, dataset: Dataset, seed: int, device: str
+    spec: ProjectSpec,
+    task: Task,
+    weights: Floats,
+    dataset: Dataset,
+    seed: int,
+    device: str,
+    engine: Engine = PLAIN,
 ) -> Agreement:
     """The agreement alone, at another model; as `try_round`."""
     training, held = _parts(dataset, seed)
-    delta = local_delta(task, weights, training, spec.training, seed, device, threads=1)
-    other = local_delta(task, weights, held, spec.training, seed, device, threads=1)
+    delta = local_delta(task, weights, training, spec.training, seed, device, 1, engine, spec.task)
+    other = local_delta(task, weights, held, spec.training, seed, device, 1, engine, spec.task)
     return agreement_of(spec, delta, other, (len(training), len(held)))
 
 

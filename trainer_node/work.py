@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
+from marketplace.learning.engine.checks import check_combination
+from marketplace.learning.engine.options import PLAIN, Engine
 from marketplace.learning.private import private_delta
 from marketplace.learning.train import local_delta
 from marketplace.node.project import ProjectContext
@@ -38,12 +40,14 @@ def prepare(
     aggregator_key: bytes,
     paid: Paid | None = None,
     flower: FlowerClient | None = None,
+    engine: Engine = PLAIN,
     telemetry: Telemetry = NO_TELEMETRY,
 ) -> Prepared:
     """Train on `dataset` from the global `model`, int32[context.length], and make the update ready for submission.
 
     `paid`: with this noise. `flower`: trains in our place. Else a function of its arguments up to the sealing, which
-    draws a fresh key. Raises BAD_DATA where training diverges, BAD_INPUT where the Flower client fails.
+    draws a fresh key. Raises BAD_DATA where training diverges, BAD_INPUT where the Flower client fails, or for an
+    `engine` that does not go with the recipe, or with noise.
     """
     round_seed = seed_of(seed, round_)
     data = behaviour.dataset(dataset, context.task.classes)
@@ -52,8 +56,11 @@ def prepare(
         if flower is not None:
             delta = flower.delta(task, weights, training, round_seed, round_)
         elif paid is None:
-            delta = local_delta(task, weights, data, training, round_seed, device, threads=1)
+            delta = local_delta(
+                task, weights, data, training, round_seed, device, 1, engine, context.spec.task
+            )
         else:
+            check_combination(engine, training, private=True)
             delta = private_delta(task, weights, data, training, paid.noise, paid.secret, device, threads=1)
     clipped = clip(delta, training.clip_norm)
     honest = quantise(clipped, context.spec.arithmetic.scale_bits, context.spec.divisor)

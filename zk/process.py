@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from marketplace.errors import FairshareError, Reason
+from zk.lifeline import package_path
 from zk.scratch import scratch
 
 Progress = Callable[[str], None]
@@ -79,10 +80,8 @@ def run(
 
 def _start(log: IO[bytes], threads: int | None, home: Path) -> subprocess.Popen[str]:
     """`home`: where ezkl keeps lookup tables. A shared one may hold half of one, which ezkl takes for the table."""
-    package_root = str(Path(__file__).resolve().parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EZKL_")}
-    environment["PYTHONPATH"] = os.pathsep.join([package_root, inherited] if inherited else [package_root])
+    environment["PYTHONPATH"] = package_path()
     environment["EZKL_REPO_PATH"] = str(home)
     if threads is not None:
         environment["RAYON_NUM_THREADS"] = str(threads)

@@ -1,4 +1,4 @@
-"""Private directories for what a proof is made from, the updates in the clear, and their removal after a kill.
+"""Private directories for what a proof or a training is made from, in the clear, and their removal after a kill.
 
 Who uses one holds a lock in it, which the system frees when the process dies: if its lock can be had, it is nobody's.
 """

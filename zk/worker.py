@@ -8,19 +8,17 @@ stderr. When stdin closes, or the parent dies, so does the worker.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
-import signal
 import sys
-import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from zk.lifeline import die_with
+
 NICENESS = 10
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -28,7 +26,7 @@ def main() -> None:
     sys.excepthook = _fail
     answers = _take_over_stdout()
     request = json.loads(sys.stdin.readline())
-    _die_with(request["parent"])
+    die_with(request["parent"])
     os.nice(NICENESS)
     if request["address_space"] is not None:
         resource.setrlimit(resource.RLIMIT_AS, (request["address_space"],) * 2)
@@ -53,20 +51,6 @@ def _take_over_stdout() -> TextIO:
 def _say(answers: TextIO, message: dict[str, Any]) -> None:
     answers.write(json.dumps(message) + "\n")
     answers.flush()
-
-
-def _die_with(parent: int) -> None:
-    if sys.platform == "linux":  # ezkl holds Python's lock for seconds, so the thread below comes late
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-    threading.Thread(target=_watch_stdin, daemon=True).start()
-
-
-def _watch_stdin() -> None:
-    while os.read(0, 1024):
-        pass
-    os._exit(1)
 
 
 def _fail(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

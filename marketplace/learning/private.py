@@ -6,6 +6,7 @@ leaves is the difference of the weights, which is made of those noisy sums alone
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +18,12 @@ from numpy.typing import NDArray
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.accounting import Spending, accountant, round_of
 from marketplace.learning.data import Dataset
+from marketplace.learning.devices import pick_device, torch_threads
+from marketplace.learning.engine.determinism import determined, threads_of
+from marketplace.learning.engine.feeding import tensors_on
 from marketplace.learning.secret_draws import SecretDraws
 from marketplace.learning.tasks import Task
-from marketplace.learning.train import finite, pick_device, tensors_on, torch_threads
+from marketplace.learning.train import finite
 from marketplace.spec.sections import TrainingSection
 
 if TYPE_CHECKING:
@@ -54,14 +58,16 @@ def private_delta(
 
     `secret`: 32 bytes that nobody else knows and that no other training was given; batches and noise follow from it.
     It costs `accounting.round_of(len(dataset), training, noise.multiplier)`. On the CPU the result is a function of the
-    arguments alone. Raises BAD_DATA where training diverges, TOOL_MISSING without opacus, BAD_INPUT as `check_private`.
+    arguments alone. There is no engine to choose (`engine.checks`). Raises BAD_DATA where it diverges, TOOL_MISSING
+    without opacus, BAD_INPUT as `check_private`.
     """
     import torch
 
     counted = accountant()
     cost = round_of(len(dataset), training, noise.multiplier)
     where, draws = pick_device(device), SecretDraws(secret)
-    with torch_threads(threads):
+    seed = int.from_bytes(hashlib.sha256(secret).digest()[:4], "big")  # of what the model draws itself
+    with torch_threads(threads_of(training, threads)), determined(training, where, seed):
         start = weights.astype(np.float32).astype(np.float64)
         module = _wrapped(task, start, where)
         features, labels = tensors_on(where, dataset)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
-from marketplace.learning.sgd import Sgd
+from marketplace.learning.devices import pick_device, torch_threads
+from marketplace.learning.engine import processes
+from marketplace.learning.engine.checks import check_combination
+from marketplace.learning.engine.determinism import determined, threads_of
+from marketplace.learning.engine.loop import trained_delta
+from marketplace.learning.engine.options import PLAIN, Engine
 from marketplace.learning.tasks import Task
-from marketplace.spec.sections import TrainingSection
-
-if TYPE_CHECKING:
-    import torch
+from marketplace.spec.sections import TaskSection, TrainingSection
 
 Floats = NDArray[np.float64]
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def local_delta(
@@ -31,32 +27,28 @@ def local_delta(
     seed: int,
     device: str = "auto",
     threads: int | None = None,
+    engine: Engine = PLAIN,
+    section: TaskSection | None = None,
 ) -> Floats:
     """What a round of training changes: float64[d], not yet clipped.
 
     `weights`: the global model, float64[d]; `seed`: of the batches' order, so one for each trainer and round.
-    On the CPU the result is a function of the arguments alone. `threads`: of torch, for the time of the call.
-    Raises BAD_DATA where training diverges.
+    On the CPU and with the plain engine the result is a function of the arguments alone. `threads`: of torch, for the
+    time of the call, in each process. `section`: what `task` was made from, which several processes make again. Raises
+    BAD_DATA where training diverges, BAD_INPUT for an engine that does not go with the recipe, INTERNAL where one of
+    several processes crashed.
     """
-    import torch
-    from torch import nn
-
+    check_combination(engine, training, private=False)
+    start, threads = weights.astype(np.float32).astype(np.float64), threads_of(training, threads)
+    if engine.processes > 1:
+        if section is None:
+            raise ValueError("several processes make the task from its section")
+        return finite(
+            processes.trained_delta(section, start, dataset, training, seed, device, threads, engine)
+        )
     where = pick_device(device)
-    with torch_threads(threads):
-        start = weights.astype(np.float32).astype(np.float64)
-        module = task.module(start).to(where).train()
-        features, labels = tensors_on(where, dataset)
-        trained = [p for p in module.parameters() if p.requires_grad]
-        optimiser = Sgd(trained, lr=training.learning_rate, momentum=training.momentum)
-        for batch in _batches(len(dataset), training, seed):
-            index = torch.from_numpy(batch).to(features.device)
-            inputs, targets = features[index].to(where), labels[index].to(where)
-            optimiser.zero_grad()
-            nn.functional.cross_entropy(module(inputs), targets).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            dataset.touch(len(batch))
-        delta = task.vector(module) - start
-    return finite(delta)
+    with torch_threads(threads), determined(training, where, seed):
+        return finite(trained_delta(task, start, dataset, training, seed, where, engine))
 
 
 def finite(delta: Floats) -> Floats:
@@ -68,57 +60,3 @@ def finite(delta: Floats) -> Floats:
             "check the scale of X in your data; the owner's training.learning_rate may be too high for it",
         )
     return delta
-
-
-def check_device(name: str) -> None:
-    """Raises BAD_INPUT for a device that is not here, so that nobody joins who cannot train."""
-    if name not in ("auto", "cpu"):  # always there: no reason to wait for torch
-        pick_device(name)
-
-
-def pick_device(name: str) -> torch.device:
-    """The torch device for `name`; "auto" takes cuda, then mps, then the CPU."""
-    import torch
-
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
-    if not available.get(name, False):
-        raise FairshareError(
-            Reason.BAD_INPUT, f"there is no device {name!r} here", f"use one of {', '.join(DEVICES)}"
-        )
-    return torch.device(name)
-
-
-def tensors_on(where: torch.device, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
-    """X float32 [n, features] and y int64 [n] on a device; where X is mapped from a file, as they are, for batches."""
-    import torch
-
-    features, labels = torch.from_numpy(dataset.X), torch.from_numpy(dataset.y)
-    return (features.to(where), labels.to(where)) if dataset.pages is None else (features, labels)
-
-
-def _batches(count: int, training: TrainingSection, seed: int) -> Iterator[NDArray[np.int64]]:
-    generator = np.random.default_rng(seed)
-    for _ in range(training.epochs):
-        order = generator.permutation(count)
-        for first in range(0, count, training.batch_size):
-            yield order[first : first + training.batch_size]
-
-
-@contextmanager
-def torch_threads(count: int | None) -> Iterator[None]:
-    """torch's thread count is the process's: set it for a while."""
-    import torch
-
-    before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

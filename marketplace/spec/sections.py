@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -77,7 +78,11 @@ class TaskSection(Section):
 
 
 class TrainingSection(Section):
-    """How a trainer trains in a round: plain SGD with momentum on the cross-entropy."""
+    """How a trainer trains in a round: plain SGD with momentum on the cross-entropy.
+
+    `deterministic`: so that the same machine gives the same bytes again. Where it is false it is not written out, so
+    that specs from before it keep their bytes; `repr`, by which trainers know what they have paid for, never shows it.
+    """
 
     epochs: Annotated[int, Field(ge=1, le=1000)]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -85,6 +90,7 @@ class TrainingSection(Section):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     clip_norm: Annotated[float, Field(gt=0, le=1e6)]  # Euclidean norm of a delta, before quantising
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # of the initial weights
+    deterministic: Annotated[bool, Field(repr=False, exclude_if=operator.not_)] = False
 
 
 class PrivacySection(Section):

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.learning.engine.options import PLAIN, Engine
 from marketplace.learning.sources.npz import read_named
 from marketplace.learning.tasks import Task
 from marketplace.learning.train import finite
@@ -130,12 +131,12 @@ class FlowerClient:
 
 
 def chosen_client(
-    name: str | None, python: Path | None, data: Path, timeout_s: float, *, noise: bool
+    name: str | None, python: Path | None, data: Path, timeout_s: float, *, noise: bool, engine: Engine
 ) -> FlowerClient | None:
     """The client that the command line names, tried; None where it names none.
 
     `noise`: the trainer is to train with differential privacy, which is refused: nobody could vouch for its noise.
-    Raises BAD_INPUT.
+    So is an `engine` other than the plain one: the client trains as it likes. Raises BAD_INPUT.
     """
     if name is None:
         if python is not None:
@@ -144,6 +145,12 @@ def chosen_client(
     if noise:
         raise FairshareError(
             Reason.BAD_INPUT, "a Flower client's training gets no noise", "leave --flower out"
+        )
+    if engine != PLAIN:
+        raise FairshareError(
+            Reason.BAD_INPUT,
+            "a Flower client decides itself how it trains",
+            "leave out --precision, --accumulate, --workers, --compile and --processes",
         )
     client = FlowerClient(name, python or Path(sys.executable), data, Path.cwd(), timeout_s)
     client.check()

@@ -107,7 +107,7 @@ def device() -> Finding:
     """What training runs on, tried out."""
     import torch
 
-    from marketplace.learning.train import pick_device
+    from marketplace.learning.devices import pick_device
 
     picked = pick_device("auto")
     if picked.type == "cpu":

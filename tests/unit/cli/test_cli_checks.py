@@ -130,7 +130,7 @@ def test_a_device_is_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
             return "mps"
 
     made = torch.ones
-    monkeypatch.setattr("marketplace.learning.train.pick_device", lambda name: Picked())
+    monkeypatch.setattr("marketplace.learning.devices.pick_device", lambda name: Picked())
     monkeypatch.setattr(torch, "ones", lambda *shape, device: made(*shape))
     assert machine.device().detail == "training runs on mps"
     monkeypatch.setattr(torch, "ones", lambda *shape, device: 2 * made(*shape))

@@ -12,8 +12,9 @@ import torch
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning import evaluate, split
 from marketplace.learning.data import Dataset
+from marketplace.learning.devices import pick_device
 from marketplace.learning.tasks import Task
-from marketplace.learning.train import local_delta, pick_device
+from marketplace.learning.train import local_delta
 from marketplace.protocol import fixed_point
 from marketplace.spec import ProjectFile, template
 
