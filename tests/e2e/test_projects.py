@@ -16,7 +16,8 @@ from marketplace.chain.events import (
 from marketplace.chain.types import Status
 from marketplace.protocol.shares import round_budget
 from tests.support.audits import assert_audit_holds
-from tests.support.live_market import PROJECTION, LiveMarket, Outcome, project_file
+from tests.support.live_market import PROJECTION, LiveMarket, project_file
+from tests.support.outcome import Outcome
 
 REWARD, FEE = 10**18, 10**16
 
