@@ -32,6 +32,7 @@ class Arrived:
     arrivals: Arrivals
     submissions: Mapping[int, Submission]  # the valid ones
     positions: tuple[int, ...]  # of the trainers' slots, from 1; 0: nothing valid
+    reference: bytes | None = None  # digest of the owner's update, where there is one
 
 
 def arrived(
@@ -64,7 +65,7 @@ def arrived(
     reference = _reference(node, project, block)
     if reference is not None:
         found[slots] = reference
-    return Arrived(known, found, valid.positions)
+    return Arrived(known, found, valid.positions, None if reference is None else reference.digest)
 
 
 def _reference(node: ProjectDaemon, project: Project, block: Block) -> Submission | None:

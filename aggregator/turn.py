@@ -14,7 +14,9 @@ from aggregator.kept import Kept
 from aggregator.path import Path
 from aggregator.previewing import Ahead
 from marketplace.chain.types import Block, Cohort, Project
+from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
+from marketplace.node.reorganisation import on_chain
 from marketplace.protocol.krum import quorum
 
 
@@ -76,11 +78,19 @@ class Turn:
                 continue
             known_case = self._cases.get(index)
             # A reorganisation may have changed what arrived, and in which order.
-            if known_case is not None and index not in self._listless and _is_same(known_case.cohort, cohort):
+            if (
+                known_case is not None
+                and index not in self._listless
+                and _is_same(known_case, cohort, project)
+            ):
                 known_case.cohort = cohort
                 continue
             batch = list_of(node, project, index, cohort) if cohort.batched else None
             known = arrived(node, project, index, cohort, block, batch)
+            if not on_chain(client, block):  # read before and after: it would be kept, and look whole
+                raise FairshareError(
+                    Reason.UNAVAILABLE, "the chain was reorganised while submissions were read", "read again"
+                )
             self._cases[index] = Case(index, cohort, known)
             if cohort.batched and batch is None and may_wait(terms, project, block.timestamp):
                 self._listless.add(index)
@@ -103,11 +113,14 @@ class Turn:
         return next(iter(first or ready), None)
 
 
-def _is_same(before: Cohort, now: Cohort) -> bool:
-    """Whether the same submissions arrived in the same order."""
-    return (before.chain, before.batch_root, before.submitted, before.batched) == (
+def _is_same(before: Case, now: Cohort, project: Project) -> bool:
+    """Whether the same submissions arrived in the same order, and the same reference."""
+    then = before.cohort
+    reference = project.reference_digest if project.reference_round == project.round else None
+    return (then.chain, then.batch_root, then.submitted, then.batched, before.arrived.reference) == (
         now.chain,
         now.batch_root,
         now.submitted,
         now.batched,
+        reference,
     )

@@ -71,7 +71,7 @@ class Anvil:
         log: Path | None = None,
         chain_id: int = DEVNET_CHAIN_ID,
     ) -> None:
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.chain_id = chain_id
         self._arguments = ["--host", "127.0.0.1", "--port", str(self.port), "--chain-id", str(chain_id)]
         self._arguments += ["--accounts", str(accounts), "--mnemonic", MNEMONIC, "--silent"]
@@ -153,7 +153,8 @@ class Anvil:
         self.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens at now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -9,7 +9,8 @@ from marketplace.chain.events import Challenged, Released, fetch
 from marketplace.chain.types import ChallengeKind
 from marketplace.protocol.shares import round_budget
 from tests.support.audits import assert_audit_holds
-from tests.support.live_market import PROJECTION, SLOTS, LiveMarket, Outcome, project_file
+from tests.support.live_market import PROJECTION, SLOTS, LiveMarket, project_file
+from tests.support.outcome import Outcome
 
 POT = round_budget(10**18, 1, 1, 10**16)
 

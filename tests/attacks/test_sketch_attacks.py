@@ -24,7 +24,8 @@ from marketplace.node.project import load_project
 from marketplace.protocol.shares import round_budget
 from marketplace.protocol.sketch_check import SUM
 from tests.support.audits import assert_audit_holds
-from tests.support.live_market import PROJECTION, SKETCHED, SLOTS, LiveMarket, Outcome, project_file
+from tests.support.live_market import PROJECTION, SKETCHED, SLOTS, LiveMarket, project_file
+from tests.support.outcome import Outcome
 from trainer_node.behaviour import Attack
 
 ALL, CHEAT = 2**SLOTS - 1, 2

@@ -12,7 +12,8 @@ import pytest
 from marketplace.protocol.shares import round_budget
 from marketplace.spec import ProjectFile
 from tests.support.audits import assert_audit_holds
-from tests.support.live_market import FAULTS, PROJECTION, SLOTS, LiveMarket, Outcome, project_file
+from tests.support.live_market import FAULTS, PROJECTION, SLOTS, LiveMarket, project_file
+from tests.support.outcome import Outcome
 from trainer_node.behaviour import Attack
 
 CHEAT = 2

@@ -22,11 +22,11 @@ from tests.support.live_market import (
     SKETCHED,
     SLOTS,
     LiveMarket,
-    Outcome,
     live_market,
     project_file,
 )
 from tests.support.live_time import pass_until
+from tests.support.outcome import Outcome
 from tests.support.processes import Role
 
 SEED = 7

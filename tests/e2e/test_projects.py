@@ -28,7 +28,8 @@ from marketplace.protocol.shares import round_budget
 from marketplace.storage.cid import cid_of
 from marketplace.updates.sealing import EncryptionKey
 from tests.support.audits import assert_audit_holds
-from tests.support.live_market import PROJECTION, LiveMarket, Outcome, project_file
+from tests.support.live_market import PROJECTION, LiveMarket, project_file
+from tests.support.outcome import Outcome
 
 REWARD, FEE = 10**18, 10**16
 SEALED = {"project.visibility": "members", "cohort.slots": 5, "cohort.trainers": 5, "rounds.batch_window": 8}

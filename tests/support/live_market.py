@@ -21,16 +21,6 @@ from aggregator.intake import Intake
 from aggregator.listening import listening
 from marketplace.chain import deployment
 from marketplace.chain.chain_client import ChainClient
-from marketplace.chain.events import (
-    AggregatorTimedOut,
-    Claimed,
-    ResultPosted,
-    RoundUndone,
-    TrainerStruck,
-    UpdateAnswered,
-    UpdateWithheld,
-    fetch,
-)
 from marketplace.chain.sender import TransactionSender
 from marketplace.devnet import accounts
 from marketplace.devnet.anvil import Anvil
@@ -45,7 +35,6 @@ from marketplace.node.peers import PeerBook
 from marketplace.node.previews import Market
 from marketplace.node.project import load_project
 from marketplace.node.project_keys import own_key, owner_context
-from marketplace.node.seats import number_in_seat
 from marketplace.node.session import Session, open_session
 from marketplace.owner.checked import check_project
 from marketplace.owner.node import owner_node, secret_of
@@ -54,6 +43,7 @@ from marketplace.spec import ProjectFile
 from marketplace.spec.template import template
 from tests.support.deployed import block_for_each_transaction, blocks_each_second
 from tests.support.live_time import RestingClock, pass_time
+from tests.support.outcome import Outcome, outcome_of
 from trainer_node.behaviour import Attack, Behaviour
 from trainer_node.challenging import Doubt
 from trainer_node.daemon import TrainerDaemon
@@ -122,30 +112,8 @@ def project_file(**changes: object) -> ProjectFile:
 
 
 @dataclass
-class Outcome:
-    """What a finished project did, by trainer's number. `results`: those that stand."""
-
-    project: int
-    trainers: list[str]
-    paid: list[int]
-    paid_by_round: list[list[int]]
-    claimed: list[int]
-    slashed: list[int]
-    results: list[ResultPosted]
-    timed_out: list[AggregatorTimedOut]
-    withheld: list[UpdateWithheld]
-    answered: list[UpdateAnswered]
-    undone: list[RoundUndone]
-
-    @property
-    def total_paid(self) -> int:
-        """Over all trainers."""
-        return sum(self.paid)
-
-
-@dataclass
 class LiveMarket:
-    """Sessions of an owner, `SLOTS` trainers and two aggregators on one chain."""
+    """Sessions of an owner, trainers and aggregators on one chain."""
 
     folder: Path
     rpc: str
@@ -235,34 +203,7 @@ class LiveMarket:
 
     def outcome(self, project: int) -> Outcome:
         """What the chain says of a project."""
-        client = self.owner.client
-        state = client.project(project)
-        trainers = [str(trainer) for trainer in client.trainers(project)]
-        undone = fetch(client, [RoundUndone], project)
-        struck = fetch(client, [TrainerStruck], project)
-        claimed = fetch(client, [Claimed], project)
-        posted = fetch(client, [ResultPosted], project)
-        results = [result for result in posted if result.round not in {event.round for event in undone}]
-        by_round = [[0] * len(trainers) for _ in range(state.round)]
-        for result in results:
-            for slot, amount in enumerate(result.amounts):
-                seat = result.cohort * len(result.amounts) + slot
-                number = number_in_seat(state, result.round, seat)
-                if number is not None:
-                    by_round[result.round - 1][number] = amount
-        return Outcome(
-            project,
-            trainers,
-            [sum(column) for column in zip(*by_round, strict=True)],
-            by_round,
-            [sum(e.amount for e in claimed if e.account == t) for t in trainers],
-            [sum(e.slashed for e in struck if e.trainer == t) for t in trainers],
-            results,
-            fetch(client, [AggregatorTimedOut], project),
-            fetch(client, [UpdateWithheld], project),
-            fetch(client, [UpdateAnswered], project),
-            undone,
-        )
+        return outcome_of(self.owner.client, project)
 
     def _start_and_wait(self, thread: threading.Thread, joined: Callable[[], bool]) -> None:
         """A block for each transaction, until it has joined: joining is not what takes time here."""
@@ -337,13 +278,15 @@ class LiveMarket:
 
 
 @contextmanager
-def live_market(folder: Path, cache: Path) -> Iterator[LiveMarket]:
+def live_market(
+    folder: Path, cache: Path, *, trainers: int = SLOTS, aggregators: int = 2
+) -> Iterator[LiveMarket]:
     """Start everything; stop everything at the end. `cache`: of circuits, may be shared between runs."""
     logging.configure(file=folder / "log.jsonl")
     with ExitStack() as stack:
         anvil = stack.enter_context(Anvil())
         client = ChainClient(anvil.url).connect()
-        names = accounts.names(SLOTS, 2)
+        names = accounts.names(trainers, aggregators)
         accounts.create(client, folder / "keys", names)
         with Journal(folder / "deploy.sqlite") as journal:
             from marketplace.devnet.anvil import public_account
@@ -363,16 +306,16 @@ def live_market(folder: Path, cache: Path) -> Iterator[LiveMarket]:
         for name, session in sessions.items():
             if name != "owner":
                 session.store.connect(hub)
-        aggregators = [sessions[f"aggregator-{i}"] for i in range(2)]
+        merging = [sessions[f"aggregator-{i}"] for i in range(aggregators)]
         yield LiveMarket(
             folder,
             anvil.url,
             deployed,
             owner,
-            [sessions[f"trainer-{i}"] for i in range(SLOTS)],
-            aggregators,
-            [_intake(session, stack) for session in aggregators],
-            iris(SLOTS)[0],
+            [sessions[f"trainer-{i}"] for i in range(trainers)],
+            merging,
+            [_intake(session, stack) for session in merging],
+            iris(trainers)[0],
             members,
         )
 

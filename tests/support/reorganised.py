@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from web3.types import RPCEndpoint
@@ -9,13 +10,23 @@ from web3.types import RPCEndpoint
 from marketplace.chain.chain_client import ChainClient
 
 
-def reorganise(client: ChainClient, depth: int) -> None:
-    """As many empty blocks in place of the newest `depth`."""
+def reorganise(client: ChainClient, depth: int, kept: Sequence[str] = ()) -> None:
+    """As many blocks in place of the newest `depth`: the first with the raw transactions `kept`, the others empty."""
     before = client.latest_block()
-    _ask(client, "anvil_reorg", depth, [])
+    _ask(client, "anvil_reorg", depth, [[raw, 0] for raw in kept])
     after = client.latest_block()
     assert after.number == before.number
     assert after.hash != before.hash
+
+
+def transactions_in(client: ChainClient, depth: int) -> list[tuple[str, str]]:
+    """Sender and raw bytes, in hex, of each transaction in the newest `depth` blocks, in the order of the chain."""
+    head = client.latest_block().number
+    found = []
+    for number in range(max(0, head - depth + 1), head + 1):
+        for each in _ask(client, "eth_getBlockByNumber", hex(number), True)["transactions"]:
+            found.append((each["from"], _ask(client, "eth_getRawTransactionByHash", each["hash"])))
+    return found
 
 
 def mine(client: ChainClient, blocks: int = 1) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aggregator import proof_queue
+from aggregator import proof_queue, turn
 from marketplace.chain.events import ResultPosted, UpdatesComplained, UpdateSubmitted
 from marketplace.chain.types import Status
 from tests.support.reorganised import reorganise
@@ -98,6 +98,32 @@ def test_what_arrived_in_another_order_is_posted_in_that_order(deep: Ground) -> 
         after: list[Any] = game.play.events(UpdateSubmitted)
         assert [e.trainer for e in after] == [e.trainer for e in (*before[:4], before[5], before[4])]
         game.at(deadline)
+        game.play.step()
+        until_posted(game)
+        assert results(game)[0].present == 2**SLOTS - 1
+
+
+def test_what_was_read_while_the_chain_was_reorganised_is_read_again(
+    deep: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last submission vanishes after the cohort was read and before the events are, and comes again."""
+    with served(deep, rounds__count=1, settlement__mode="on-demand") as game:
+        game.start()
+        game.until(lambda: len(game.play.events(UpdateSubmitted)) == SLOTS)
+        last: Any = game.play.events(UpdateSubmitted)[-1]
+        read, client = turn.arrived, game.play.client
+
+        def reorganised(*arguments: Any) -> Any:
+            monkeypatch.setattr(turn, "arrived", read)
+            reorganise(client, client.latest_block().number - last.block_number + 1)
+            return read(*arguments)
+
+        monkeypatch.setattr(turn, "arrived", reorganised)
+        game.look(game.duties[0], game.state.submit_deadline)
+        assert len(game.play.events(UpdateSubmitted)) == SLOTS - 1
+        game.play.trainers[SLOTS - 1].sender.look_back()
+        assert game.play.events(UpdateSubmitted)[-1].transaction_hash == last.transaction_hash
+        game.at(game.state.submit_deadline)
         game.play.step()
         until_posted(game)
         assert results(game)[0].present == 2**SLOTS - 1

@@ -1,0 +1,129 @@
+"""Everything goes wrong at once: a project settles, pays and audits as if nothing had."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from marketplace.audit import audit
+from marketplace.chain.events import RoundOpened, UpdateSubmitted, fetch
+from marketplace.chain.types import Address, Status
+from marketplace.devnet import accounts
+from marketplace.errors import EXIT_STATUS
+from marketplace.node import logging
+from marketplace.node.lifecycle import TRANSIENT
+from marketplace.protocol.shares import round_budget
+from marketplace.spec import ProjectFile
+from tests.support.chaos.books import assert_money_adds_up, assert_nothing_twice, journals_below
+from tests.support.chaos.ground import Ground, ground
+from tests.support.chaos.leftovers import assert_nothing_left
+from tests.support.chaos.plan import Amount, Kind, plan
+from tests.support.chaos.play import Played, play
+from tests.support.circuits import circuit_cache
+from tests.support.live_market import live_market, project_file
+from tests.support.outcome import Outcome, outcome_of
+
+SEED = int(os.environ.get("FAIRSHARE_CHAOS_SEED", "20"))
+TRAINERS, FAULTS, AGGREGATORS = 8, 2, 3
+REWARD, FEE = 10**18, 10**16  # as the template has them
+NAMES = accounts.names(TRAINERS, AGGREGATORS)
+ENDPOINTS = ("A", "B")
+MAY_PASS = {EXIT_STATUS[reason] for reason in TRANSIENT}  # that a node may end with as it starts
+READY_S = 60  # of block time, for which a process that was just started is excused
+QUIET = {"submit": 240, "result": 240}
+# Leaps of time shorten them (`play`), so that only who is away for long misses one.
+WIDE = {"join": 1800, "submit": 900, "answer": 600, "result": 900, "challenge": 600}
+SHORT = Amount(kills=16, reorganisations=3, drops=2, stalls=2, storage_restarts=2)
+LONG = Amount(kills=200, reorganisations=20, drops=10, stalls=10, storage_restarts=10)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("rounds", "amount"), [(2, SHORT), (10, LONG)], ids=["short", "long"])
+def test_a_project_survives_everything_at_once(tmp_path: Path, rounds: int, amount: Amount) -> None:
+    print(f"FAIRSHARE_CHAOS_SEED={SEED}")
+    with live_market(
+        tmp_path / "quiet", circuit_cache(), trainers=TRAINERS, aggregators=AGGREGATORS
+    ) as market:
+        quiet = market.run(market.post(_file(rounds, QUIET)), timeout_s=600)
+    logging.configure(file=tmp_path / "log.jsonl")
+    acts = plan(SEED, rounds, NAMES, ENDPOINTS, amount)
+    with ground(tmp_path / "chaos", tmp_path / "keys", circuit_cache(), NAMES) as stage:
+        played = play(stage, _file(rounds, WIDE), AGGREGATORS, acts, SEED)
+        print(
+            played.record.counts(),
+            played.record.targets(Kind.REORGANISE),
+            f"{played.seconds:.0f} s",
+            *played.record.ended,
+            sep="\n",
+        )
+        _assert_it_was_chaos(played, amount)
+        assert {status for _, status, _ in played.record.ended} <= MAY_PASS
+        assert_nothing_left(stage.folder)
+        assert stage.client.project(played.project).status is Status.SETTLED
+        outcome = outcome_of(stage.client, played.project)
+        absent = _absences(stage, played, rounds)
+        alike = min((round_ - 1 for round_, _ in absent), default=rounds)  # what follows is of other updates
+        print(f"absent: {absent}")
+        _assert_paid_as(quiet, outcome, stage.accounts, alike)
+        assert_nothing_twice(stage.client, played.project, journals_below(stage.folder, stage.accounts))
+        assert_money_adds_up(stage.client, played.project)
+        report = audit(stage.client, stage.store(), played.project, stage.cache)
+        assert report.ok, report.first_failure
+
+
+def _file(rounds: int, windows: Mapping[str, int]) -> ProjectFile:
+    return project_file(
+        **{
+            "cohort.slots": TRAINERS,
+            "cohort.trainers": TRAINERS,
+            "cohort.faults": FAULTS,
+            "rounds.count": rounds,
+            **{f"rounds.{name}_window": seconds for name, seconds in windows.items()},
+        }
+    )
+
+
+def _assert_it_was_chaos(played: Played, amount: Amount) -> None:
+    done = played.record.counts()
+    assert done[Kind.KILL] >= amount.kills
+    assert done[Kind.REORGANISE] == amount.reorganisations
+    assert done[Kind.DROP] + done[Kind.STALL] == amount.drops + amount.stalls
+    assert done[Kind.RESTART_STORAGE] == amount.storage_restarts
+
+
+def _absences(stage: Ground, played: Played, rounds: int) -> list[tuple[int, str]]:
+    """Who submitted nothing in which round; fails for who was up at that round's deadline."""
+    client, project = stage.client, played.project
+    there = {(event.round, event.trainer) for event in fetch(client, [UpdateSubmitted], project)}
+    deadlines = {event.round: event.submit_deadline for event in fetch(client, [RoundOpened], project)}
+    assert set(deadlines) == set(range(1, rounds + 1))
+    trainers = {name: account for name, account in stage.accounts.items() if name.startswith("trainer")}
+    absent = [
+        (round_, name)
+        for round_ in deadlines
+        for name, account in trainers.items()
+        if (round_, account) not in there
+    ]
+    blamed = [(r, name) for r, name in absent if not played.record.was_down(name, deadlines[r], READY_S)]
+    assert not blamed, f"up, and absent: {blamed}"
+    return absent
+
+
+def _assert_paid_as(quiet: Outcome, outcome: Outcome, by_name: Mapping[str, Address], alike: int) -> None:
+    """Every trainer in the first `alike` rounds; of later ones the pot is paid.
+
+    In the quiet run trainer i has number i; here who joined first.
+    """
+    order = [outcome.trainers.index(by_name[f"trainer-{index}"]) for index in range(TRAINERS)]
+    paid = [[of_round[number] for number in order] for of_round in outcome.paid_by_round]
+    assert paid[:alike] == quiet.paid_by_round[:alike]
+    assert [each.x for each in outcome.results[:alike]] == [each.x for each in quiet.results[:alike]]
+    assert [result.round for result in outcome.results] == list(range(1, len(paid) + 1))
+    pot = round_budget(REWARD, len(paid), 1, FEE)
+    assert all(pot - TRAINERS < sum(of_round) <= pot for of_round in paid)
+    assert not outcome.undone
+    assert not outcome.withheld

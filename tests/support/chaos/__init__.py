@@ -1,0 +1,1 @@
+"""A whole market in processes, and what befalls it: kills, dropped endpoints, reorganisations, restarts of storage."""

@@ -1,0 +1,38 @@
+"""The participants of a project as processes: what each runs, and how it reaches the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from marketplace.devnet.anvil import free_port
+from marketplace.learning.data import save_npz
+from tests.support.chaos.ground import Ground
+from tests.support.live_market import iris
+from tests.support.processes import Role
+
+_ROUTES = (("A", "B"), ("B", "A"), ("A",), ("B",))  # some are cut off by an endpoint's failure, some go on
+_ALONE_EVERY = 3  # participants one uses the storage node that stands alone, the owner first
+
+
+def cast(ground: Ground, project: int, trainers: int, aggregators: int) -> dict[str, Role]:
+    """A process for each participant, by name; none is started."""
+    roles = {}
+    for place, (name, arguments) in enumerate(_command_lines(ground, project, trainers, aggregators)):
+        route = _ROUTES[place % len(_ROUTES)]
+        environment = ground.environment(name, route, embeds=place % _ALONE_EVERY != 0)
+        roles[name] = Role(name, arguments, environment, ground.folder / f"{name}.log")
+    return roles
+
+
+def _command_lines(
+    ground: Ground, project: int, trainers: int, aggregators: int
+) -> Iterator[tuple[str, list[str]]]:
+    number = str(project)
+    yield "owner", ["project", "serve", number]
+    for index in range(aggregators):
+        listen = f"127.0.0.1:{free_port()}"
+        yield f"aggregator-{index}", ["aggregator", "run", "--project", number, "--listen", listen]
+    for index, part in enumerate(iris(trainers)[0]):
+        data = ground.folder / f"trainer-{index}.npz"
+        save_npz(data, part)
+        yield f"trainer-{index}", ["trainer", "run", number, "--data", str(data), "--seed", str(index)]
