@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marketplace.errors import EXIT_STATUS, Reason
+from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.learning import datasets, split
 from marketplace.learning.data import save_npz
 from marketplace.owner.checked import check_project
+from marketplace.owner.draft import draft
 from marketplace.owner.post import post
+from marketplace.spec import ProjectFile
 from tests.support.deployed import block_for_each_transaction
 from tests.support.live_market import LiveMarket
 from tests.support.processes import FAIRSHARE
@@ -60,13 +62,21 @@ def written_project(folder: Path, package: Path) -> Path:
     return folder / "project.toml"
 
 
-def test_a_task_that_is_not_installed_is_refused_by_name(tmp_path: Path, package: Path) -> None:
-    project = written_project(tmp_path / "mine", package)
-    refused = run(*FAIRSHARE, "project", "post", project, "--dry-run")
-    assert refused.returncode == EXIT_STATUS[Reason.BAD_SPEC]
-    assert "no task 'prototypes' is installed" in refused.stderr
-    assert "install the package that brings it" in refused.stderr
-    assert "Traceback" not in refused.stderr
+def test_a_task_is_found_where_it_is_installed_and_refused_by_name_where_not(
+    tmp_path: Path, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project.toml"
+    with monkeypatch.context() as installed:
+        installed.syspath_prepend(str(package))
+        project.write_text(draft("prototypes", 5, 2))
+        assert ProjectFile.from_toml(project.read_text()).length == 640
+    with pytest.raises(FairshareError) as caught:
+        check_project(project)
+    assert caught.value.reason is Reason.BAD_SPEC
+    assert caught.value.message == "task.kind: no task 'prototypes' is installed"
+    assert "install the package that brings it" in caught.value.hint
+    with pytest.raises(FairshareError, match="no template for 'prototypes'"):
+        draft("prototypes", 5, 2)
 
 
 @pytest.mark.deep
@@ -100,6 +110,9 @@ def test_it_is_posted_and_trained(
     settings = market.environment("owner", tmp_path / "state")
     preview = run(*FAIRSHARE, "project", "post", project, "--dry-run", "--json", package=package, **settings)
     assert preview.returncode == 0, preview.stderr
+    refused = run(*FAIRSHARE, "project", "post", project, "--dry-run", **settings)
+    assert refused.returncode == EXIT_STATUS[Reason.BAD_SPEC]
+    assert "no task 'prototypes' is installed" in refused.stderr
     monkeypatch.syspath_prepend(str(package))
     with block_for_each_transaction(market.owner.client):
         posted = post(market.owner, check_project(project), say=lambda _: None)

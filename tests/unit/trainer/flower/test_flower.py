@@ -116,11 +116,13 @@ def test_it_gets_none_of_the_node_s_settings(client: FlowerClient, monkeypatch: 
     assert not delta_of(replace(client, name="clients:Secrets")).any()
 
 
+@pytest.mark.deep
 def test_one_that_is_late_is_ended_with_all_that_it_started(client: FlowerClient) -> None:
     assert "took over 4 seconds" in refusal(replace(client, name="clients:Slow", timeout_s=4.0))
     assert not _runs(client.data)
 
 
+@pytest.mark.deep
 def test_it_ends_with_a_node_that_is_killed(client: FlowerClient) -> None:
     code = (
         "import sys, numpy as np; from pathlib import Path\n"
