@@ -30,7 +30,7 @@ def contract_at(web3: Web3, name: str, address: Address) -> Contract:
     """Contract object for the interface `name` at `address`; nothing is sent."""
     contract = web3.eth.contract(address=Web3.to_checksum_address(address), abi=interface_abi(name))
     # At each call web3 checks the ABI that a function was given, and hashes all signatures in it: half of its time.
-    for function in contract.functions:
+    for function in contract.functions:  # type: ignore[attr-defined]  # typed as giving an iterable
         function.contract_abi = [entry for entry in contract.abi if entry.get("name") == function.fn_name]
     return contract
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, closing, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,8 @@ def trained_delta(
     import torch
 
     module = task.module(start).train()
-    model = team.joined(torch.compile(module) if engine.compile else module, where)
+    used = cast("nn.Module", torch.compile(module)) if engine.compile else module
+    model = team.joined(used, where)
     trained = [p for p in model.parameters() if p.requires_grad]
     scaler = torch.amp.GradScaler(where.type, enabled=engine.precision == "fp16")
     steps = torch.optim.SGD if scaler.is_enabled() else Sgd  # the scaler looks into torch's own
