@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import ipfshttpclient
-import requests.exceptions
+import requests
 from ipfshttpclient import exceptions as rpc_errors
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.cid import cid_of, digest_of
+from marketplace.storage.http_pieces import pieces
 from marketplace.storage.multiaddress import check_multiaddress
 
 _T = TypeVar("_T")
@@ -53,6 +54,7 @@ class ContentStore:
                 f"not an RPC address: {api[:128]}",
                 "it reads like /ip4/127.0.0.1/tcp/5001/http",
             ) from error
+        self._client._client._session_props["hooks"] = {"response": _by_pieces}
         if api.startswith(_LOOPBACK):
             # a proxy from the environment cannot reach our loopback address
             self._client._client._session_props["trust_env"] = False
@@ -188,6 +190,11 @@ class ContentStore:
                     raise _unreachable(self._api, error) from error
                 time.sleep(pause_s)
         raise AssertionError("unreachable")
+
+
+def _by_pieces(response: requests.Response, **how: object) -> None:
+    """A hook of requests: the body is read as it arrives, whatever size of chunks is asked for or announced."""
+    response.iter_content = lambda chunk_size=None, decode_unicode=False: pieces(response)  # type: ignore[method-assign]
 
 
 class _WholeText(str):
