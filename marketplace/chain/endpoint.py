@@ -26,12 +26,12 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from marketplace.chain.reverts import as_error, revert_data
 from marketplace.errors import FairshareError, Reason
+from marketplace.storage.http_pieces import pieces
 
 REQUEST_TIMEOUT_S = 30.0
 LARGEST_ANSWER = 64 << 20  # bytes: logs of 10,000 blocks are far less
 RETRY_FOR_S = 10.0
 _TIMEOUTS = 4  # that a whole answer may take, however it trickles in
-_PIECE = 1 << 16
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _ANSWER_HINT = "check that the URL is that of an Ethereum JSON-RPC endpoint"
@@ -51,7 +51,7 @@ class _BoundedAnswers(HTTPSessionManager):
     @staticmethod
     def _handle_streaming_response(response: requests.Response, start: float, timeout: float) -> bytes:
         body = bytearray()
-        for piece in response.iter_content(_PIECE):
+        for piece in pieces(response):
             body += piece
             if len(body) > LARGEST_ANSWER:
                 raise FairshareError(

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import ipfshttpclient
-import requests.exceptions
+import requests
 from ipfshttpclient import exceptions as rpc_errors
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.cid import cid_of, digest_of
+from marketplace.storage.http_pieces import pieces
 from marketplace.storage.inventory import NO_SPACE
 from marketplace.storage.multiaddress import check_multiaddress, check_peer_id
 from marketplace.storage.reasons import Why
@@ -67,6 +68,7 @@ class ContentStore:
                 f"not an RPC address: {api[:128]}",
                 "it reads like /ip4/127.0.0.1/tcp/5001/http",
             ) from error
+        self._client._client._session_props["hooks"] = {"response": _by_pieces}
         if api.startswith(_LOOPBACK):
             # a proxy from the environment cannot reach our loopback address
             self._client._client._session_props["trust_env"] = False
@@ -248,6 +250,11 @@ class ContentStore:
                     raise _unreachable(self._api, error) from error
                 time.sleep(pause_s)
         raise AssertionError("unreachable")
+
+
+def _by_pieces(response: requests.Response, **how: object) -> None:
+    """A hook of requests: the body is read as it arrives, whatever size of chunks is asked for or announced."""
+    response.iter_content = lambda chunk_size=None, decode_unicode=False: pieces(response)  # type: ignore[method-assign]
 
 
 class _WholeText(str):

@@ -13,6 +13,7 @@ from unittest import mock
 
 import httpx
 import requests
+import urllib3
 
 _PATCH_BYTES = 3
 
@@ -71,7 +72,7 @@ def every_server_answers(data: bytes) -> Iterator[None]:
         answer = requests.Response()
         answer.status_code, answer.url, answer.request = status, str(request.url), request
         answer.headers["Content-Type"] = "application/json"
-        answer.raw = io.BytesIO(body)
+        answer.raw = urllib3.HTTPResponse(io.BytesIO(body), answer.headers, status, preload_content=False)
         return answer
 
     def by_httpx(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:

@@ -185,7 +185,7 @@ TARGETS = (
     Target(
         "aggregator-url",
         lambda data: check_url(data.decode("latin-1"), chain_id=1),
-        lambda: [b"http://203.0.113.9:9000/path", b"https://[2001:db8::1]"],
+        lambda: [b"http://aggregator.example:9000/path", b"https://[2606:4700::1]"],
     ),
     Target("place-to-listen", lambda data: read_place(data.decode("latin-1")), lambda: [b"[::1]:9000"]),
     Target("signer-body", lambda data: _service().answer(data), _signer_request_seeds, share=0.1, json_at=0),

@@ -73,6 +73,7 @@ def _record_seeds() -> Iterator[bytes]:
 
 
 def _head_seeds() -> Iterator[bytes]:
+    yield ptau_bytes(ptau_sections(1))
     yield ptau_bytes({1: ptau_sections(1)[1], 2: b"", 3: b""})
     yield ptau_bytes({1: b"", 9: b"abc"})
 

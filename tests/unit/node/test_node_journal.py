@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import signal
@@ -256,7 +257,7 @@ def test_what_is_damaged_is_told(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     with Journal(path) as journal:
         journal.put(1, 1, "record", {"kept": "here" * 2000})
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("UPDATE records SET value = CAST('{\"kept\"' AS BLOB)")
     with Journal(path, read_only=True) as journal, pytest.raises(FairshareError) as caught:
         journal.get(1, 1, "record")

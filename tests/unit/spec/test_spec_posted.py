@@ -48,7 +48,7 @@ def test_bytes_are_canonical_json(spec: ProjectSpec) -> None:
         (lambda d: d.update(cohort={"faults": 1}), "cohort.slots"),
         (lambda d: d.update(stakes={"trainer": "1"}), "stakes.aggregator"),
         (lambda d: d["scoring"].update(rule="none") or d["scoring"].pop("reference_share"), "scoring.rule"),
-        (lambda d: d.update(rounds={"count": 1}), "rounds.submit_window"),
+        (lambda d: d.update(rounds={"count": 1}), "rounds.join_window"),
         (lambda d: d.update(version=2), "version"),
         (lambda d: d["reward"].pop("amount"), "reward.amount"),
         (lambda d: d["reward"].update(amount=True), "reward.amount"),

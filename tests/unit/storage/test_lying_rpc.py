@@ -91,6 +91,18 @@ def test_a_stream_without_end_is_cut_at_the_limit():
     assert fetch_failure(lambda handler, _: send_forever(handler, b"x" * 4096)) is Reason.TOO_LARGE
 
 
+@pytest.mark.parametrize("start", [b"Transfer-Encoding: chunked\r\n\r\n7FFFFFFF\r\n", b"\r\n"])
+def test_one_chunk_without_end_is_cut_at_the_limit(start):
+    """Of a length that only it knows, or of none: what is read is what has come, not what is announced."""
+
+    def answer(handler, _):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + start)
+        while True:
+            handler.wfile.write(b"x" * 4096)
+
+    assert fetch_failure(answer) is Reason.TOO_LARGE
+
+
 def test_a_trickle_is_cut_when_time_is_up():
     answer = fetch_failure(
         lambda handler, _: send_forever(handler, b"x", 0.02), timeout_s=0.5, max_bytes=10**6
