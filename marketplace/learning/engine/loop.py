@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, closing, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,9 @@ def trained_delta(
     import torch
 
     module = task.module(start).train()
-    model = team.joined(torch.compile(module) if engine.compile else module, where)
+    # Not module.compile(): of a Sequential it compiles nothing, and does not say so (torch 2.13).
+    called = cast("nn.Module", torch.compile(module)) if engine.compile else module
+    model = team.joined(called, where)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.SGD(trained, lr=training.learning_rate, momentum=training.momentum)
     scaler = torch.amp.GradScaler(where.type, enabled=engine.precision == "fp16")
