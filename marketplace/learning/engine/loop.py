@@ -44,8 +44,9 @@ def trained_delta(
     import torch
 
     module = task.module(start).train()
-    used = cast("nn.Module", torch.compile(module)) if engine.compile else module
-    model = team.joined(used, where)
+    # Not module.compile(): of a Sequential it compiles nothing, and does not say so (torch 2.13).
+    called = cast("nn.Module", torch.compile(module)) if engine.compile else module
+    model = team.joined(called, where)
     trained = [p for p in model.parameters() if p.requires_grad]
     scaler = torch.amp.GradScaler(where.type, enabled=engine.precision == "fp16")
     steps = torch.optim.SGD if scaler.is_enabled() else Sgd  # the scaler looks into torch's own
