@@ -56,6 +56,7 @@ def project_file(work: Work, settlement: str, sha256: str = "0" * 64) -> Project
         "batch_size": work.batch_size,
         "learning_rate": work.learning_rate,
         "momentum": work.momentum,
+        "clip_norm": 20.0,  # so that three updates fill an int16, too; an honest one is far below
     }
     times = max(1, plain.parameters(work) // 250_000)  # a large model takes long to commit to
     document["rounds"] = {name: seconds * times for name, seconds in _ROUNDS.items()} | {"count": work.rounds}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eth_abi.abi import encode
-from eth_utils.abi import collapse_if_tuple
+from eth_utils.abi import abi_to_signature, collapse_if_tuple
 from web3 import Web3
 from web3.contract import Contract
 
@@ -28,10 +28,13 @@ def interface_abi(name: str) -> list[dict[str, Any]]:
 
 def contract_at(web3: Web3, name: str, address: Address) -> Contract:
     """Contract object for the interface `name` at `address`; nothing is sent."""
-    contract = web3.eth.contract(address=Web3.to_checksum_address(address), abi=interface_abi(name))
+    abi: list[Any] = list(interface_abi(name))
+    contract = web3.eth.contract(address=Web3.to_checksum_address(address), abi=abi)
+    functions = [entry for entry in abi if entry["type"] == "function"]
     # At each call web3 checks the ABI that a function was given, and hashes all signatures in it: half of its time.
-    for function in contract.functions:  # type: ignore[attr-defined]  # typed as giving an iterable
-        function.contract_abi = [entry for entry in contract.abi if entry.get("name") == function.fn_name]
+    for entry in functions:
+        same_name: Any = [other for other in functions if other["name"] == entry["name"]]
+        contract.functions[abi_to_signature(entry)].contract_abi = same_name
     return contract
 
 

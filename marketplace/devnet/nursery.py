@@ -7,9 +7,9 @@ signals from its first line on. On other machines nodes load for themselves, so 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import multiprocessing
 import os
-import runpy
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -78,4 +78,4 @@ def _live(arguments: tuple[str, ...], environment: dict[str, str], words: Path) 
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["fairshare", *arguments]
-    runpy.run_module(_COMMAND, run_name="__main__", alter_sys=True)
+    importlib.import_module(_COMMAND).main()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.devnet.nursery import Forked, Nursery
+from marketplace.errors import EXIT_STATUS, Reason
 
 LONG_S = 60.0
 
@@ -34,7 +35,7 @@ def test_it_runs_a_command_to_its_end(nursery: Nursery, tmp_path: Path) -> None:
 
 def test_a_refusal_is_its_exit_status_and_its_words(nursery: Nursery, tmp_path: Path) -> None:
     node = nursery.start(["no-such-command"], environment(tmp_path), tmp_path / "words")
-    assert node.wait(LONG_S) == 2
+    assert node.wait(LONG_S) == EXIT_STATUS[Reason.BAD_INPUT]
     assert "error[bad-input]" in (tmp_path / "words").read_text()
 
 
