@@ -34,12 +34,24 @@ class ModelReference:
 
 
 def current_model(context: ProjectContext, project: Project, block: int) -> ModelReference:
-    """The model that `project`, read at `block`, stands at."""
+    """The model that `project`, read at `block`, stands at.
+
+    Raises UNAVAILABLE where the results are not those of the project's model: the chain was reorganised between the
+    two, or the endpoint's events lag behind its state. That is no lie of whoever published a model.
+    """
     events: list[Event] = fetch(context.client, [ResultPosted, RoundUndone], context.project, to_block=block)
     last = last_standing(events)
     if last is None:
-        return ModelReference(0, context.spec.initial_model, context.terms.initial_model)
-    return ModelReference(last.round, from_digest(last.model), project.model)
+        reference = ModelReference(0, context.spec.initial_model, context.terms.initial_model)
+    else:
+        reference = ModelReference(last.round, from_digest(last.model), Point(last.x, last.y))
+    if reference.commitment != project.model:
+        raise FairshareError(
+            Reason.UNAVAILABLE,
+            "the results that the endpoint serves are not those of the model that the chain holds",
+            "try again; where it stays so, use another endpoint",
+        )
+    return reference
 
 
 def last_standing(events: Iterable[Event]) -> ResultPosted | None:

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from marketplace.audit import audit
-from marketplace.chain.events import RoundOpened, UpdateSubmitted, fetch
+from marketplace.chain.events import (
+    AggregatorTimedOut,
+    Challenged,
+    RoundOpened,
+    TrainerStruck,
+    UpdatesComplained,
+    UpdateSubmitted,
+    fetch,
+)
 from marketplace.chain.types import Address, Status
 from marketplace.devnet import accounts
 from marketplace.errors import EXIT_STATUS
@@ -69,6 +77,8 @@ def test_a_project_survives_everything_at_once(tmp_path: Path, rounds: int, amou
         alike = min((round_ - 1 for round_, _ in absent), default=rounds)  # what follows is of other updates
         print(f"absent: {absent}")
         _assert_paid_as(quiet, outcome, stage.accounts, alike)
+        accusations = [Challenged, UpdatesComplained, TrainerStruck, AggregatorTimedOut]
+        assert not fetch(stage.client, accusations, played.project)  # all are honest
         assert_nothing_twice(stage.client, played.project, journals_below(stage.folder, stage.accounts))
         assert_money_adds_up(stage.client, played.project)
         report = audit(stage.client, stage.store(), played.project, stage.cache)

@@ -10,6 +10,8 @@ import pytest
 from aggregator import proof_queue, turn
 from marketplace.chain.events import ResultPosted, UpdatesComplained, UpdateSubmitted
 from marketplace.chain.types import Status
+from marketplace.errors import FairshareError, Reason
+from marketplace.node.models import current_model
 from tests.support.reorganised import reorganise
 from tests.support.served_market import OFTEN, Served, served
 from tests.support.stepped_market import SLOTS, Ground
@@ -127,6 +129,23 @@ def test_what_was_read_while_the_chain_was_reorganised_is_read_again(
         game.play.step()
         until_posted(game)
         assert results(game)[0].present == 2**SLOTS - 1
+
+
+def test_a_model_is_not_put_together_from_before_and_after_a_reorganisation(deep: Ground) -> None:
+    """The commitment of a result that vanished, with the file of the one before, would look like a lie."""
+    with served(deep, rounds__count=2, settlement__mode="on-demand") as game:
+        game.start()
+        close_window(game)
+        until_posted(game)
+        context, before = game.play.aggregators[0].context, game.state
+        block = game.play.client.latest_block().number
+        assert current_model(context, before, block).round == 1
+        reorganise(game.play.client, DEPTH)
+        assert not results(game)
+        with pytest.raises(FairshareError) as caught:
+            current_model(context, before, block)
+        assert caught.value.reason is Reason.UNAVAILABLE
+        assert current_model(context, game.state, block).round == 0
 
 
 @pytest.mark.deep
