@@ -26,6 +26,7 @@ from marketplace.node.session import Session
 from marketplace.node.windows import require_meetable
 from marketplace.owner import circuits
 from marketplace.owner.checked import CheckedProject, ValidationSet
+from marketplace.owner.task_files import task_files_of
 from marketplace.spec import ChainSection, CircuitSection, ProjectSpec
 from marketplace.spec.posted import MAX_SPEC_BYTES
 from marketplace.spec.problems import bad_field
@@ -142,6 +143,7 @@ def keep_files(store: ContentStore, project: int, spec_cid: str, spec: ProjectSp
         (spec.circuit.vk, limits.vk),
         (spec.circuit.srs, limits.srs),
         (spec.initial_model, packed_model_bytes(spec.length)),
+        *task_files_of(spec.task),
     ):
         store.keep(cid, max_bytes, Why(project, 0, Purpose.SPEC))
 
@@ -170,7 +172,7 @@ def _publish(
     """Adds what the spec names to the store; the spec and M_0, on the sketch path (root, J)."""
     store, client = session.store, session.client
     for content in checked.task_files:
-        store.add(content)
+        store.add(content, _DRAFT)
     spec = checked.file.post(
         circuit=CircuitSection(
             digest="0x" + digest.hex(),

@@ -9,6 +9,7 @@ from marketplace.learning.tasks import Task
 from marketplace.learning.tasks.files import MAX_FILE_BYTES, NeedsFiles, TaskFile, posted
 from marketplace.spec import ProjectFile
 from marketplace.spec.problems import bad_field
+from marketplace.spec.sections import TaskSection
 
 
 def with_task_files(file: ProjectFile, folder: Path) -> tuple[ProjectFile, Task, tuple[bytes, ...]]:
@@ -26,6 +27,13 @@ def with_task_files(file: ProjectFile, folder: Path) -> tuple[ProjectFile, Task,
     named = tasks.load(section)
     assert isinstance(named, NeedsFiles)  # it is the same task
     return file.model_copy(update={"task": section}), named.with_files(contents), tuple(contents.values())
+
+
+def task_files_of(section: TaskSection) -> list[tuple[str, int]]:
+    """CID and size in bytes of each file that the task of a posted spec needs."""
+    task = tasks.load(section)
+    needed = task.files if isinstance(task, NeedsFiles) else ()
+    return [(file.cid, file.size) for file in needed if file.cid is not None and file.size is not None]
 
 
 def _read(needed: TaskFile, folder: Path) -> bytes:

@@ -15,6 +15,7 @@ from marketplace.learning.tasks.frozen_backbone import backbone_of
 from marketplace.owner.checked import check_project, load_evaluation
 from marketplace.owner.draft import draft
 from marketplace.owner.model import write_npz
+from marketplace.owner.task_files import task_files_of
 from marketplace.spec import ProjectFile
 from marketplace.storage.cid import cid_of, digest_of
 from zk.catalogue import shape_for
@@ -176,6 +177,7 @@ def test_a_file_of_the_task_is_posted_by_its_hash(with_backbone: Path) -> None:
     assert options["backbone_cid"] == cid_of(content)
     assert options["backbone_bytes"] == len(content)
     assert "backbone_file" not in options
+    assert task_files_of(checked.file.task) == [(cid_of(content), len(content))]
     assert checked.task.length == 90
     checked.task.module(checked.task.initial(0))  # its file is loaded
 
