@@ -77,7 +77,8 @@ class Heads:
         while self._goes_on():
             url = self._url()
             if url != at:  # another endpoint is in use now
-                socket = self._closed(socket)
+                self._close(socket)
+                socket = None
                 at, not_before = url, 0.0
             if socket is None and time.monotonic() >= not_before:
                 socket = _subscribed(url)
@@ -94,8 +95,9 @@ class Heads:
             except TimeoutError:
                 continue
             except (WebSocketException, OSError):
-                socket = self._closed(socket)
-        self._closed(socket)
+                self._close(socket)
+                socket = None
+        self._close(socket)
 
     def _goes_on(self) -> bool:
         with self._changed:
@@ -108,7 +110,7 @@ class Heads:
             self._count += 1
             self._changed.notify_all()
 
-    def _closed(self, socket: ClientConnection | None) -> None:
+    def _close(self, socket: ClientConnection | None) -> None:
         if socket is not None:
             self._tell(is_told=False)  # who waits looks by itself from now on
             socket.close()
