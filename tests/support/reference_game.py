@@ -36,7 +36,6 @@ from tests.support.stepped_market import (
     Ground,
     Play,
     PollingClock,
-    Shelf,
     iris_part,
     play,
 )
@@ -45,18 +44,9 @@ from zk import curve
 NODE = 99  # the owner's node among a play's daemons
 
 
-class OwnersShelf(Shelf):
-    """Keeps everything, pinned or not."""
-
-    def pin(self, cid: str) -> None:
-        assert cid in self.blobs
-
-
 @dataclass
 class ReferenceGround(Ground):
     """A market for projects with the reference rule."""
-
-    store: OwnersShelf = field(default_factory=OwnersShelf)
 
     def post(self, **changes: object) -> int:
         document = ProjectFile.from_toml(template("softmax")).model_dump(exclude_none=True)

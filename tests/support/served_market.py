@@ -17,6 +17,7 @@ from marketplace.node import logging
 from marketplace.node.journal import Journal
 from marketplace.node.peers import PeerBook
 from marketplace.node.previews import Market
+from marketplace.storage.reasons import Why
 from tests.support.stepped_market import (
     AGGREGATORS,
     CONTACT,
@@ -39,10 +40,10 @@ class OwnShelf(Shelf):
         super().__init__()
         self.common, self.private = common, private
 
-    def add(self, data: bytes) -> str:
+    def add(self, data: bytes, why: Why | None = None) -> str:
         if not self.private:
             self.common.add(data)
-        return super().add(data)
+        return super().add(data, why)
 
     def fetch(self, cid: str, *, max_bytes: int, timeout_s: float) -> bytes:
         shelf = super() if cid in self.blobs else self.common
