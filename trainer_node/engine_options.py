@@ -47,7 +47,7 @@ _OPTIONS: Mapping[str, tuple[Any, Any]] = {  # by name: annotation, default
         PLAIN.accumulate,
     ),
     "compile_": (
-        Annotated[bool, _option("--compile/--no-compile", "With torch.compile: pays for long rounds.")],
+        Annotated[bool, _option("--compile/--no-compile", "With torch.compile; on a CPU mostly slower.")],
         PLAIN.compile,
     ),
     "workers": (
