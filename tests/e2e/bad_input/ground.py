@@ -175,7 +175,7 @@ def assert_nothing_but_idle_files(home: Path, before: Mapping[Path, bytes]) -> N
         below = path.relative_to(home).parts
         fine = (
             path.name in IDLE
-            or (below[0] == "state" and "storage" in below)
+            or (below[0] == "state" and not {"storage", "pins"}.isdisjoint(below))
             or (below[0] == ".cache" and path.suffix == ".lock" and not after[path])
         )
         assert fine, f"{path} was left"
