@@ -122,7 +122,8 @@ def test_an_encryption_key_that_is_none(visitor: Visitor) -> None:
     project = str(visitor.ground.project("open"))
     visitor.refused("trainer", "leave", project, reason=Reason.REFUSED)
     (journal,) = visitor.home.rglob("journal.sqlite")
-    key = journal.parent / "encryption.key"
+    key = journal.parent / "encryption" / f"project-{project}.key"
+    key.parent.mkdir(exist_ok=True)
     key.write_bytes(b"short")
     visitor.refused(*filled(visitor, TRAIN), reason=Reason.BAD_INPUT, named=[str(key)])
     assert key.read_bytes() == b"short"

@@ -56,7 +56,9 @@ def test_storage_that_talks_rubbish(visitor: Visitor, body: bytes) -> None:
 def test_storage_that_knows_only_its_version(visitor: Visitor) -> None:
     with answering(b'{"Version": "0.30.0", "Commit": ""}') as port:
         storage = f"/ip4/127.0.0.1/tcp/{port}/http"
-        visitor.refused(*filled(visitor, TRAIN), storage=storage, reason=Reason.INTEGRITY, named=["Qm"])
+        visitor.refused(
+            *filled(visitor, TRAIN), storage=storage, reason=Reason.STORAGE_UNREACHABLE, named=[storage]
+        )
         visitor.refused(*filled(visitor, MODEL), storage=storage, reason=Reason.INTEGRITY, named=["Qm"])
 
 
