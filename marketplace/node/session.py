@@ -27,7 +27,7 @@ from marketplace.node.secret_file import secret_in
 from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry, Work
 from marketplace.node.telemetry.metered import MeteredStore
 from marketplace.storage.embedded import EmbeddedNode
-from marketplace.storage.keeping import KeepingStore, Terms
+from marketplace.storage.keeping import Housekeeping, KeepingStore
 from marketplace.storage.kept_running import kept_running
 from marketplace.storage.pin_ledger import PinLedger
 from marketplace.storage.store import ContentStore
@@ -188,8 +188,8 @@ def open_store(
             path = _shared_ledger(settings, api) if shared else home / PINS
             holder = str(home.relative_to(settings.state_dir))
             ledger = stack.enter_context(PinLedger(path, holder))
-        terms = Terms(ledger, shared, settings.storage_max, settings.providers)
-        store = MeteredStore(api, telemetry, terms)
+        housekeeping = Housekeeping(ledger, shared, settings.storage_max, settings.providers)
+        store = MeteredStore(api, telemetry, housekeeping)
         own = set(store.addresses()) if settings.peers else set()
         for peer in settings.peers:
             if peer in own:

@@ -27,7 +27,7 @@ _DRAFT_S = 7 * 86_400  # a project that was not posted by then never will be
 
 
 @dataclass(frozen=True)
-class Terms:
+class Housekeeping:
     """How a repo is kept. `shared`: others that keep no ledger here may pin in it; `cap`: its largest size, bytes."""
 
     ledger: PinLedger | None = None
@@ -36,19 +36,23 @@ class Terms:
     providers: Sequence[str] = ()
 
 
-NO_TERMS = Terms()
+NO_HOUSEKEEPING = Housekeeping()
 
 
 class KeepingStore(ContentStore):
-    """A `ContentStore` on `terms`. What is added with a reason is kept for as long as the ledger has one."""
+    """A `ContentStore` and its `housekeeping`. What is added with a reason is kept for as long as the ledger has one."""
 
-    def __init__(self, api: str, terms: Terms = NO_TERMS, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, api: str, housekeeping: Housekeeping = NO_HOUSEKEEPING, timeout_s: float = 30.0
+    ) -> None:
         """Does not connect. Raises BAD_INPUT for an address that is none."""
         super().__init__(api, timeout_s)
-        self.ledger = terms.ledger
-        self.providers = Providers(super().connect, terms.providers)
-        self._shared = terms.shared
-        self._room = None if terms.cap is None else Room(self.used, self.collect_garbage, terms.cap)
+        self.ledger = housekeeping.ledger
+        self.providers = Providers(super().connect, housekeeping.providers)
+        self._shared = housekeeping.shared
+        self._room = (
+            None if housekeeping.cap is None else Room(self.used, self.collect_garbage, housekeeping.cap)
+        )
         self._on_wanted: Callable[[], None] | None = None
 
     @property

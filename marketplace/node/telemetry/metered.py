@@ -8,7 +8,7 @@ import structlog
 
 from marketplace.node.logging import logger
 from marketplace.node.telemetry.hooks import Telemetry, Work
-from marketplace.storage.keeping import NO_TERMS, KeepingStore, Terms
+from marketplace.storage.keeping import NO_HOUSEKEEPING, Housekeeping, KeepingStore
 from marketplace.storage.reasons import Why
 
 _TELL_EVERY_S = 5.0
@@ -17,8 +17,8 @@ _TELL_EVERY_S = 5.0
 class MeteredStore(KeepingStore):
     """A content store whose transfers are told."""
 
-    def __init__(self, api: str, telemetry: Telemetry, terms: Terms = NO_TERMS) -> None:
-        super().__init__(api, terms)
+    def __init__(self, api: str, telemetry: Telemetry, housekeeping: Housekeeping = NO_HOUSEKEEPING) -> None:
+        super().__init__(api, housekeeping)
         self._telemetry = telemetry
         self._told: dict[str, float] = {}  # by CID of what is coming: when it was logged last
 

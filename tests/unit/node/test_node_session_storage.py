@@ -17,7 +17,7 @@ from marketplace.node.options import Settings
 from marketplace.node.session import open_store
 from marketplace.node.storekeeping import TOKEN, storekeeping
 from marketplace.storage.embedded import EmbeddedNode
-from marketplace.storage.keeping import KeepingStore, Terms
+from marketplace.storage.keeping import Housekeeping, KeepingStore
 from marketplace.storage.pin_ledger import PinLedger
 from marketplace.storage.reasons import Purpose, Why
 from marketplace.storage.store import ContentStore
@@ -86,7 +86,7 @@ def test_nodes_on_one_daemon_share_a_ledger(settings: Settings, tmp_path: Path) 
 def keeping(settings: Settings, folder: Path) -> Iterator[None]:
     """As a daemon has it; the ledger is empty, so neither chain nor storage is asked."""
     with PinLedger(folder / "pins.sqlite", "x") as ledger:
-        store = KeepingStore("/ip4/127.0.0.1/tcp/9/http", Terms(ledger))
+        store = KeepingStore("/ip4/127.0.0.1/tcp/9/http", Housekeeping(ledger))
         session: Any = SimpleNamespace(store=store, client=None, stop=threading.Event())
         with storekeeping(session, settings):
             yield

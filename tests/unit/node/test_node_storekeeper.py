@@ -18,7 +18,7 @@ from marketplace.node.logging import logger
 from marketplace.node.remote_pins import RemotePins
 from marketplace.node.storekeeper import DAY_S, Retention, Storekeeper
 from marketplace.storage.embedded import EmbeddedNode
-from marketplace.storage.keeping import KeepingStore, Terms
+from marketplace.storage.keeping import Housekeeping, KeepingStore
 from marketplace.storage.pin_ledger import PinLedger
 from marketplace.storage.pinning_service import PinningService
 from marketplace.storage.reasons import Purpose, Why
@@ -88,7 +88,7 @@ def test_a_project_s_blobs_go_some_days_after_its_end_and_no_sooner(
     ground: Ground, node: EmbeddedNode, ledger: PinLedger
 ) -> None:
     project, clock = ground.post(), Time()
-    store = KeepingStore(node.api, Terms(ledger))
+    store = KeepingStore(node.api, Housekeeping(ledger))
     keeping = keeper(ground, store, clock, days=2)
     update = store.add(os.urandom(3000), Why(project, 1, Purpose.UPDATE))
     preview = store.add(os.urandom(3000), Why(project, 1, Purpose.PREVIEW))
@@ -112,7 +112,7 @@ def test_the_owner_s_spec_stays_and_is_not_asked_about_again(
     ground: Ground, node: EmbeddedNode, ledger: PinLedger
 ) -> None:
     project, clock = ground.post(), Time()
-    store = KeepingStore(node.api, Terms(ledger))
+    store = KeepingStore(node.api, Housekeeping(ledger))
     spec = store.add(os.urandom(500), Why(project, 0, Purpose.SPEC))
     cancel(ground, project)
     keeping = keeper(ground, store, clock, days=0, of_owner=True)
@@ -126,7 +126,7 @@ def test_what_one_project_lets_go_of_another_keeps(
     ground: Ground, node: EmbeddedNode, ledger: PinLedger
 ) -> None:
     over, running = ground.post(), ground.post()
-    store = KeepingStore(node.api, Terms(ledger))
+    store = KeepingStore(node.api, Housekeeping(ledger))
     data = os.urandom(500)
     for project in (over, running):
         shared = store.add(data, Why(project, 0, Purpose.SPEC))
@@ -139,7 +139,7 @@ def test_what_one_project_lets_go_of_another_keeps(
 def test_wanted_blobs_come_in_the_background_when_somebody_serves_them(
     ground: Ground, node: EmbeddedNode, ledger: PinLedger, elsewhere: ContentStore
 ) -> None:
-    store = KeepingStore(node.api, Terms(ledger, providers=tuple(elsewhere.addresses())))
+    store = KeepingStore(node.api, Housekeeping(ledger, providers=tuple(elsewhere.addresses())))
     data = os.urandom(600_000)
     cid = elsewhere.add(data)
     keeping = keeper(ground, store, Time())
@@ -156,7 +156,7 @@ def test_wanted_blobs_come_in_the_background_when_somebody_serves_them(
 def test_a_pin_that_is_gone_is_fetched_again(
     ground: Ground, node: EmbeddedNode, ledger: PinLedger, elsewhere: ContentStore
 ) -> None:
-    store = KeepingStore(node.api, Terms(ledger, providers=tuple(elsewhere.addresses())))
+    store = KeepingStore(node.api, Housekeeping(ledger, providers=tuple(elsewhere.addresses())))
     data = os.urandom(1000)
     elsewhere.add(data)
     cid = store.add(data, Why(ground.post(), 1, Purpose.MODEL))
@@ -174,7 +174,7 @@ def test_a_storage_node_that_is_down_for_a_while_ends_nothing(
     clock = Time()
     with EmbeddedNode(tmp_path / "node") as node:
         project = ground.post()
-        store = KeepingStore(node.api, Terms(ledger))
+        store = KeepingStore(node.api, Housekeeping(ledger))
         cid = store.add(b"kept", Why(project, 1, Purpose.UPDATE))
         keeping = keeper(ground, store, clock, days=0)
         cancel(ground, project)
@@ -194,7 +194,7 @@ def test_a_second_copy_is_made_looked_after_and_given_up(
     ground: Ground, node: EmbeddedNode, ledger: PinLedger, elsewhere: ContentStore
 ) -> None:
     project, clock, ticks = ground.post(), Time(), Time()
-    store = KeepingStore(node.api, Terms(ledger))
+    store = KeepingStore(node.api, Housekeeping(ledger))
     data = os.urandom(400_000)
     with pinning_server(TOKEN, elsewhere) as server:
         service = PinningService(server.url, TOKEN)
@@ -234,7 +234,7 @@ def test_a_second_copy_is_made_looked_after_and_given_up(
 def test_a_request_that_a_kill_hid_from_the_ledger_is_found_again(
     ground: Ground, node: EmbeddedNode, ledger: PinLedger
 ) -> None:
-    store = KeepingStore(node.api, Terms(ledger))
+    store = KeepingStore(node.api, Housekeeping(ledger))
     with pinning_server(TOKEN) as server:
         service = PinningService(server.url, TOKEN)
         cid = store.add(os.urandom(50), Why(ground.post(), 1, Purpose.UPDATE))

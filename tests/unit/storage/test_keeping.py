@@ -14,7 +14,7 @@ import pytest
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.cid import cid_of
 from marketplace.storage.embedded import EmbeddedNode
-from marketplace.storage.keeping import KeepingStore, Terms
+from marketplace.storage.keeping import Housekeeping, KeepingStore
 from marketplace.storage.kept_running import kept_running
 from marketplace.storage.pin_ledger import PinLedger
 from marketplace.storage.reasons import Purpose, Why
@@ -43,7 +43,7 @@ def refusal(call, *arguments, **options):
 
 
 def test_what_does_not_fit_under_the_cap_is_refused_until_something_ends(node, ledger):
-    store = KeepingStore(node.api, Terms(ledger, cap=10 * CHUNK))
+    store = KeepingStore(node.api, Housekeeping(ledger, cap=10 * CHUNK))
     first, second = os.urandom(6 * CHUNK), os.urandom(6 * CHUNK)
     cid = store.add(first, MODEL)
     refused = refusal(store.add, second, MODEL)
@@ -59,7 +59,7 @@ def test_what_does_not_fit_under_the_cap_is_refused_until_something_ends(node, l
 
 
 def test_a_fetch_makes_room_before_it_moves_anything(node, ledger, alices):
-    store = KeepingStore(node.api, Terms(ledger, cap=10 * CHUNK))
+    store = KeepingStore(node.api, Housekeeping(ledger, cap=10 * CHUNK))
     store.connect(alices.addresses()[0])
     one, two = os.urandom(6 * CHUNK), os.urandom(6 * CHUNK)
     cids = alices.add(one), alices.add(two)
@@ -73,7 +73,7 @@ def test_a_fetch_makes_room_before_it_moves_anything(node, ledger, alices):
 
 
 def test_what_a_stranger_named_is_not_kept_beyond_its_bound(node, ledger, alices):
-    store = KeepingStore(node.api, Terms(ledger))
+    store = KeepingStore(node.api, Housekeeping(ledger))
     store.connect(alices.addresses()[0])
     cid = alices.add(os.urandom(2 * CHUNK))
     assert refusal(store.keep, cid, CHUNK, MODEL).reason is Reason.TOO_LARGE
@@ -82,7 +82,7 @@ def test_what_a_stranger_named_is_not_kept_beyond_its_bound(node, ledger, alices
 
 def test_pins_of_others_in_a_shared_repo_stay(node, ledger):
     theirs = ContentStore(node.api).add(b"somebody's")
-    store = KeepingStore(node.api, Terms(ledger, shared=True))
+    store = KeepingStore(node.api, Housekeeping(ledger, shared=True))
     ours = store.add(b"ours", MODEL)
     store.add(b"somebody's", MODEL)
     for cid in (ours, theirs):
@@ -96,7 +96,7 @@ _ADD_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
 from marketplace.storage import store as plain
-from marketplace.storage.keeping import KeepingStore, Terms
+from marketplace.storage.keeping import KeepingStore, Housekeeping
 from marketplace.storage.pin_ledger import PinLedger
 from marketplace.storage.reasons import Purpose, Why
 api, path, before = sys.argv[1:]
@@ -106,7 +106,7 @@ def killed(self, data, why=None):
         add(self, data, why)
     os.kill(os.getpid(), signal.SIGKILL)
 plain.ContentStore.add = killed
-KeepingStore(api, Terms(PinLedger(Path(path), "alice"))).add(b"kept", Why(1, 1, Purpose.MODEL))
+KeepingStore(api, Housekeeping(PinLedger(Path(path), "alice"))).add(b"kept", Why(1, 1, Purpose.MODEL))
 """
 
 
@@ -116,7 +116,7 @@ def test_a_kill_around_an_add_neither_loses_nor_leaks(node, tmp_path, before):
     died = subprocess.run([sys.executable, "-c", _ADD_AND_DIE, node.api, str(path), before], check=False)
     assert died.returncode == -signal.SIGKILL
     with PinLedger(path, "alice") as ledger:
-        store = KeepingStore(node.api, Terms(ledger))
+        store = KeepingStore(node.api, Housekeeping(ledger))
         assert ledger.knows(cid)
         assert not ledger.is_here(cid)
         assert (cid in store.pins()) is (before == "no")

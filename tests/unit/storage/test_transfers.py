@@ -10,7 +10,7 @@ from blocks_by_hand import block_path, digest, file_block
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.cid import digest_of
 from marketplace.storage.embedded import EmbeddedNode
-from marketplace.storage.keeping import KeepingStore, Terms
+from marketplace.storage.keeping import Housekeeping, KeepingStore
 from marketplace.storage.pin_ledger import PinLedger
 from marketplace.storage.providers import MOST, Providers
 from marketplace.storage.reasons import Purpose, Why
@@ -73,7 +73,7 @@ def test_a_blob_is_brought_in_slices_while_its_source_comes_and_goes(tmp_path):
     ):
         cid = ContentStore(source.api).add(data)
         where = ContentStore(source.api).addresses()[0]
-        store = KeepingStore(sink.api, Terms(ledger, providers=(where,)))
+        store = KeepingStore(sink.api, Housekeeping(ledger, providers=(where,)))
         store.on_wanted(lambda: None)
         store.keep(cid, len(data), Why(1, 1, Purpose.MODEL))
         assert cid not in store.pins()
@@ -123,7 +123,7 @@ def test_where_one_peer_is_silent_and_one_has_rubbish_another_is_asked(tmp_path,
             ContentStore(rubbish.api).addresses()[0],
             alices.addresses()[0],
         )
-        store = KeepingStore(reader.api, Terms(providers=addresses))
+        store = KeepingStore(reader.api, Housekeeping(providers=addresses))
         assert store.fetch(cid, max_bytes=len(data), timeout_s=30) == data
         assert block_path(reader.repo, digest_of(cid)).exists()
 
