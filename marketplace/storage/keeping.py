@@ -40,7 +40,7 @@ NO_HOUSEKEEPING = Housekeeping()
 
 
 class KeepingStore(ContentStore):
-    """A `ContentStore` and its `housekeeping`. What is added with a reason is kept for as long as the ledger has one."""
+    """A `ContentStore` and its `housekeeping`. What is added with a reason is kept while the ledger has one."""
 
     def __init__(
         self, api: str, housekeeping: Housekeeping = NO_HOUSEKEEPING, timeout_s: float = 30.0
