@@ -19,7 +19,7 @@ from pathlib import Path
 
 from marketplace.devnet.processes import dies_with_parent
 
-_COMMAND = "marketplace.cli.main"
+_COMMAND = "fairshare"
 
 
 class Forked:
@@ -77,5 +77,5 @@ def _live(arguments: tuple[str, ...], environment: dict[str, str], words: Path) 
     os.close(said)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["fairshare", *arguments]
-    importlib.import_module(_COMMAND).main()
+    sys.argv = [_COMMAND, *arguments]
+    importlib.import_module("marketplace.cli.main").main()

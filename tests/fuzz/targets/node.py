@@ -20,7 +20,7 @@ from marketplace.errors import FairshareError
 from marketplace.node import logging
 from marketplace.node.hand_over import SignedSubmission, check_url, hand_over
 from marketplace.node.journal import Journal
-from marketplace.node.listening import read_place
+from marketplace.node.places import read_place
 from marketplace.node.previews import Market, Preview, asking, fetch_preview, read_preview
 from marketplace.node.seats import Seat
 from marketplace.node.signer_service import SignerService
