@@ -18,6 +18,7 @@ _MODULES = frozenset(
     }
 )
 _OWN_COMMANDS = "marketplace/cli/lazy.py"  # imports our own modules by the names that `main` gives it
+_FLOWER = "trainer_node/flower/bridge.py"  # imports what the trainer's own command line names
 _NURSERY = "marketplace/devnet/nursery.py"  # multiprocessing, over pipes to processes that it forked itself
 _CALLS = frozenset({"eval", "exec", "compile", "__import__"})  # built in
 _METHODS = frozenset({"read_pickle", "to_pickle", "load_module", "unsafe_load", "full_load"})
@@ -112,6 +113,9 @@ def test_no_module_of_ours_unpickles() -> None:
     assert len(modules) > 200
     found = {str(path.relative_to(project_root())): findings(path.read_text("utf8")) for path in modules}
     assert len(found.pop(_OWN_COMMANDS)) == 1
+    assert [what.partition(": ")[2] for what in found.pop(_FLOWER)] == [
+        "importlib.import_module of what is not a fixed name"
+    ]
     assert all(": imports multiprocessing" in what for what in found.pop(_NURSERY))
     assert {name: what for name, what in found.items() if what} == {}
 
