@@ -143,7 +143,9 @@ class RemoteSigner:
             raise self._silent(type(error).__name__) from error
         try:
             document = from_json(body, allow_inf_nan=False)
-            if not isinstance(document, dict) or not ("result" in document or "error" in document):
+            if not isinstance(document, dict):
+                raise ValueError("no object")
+            if document.get("error") is None and "result" not in document:
                 raise ValueError("no answer")
         except ValueError as error:
             raise self._silent(f"HTTP status {response.status_code}, and no JSON-RPC") from error

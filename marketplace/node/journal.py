@@ -310,7 +310,7 @@ class Journal:
         try:
             with self._lock:
                 return self._database.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # of text, or of sqlite's own message
             raise self._broken(str(error)) from error
 
     def _prepare(self, read_only: bool) -> None:
