@@ -234,7 +234,9 @@ class Journal:
             " WHERE chain_id = ? AND sender = ? AND id > ? ORDER BY id",
             (chain_id, sender, after),
         )
-        return tuple(Sent(place, intent, nonce, bytes(hash_)) for place, intent, nonce, hash_ in rows)
+        return tuple(
+            Sent(place, intent, nonce, self._bytes(hash_, "hash")) for place, intent, nonce, hash_ in rows
+        )
 
     def note_mined(self, hash: bytes, block: int, cost: int, project: int | None, *, final: bool) -> None:
         """See `TransactionLog`."""
@@ -266,7 +268,7 @@ class Journal:
             " WHERE final = 0 AND chain_id = ? AND sender = ? ORDER BY nonce, id",
             (chain_id, sender),
         )
-        return [MinedTransaction(SignedTransaction(*row[:7]), row[7], int(row[8])) for row in rows]
+        return [MinedTransaction(SignedTransaction(*row[:7]), row[7], self._cost(row[8])) for row in rows]
 
     def spent(self, chain_id: int, sender: str, project: int) -> int:
         """See `TransactionLog`."""
@@ -275,7 +277,7 @@ class Journal:
             " WHERE project = ? AND chain_id = ? AND sender = ?",
             (project, chain_id, sender),
         )
-        return sum(int(row[0]) for row in rows)
+        return sum(self._cost(row[0]) for row in rows)
 
     def _transactions(
         self, where: str, values: tuple[int | str, ...] | dict[str, int | str]
@@ -300,10 +302,18 @@ class Journal:
         )
         if not rows:
             return None
-        (value,) = rows[0]
+        return self._bytes(rows[0][0], f"record {name}")
+
+    def _bytes(self, value: object, what: str) -> bytes:
         if not isinstance(value, bytes):
-            raise self._broken(f"its record {name} is no bytes")
+            raise self._broken(f"its {what} is no bytes")
         return value
+
+    def _cost(self, text: str) -> int:
+        try:
+            return int(text)
+        except (TypeError, ValueError) as error:
+            raise self._broken("the cost of a transaction is no number") from error
 
     def _rows(self, query: str, values: tuple[int | str, ...] | dict[str, int | str]) -> list[Any]:
         """What a query finds. Raises INTEGRITY where the file is damaged."""
