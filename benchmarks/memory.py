@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py [--hidden 32 1258 12579] [--keep DIR]
 
-Three trainers with 64 rows each train a network with one hidden layer for two rounds, on the path that `auto` chooses;
+Four trainers with 64 rows each train a network with one hidden layer for two rounds, on the path that `auto` chooses;
 each role is a process of its own. What grows with the model is told in models of 4 bytes a parameter. The largest takes
 a quarter of an hour on two cores: each of its vectors is committed to in 20 s. Linux only.
 """
@@ -56,7 +56,7 @@ def main() -> int:
     smallest: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="fairshare-memory-", ignore_cleanup_errors=True) as folder:
         for hidden in sorted(given.hidden):
-            work = Work("mlp", hidden, 0, 3, 2, 1, 32, 0.05, 0.9, 0, rows=64)
+            work = Work("mlp", hidden, 0, 4, 2, 1, 32, 0.05, 0.9, 0, rows=64)
             where = (given.keep or Path(folder)).absolute() / str(hidden)
             where.mkdir(parents=True)
             size = 4 * plain.parameters(work) / MIB
