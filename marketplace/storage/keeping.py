@@ -15,7 +15,7 @@ from marketplace.storage.pin_ledger import PinLedger
 from marketplace.storage.providers import Providers
 from marketplace.storage.reasons import Purpose, Why
 from marketplace.storage.room import Room
-from marketplace.storage.store import ContentStore
+from marketplace.storage.store import ContentStore, too_large
 
 T = TypeVar("T")
 
@@ -136,9 +136,7 @@ class KeepingStore(ContentStore):
         """TOO_LARGE, or room for what is missing."""
         found = self.stat(cid, timeout_s)
         if found.size > max_bytes:
-            raise FairshareError(
-                Reason.TOO_LARGE, f"{cid} is larger than the {max_bytes} bytes that are due", "do not use it"
-            )
+            raise too_large(cid, max_bytes)
         if self._room is not None and found.missing:
             self._room.make(found.missing)
 

@@ -123,7 +123,7 @@ class ContentStore:
         Raises as `pin`, TOO_LARGE beyond `max_bytes`.
         """
         if self.stat(cid, _KEEP_S).size > max_bytes:
-            raise _too_large(cid, max_bytes)
+            raise too_large(cid, max_bytes)
         self.pin(cid, _KEEP_S)
 
     def stat(self, cid: str, timeout_s: float) -> BlobSize:
@@ -223,7 +223,7 @@ class ContentStore:
         for piece in pieces:
             data += piece
             if len(data) > max_bytes:
-                raise _too_large(cid, max_bytes)
+                raise too_large(cid, max_bytes)
             if len(data) >= LARGE_BYTES:
                 self.told(cid, len(data), max_bytes)
             if time.monotonic() > deadline + 2:
@@ -293,7 +293,8 @@ def _full(error: Exception) -> FairshareError:
     )
 
 
-def _too_large(cid: str, max_bytes: int) -> FairshareError:
+def too_large(cid: str, max_bytes: int) -> FairshareError:
+    """A blob is larger than it may be."""
     return FairshareError(
         Reason.TOO_LARGE, f"{cid} is larger than the {max_bytes} bytes that are due", "do not use it"
     )

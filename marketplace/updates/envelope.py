@@ -10,7 +10,6 @@ crypto_box_seal.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +26,7 @@ from nacl.utils import random
 from marketplace.errors import FairshareError, Reason
 from marketplace.protocol.digests import update_digest
 from marketplace.updates.codec import packed_update_bytes, unpack_update
+from marketplace.updates.round_context import RoundContext
 from marketplace.updates.sealing import KEY_BYTES, SEALED_KEY_BYTES, EncryptionKey, seal_key
 from zk import curve
 from zk.curve import Point
@@ -38,8 +38,6 @@ TAG_BYTES: int = crypto_aead_xchacha20poly1305_ietf_ABYTES
 _KEY_AT = len(MAGIC) + curve.SIZE
 _NONCE_AT = _KEY_AT + SEALED_KEY_BYTES
 HEAD_BYTES = _NONCE_AT + NONCE_BYTES
-
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 
 
 def sealed_update_bytes(length: int) -> int:
@@ -53,50 +51,24 @@ def sealed_bytes(packed: int) -> int:
 
 
 @dataclass(frozen=True)
-class UpdateContext:
+class UpdateContext(RoundContext):
     """What a sealed update belongs to.
 
-    Attributes:
-        chain_id: below 2^64.
-        market: address of the TrainingMarket, 0x and 40 hex digits in any case.
-        project: below 2^256.
-        round: below 2^16.
-        trainer: who submits it: a trainer's address, or for a reference update the owner's.
-
-    Raises BAD_INPUT for values out of range.
+    `trainer`: who submits it, a trainer's address or for a reference update the owner's. Raises BAD_INPUT for values
+    out of range.
     """
 
-    chain_id: int
-    market: str
-    project: int
-    round: int
+    of = "an update"
+
     trainer: str
 
     def __post_init__(self) -> None:
-        for name, value, bits in (
-            ("chain id", self.chain_id, 64),
-            ("project", self.project, 256),
-            ("round", self.round, 16),
-        ):
-            if not 0 <= value < 1 << bits:
-                raise FairshareError(Reason.BAD_INPUT, f"{name} of an update does not fit {bits} bits")
-        for name, address in (("market", self.market), ("trainer", self.trainer)):
-            if not _ADDRESS.match(address):
-                raise FairshareError(Reason.BAD_INPUT, f"{name} of an update is not an address: {address!r}")
+        super().__post_init__()
+        self.check_address("trainer", self.trainer)
 
     def associated_data(self, commitment: Point) -> bytes:
         """The AEAD's associated data: 165 bytes, integers big-endian."""
-        return b"".join(
-            (
-                DOMAIN,
-                self.chain_id.to_bytes(8, "big"),
-                bytes.fromhex(self.market[2:]),
-                self.project.to_bytes(32, "big"),
-                self.round.to_bytes(2, "big"),
-                bytes.fromhex(self.trainer[2:]),
-                curve.to_bytes(commitment),
-            )
-        )
+        return DOMAIN + self.packed() + bytes.fromhex(self.trainer[2:]) + curve.to_bytes(commitment)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ commitment on chain.
 from __future__ import annotations
 
 import itertools
-import re
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from nacl.utils import random
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.updates.codec import packed_model_bytes, unpack_model
+from marketplace.updates.round_context import RoundContext
 from marketplace.updates.sealing import KEY_BYTES, SEALED_KEY_BYTES, EncryptionKey, seal_key
 
 MAGIC = b"FSM1"
@@ -40,7 +40,6 @@ NONCE_BYTES: int = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 TAG_BYTES: int = crypto_aead_xchacha20poly1305_ietf_ABYTES
 
 _START = struct.Struct(">4sH")
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 
 
 def most_sealed_bytes(length: int) -> int:
@@ -49,37 +48,14 @@ def most_sealed_bytes(length: int) -> int:
 
 
 @dataclass(frozen=True)
-class ModelContext:
+class ModelContext(RoundContext):
     """What a sealed model belongs to: `round` is the one that made it. Raises BAD_INPUT for values out of range."""
 
-    chain_id: int  # below 2^64
-    market: str  # 0x and 40 hex digits
-    project: int  # below 2^256
-    round: int  # below 2^16
-
-    def __post_init__(self) -> None:
-        for name, value, bits in (
-            ("chain id", self.chain_id, 64),
-            ("project", self.project, 256),
-            ("round", self.round, 16),
-        ):
-            if not 0 <= value < 1 << bits:
-                raise FairshareError(Reason.BAD_INPUT, f"{name} of a model does not fit {bits} bits")
-        if not _ADDRESS.match(self.market):
-            raise FairshareError(Reason.BAD_INPUT, f"market of a model is not an address: {self.market!r}")
+    of = "a model"
 
     def associated_data(self, head: bytes) -> bytes:
         """The AEAD's associated data: 80 bytes, integers big-endian, and the head."""
-        return b"".join(
-            (
-                DOMAIN,
-                self.chain_id.to_bytes(8, "big"),
-                bytes.fromhex(self.market[2:]),
-                self.project.to_bytes(32, "big"),
-                self.round.to_bytes(2, "big"),
-                head,
-            )
-        )
+        return DOMAIN + self.packed() + head
 
 
 @dataclass(frozen=True)
