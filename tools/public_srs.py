@@ -13,7 +13,7 @@ from py_ecc.bn128.bn128_curve import G2 as _G2
 from py_ecc.bn128.bn128_curve import multiply as _multiply
 
 from zk import curve, felts
-from zk.opening import ROOT_OF_UNITY, TWO_ADICITY
+from zk.felts import ROOT_OF_UNITY, TWO_ADICITY
 
 SECRET = int.from_bytes(sha256(b"Fairshare: this SRS's secret is public").digest(), "big") % felts.FIELD
 

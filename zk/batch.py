@@ -17,6 +17,7 @@ _Item = TypeVar("_Item")
 _SCALAR_BITS = 254
 _DIGIT_BITS = 4  # of a scalar that `scaled` takes in at a time
 _MAX_WINDOW = 11
+_FEW = 100  # points, up to which tables are faster than buckets
 
 
 def affine(point: Point) -> Affine:
@@ -65,7 +66,15 @@ def sums(left: Sequence[Affine], right: Sequence[Affine]) -> list[Affine]:
 
 
 def combination(points: Sequence[Affine], scalars: Sequence[int], bits: int) -> Affine:
-    """sum_i scalars_i points_i for scalars below 2^bits, by Pippenger's buckets."""
+    """sum_i scalars_i points_i for scalars below 2^bits: a few by tables (Straus), many by buckets (Pippenger)."""
+    if len(points) <= _FEW:
+        table = _multiples(points)
+        mask = (1 << _DIGIT_BITS) - 1
+        rows = [
+            [table[scalar >> shift & mask][index] for index, scalar in enumerate(scalars)]
+            for shift in range(0, bits, _DIGIT_BITS)
+        ]
+        return _weighted(_totals(rows), _DIGIT_BITS)
     window = max(2, min(_MAX_WINDOW, len(points).bit_length() - 3))
     mask = (1 << window) - 1
     rows = [_buckets(points, scalars, shift, mask) for shift in range(0, bits, window)]
@@ -75,19 +84,12 @@ def combination(points: Sequence[Affine], scalars: Sequence[int], bits: int) -> 
     for digit in range(mask, 0, -1):
         running = sums(running, [row[digit] for row in rows])
         totals = sums(totals, running)
-    result: Affine = None
-    for total in reversed(totals):
-        for _ in range(window):
-            (result,) = sums([result], [result])
-        (result,) = sums([result], [total])
-    return result
+    return _weighted(totals, window)
 
 
 def scaled(points: Sequence[Affine], scalars: Sequence[int]) -> list[Affine]:
     """Each point times its own scalar, side by side."""
-    multiples: list[list[Affine]] = [[None] * len(points), list(points)]
-    while len(multiples) < 1 << _DIGIT_BITS:
-        multiples.append(sums(multiples[-1], points))
+    multiples = _multiples(points)
     mask = (1 << _DIGIT_BITS) - 1
     result: list[Affine] = [None] * len(points)
     for shift in range(_SCALAR_BITS - _SCALAR_BITS % _DIGIT_BITS, -1, -_DIGIT_BITS):
@@ -144,6 +146,11 @@ def _buckets(points: Sequence[Affine], scalars: Sequence[int], shift: int, mask:
     for point, scalar in zip(points, scalars, strict=True):
         lists[scalar >> shift & mask].append(point)
     lists[0] = []
+    return _totals(lists)
+
+
+def _totals(lists: list[list[Affine]]) -> list[Affine]:
+    """The sum of each list."""
     while any(len(entries) > 1 for entries in lists):
         left = [point for entries in lists for point in entries[0 : len(entries) // 2 * 2 : 2]]
         right = [point for entries in lists for point in entries[1::2]]
@@ -153,6 +160,24 @@ def _buckets(points: Sequence[Affine], scalars: Sequence[int], shift: int, mask:
             for entries in lists
         ]
     return [entries[0] if entries else None for entries in lists]
+
+
+def _multiples(points: Sequence[Affine]) -> list[list[Affine]]:
+    """0, 1, .. times each point, as many as a digit has values."""
+    multiples: list[list[Affine]] = [[None] * len(points), list(points)]
+    while len(multiples) < 1 << _DIGIT_BITS:
+        multiples.append(sums(multiples[-1], points))
+    return multiples
+
+
+def _weighted(totals: Sequence[Affine], window: int) -> Affine:
+    """sum_i 2^(window i) totals_i."""
+    result: Affine = None
+    for total in reversed(totals):
+        for _ in range(window):
+            (result,) = sums([result], [result])
+        (result,) = sums([result], [total])
+    return result
 
 
 def negated(point: Affine) -> Affine:

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
 from zk import batch, curve, felts, srs
-from zk.backend import ezkl
 from zk.batch import Affine
-from zk.commit import commit_column, commit_scalars, rows_of
+from zk.commit import commit_column, commit_columns, rows_of
 from zk.curve import Point
 from zk.files import CircuitFiles
 from zk.shape import BLINDING_ROWS
@@ -31,6 +30,7 @@ _AT_ONCE = 1 << 17  # numbers that ezkl is given at once: some 50 MB
 _LEAST_LOGROWS = 4
 _SMALL = 64  # what is left of a chunk below this is put into one column, full or not
 _COEFFICIENT_BITS = 128
+_HIGHEST = 1 << 61  # what numbers are moved up by must fit 64 bits with them
 _LIMB_BITS = 16
 
 
@@ -55,7 +55,14 @@ class ChunkCommitter:
 
     def commit(self, values: NDArray[np.int64]) -> Point:
         """The commitment of a single chunk or sketch of any length that a column holds; BAD_INPUT otherwise."""
-        return commit_column(self._files, values)
+        fits = values.ndim == 1 and values.dtype.kind == "i" and 0 < values.size <= self.chunk_length
+        if not fits or max(int(values.max()), -int(values.min())) > _HIGHEST:
+            return commit_column(self._files, values)
+        chunk = np.zeros((1, self.chunk_length), dtype=np.int64)
+        chunk[0, : values.size] = values
+        offset = max(0, -int(values.min()))
+        ((point,),) = self._batches(chunk, offset, self._empty(offset))
+        return batch.point(point)
 
     def points(self, vector: NDArray[np.integer[Any]]) -> list[Point]:
         """The point of each chunk of an int16 or int32 vector, shape (chunks * chunk_length,); else BAD_INPUT.
@@ -76,12 +83,15 @@ class ChunkCommitter:
         if len(points) != len(chunks) or not all(map(curve.is_on_curve, points)):
             return False
         factors = [secrets.randbits(_COEFFICIENT_BITS) for _ in points]
-        scalars = [felts.encode(value) for value in _combined(chunks, factors)]
-        combined = batch.combination([batch.affine(point) for point in points], factors, _COEFFICIENT_BITS)
         # sum_j f_j (P_j - C_0) is a commitment less C_0
-        zeros = curve.multiply(self.zero, sum(factors) % felts.FIELD)
-        left = curve.subtract(batch.point(combined), zeros)
-        return left == curve.subtract(commit_scalars(self._files, scalars), self.zero)
+        added = [*map(batch.affine, points), batch.negated(batch.affine(self.zero))]
+        bits = _COEFFICIENT_BITS + len(points).bit_length()
+        left = batch.combination(added, [*factors, sum(factors)], bits)
+        scalars = [felts.encode(value) for value in _combined(chunks, factors)]
+        total: Affine = None
+        for columns in self._columns:
+            (total,) = batch.sums([total], [columns.point(scalars)])
+        return batch.sums([total], [batch.negated(batch.affine(self._zeros_and_ones[0]))]) == [left]
 
     def _chunks(self, vector: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
         if vector.dtype.kind != "i" or vector.dtype.itemsize not in WIDTHS:
@@ -152,18 +162,17 @@ class _Columns:
         """The column's commitment of each chunk, as ezkl makes it: the points of its last rows are in all of them."""
         numbers = np.zeros((len(chunks), self._usable), dtype=np.int64)
         numbers[:, : self._length] = chunks[:, self._first : self._first + self._length]
-        self._srs.seek(0)
-        points = ezkl.kzg_commit(
-            felts.encode_all(numbers.reshape(-1)),
-            str(self._files.vk),
-            str(self._files.settings),
-            f"/dev/fd/{self._srs.fileno()}",
-        )
         # a column more comes where the last one is full
-        return [
-            batch.affine(Point(felts.unsigned(point.x), felts.unsigned(point.y)))
-            for point in points[: len(chunks)]
-        ]
+        return self._commitments(felts.encode_all(numbers.reshape(-1)))[: len(chunks)]
+
+    def point(self, scalars: Sequence[str]) -> Affine:
+        """The column's commitment of one chunk of encoded field elements."""
+        return self._commitments(list(scalars[self._first : self._first + self._length]))[0]
+
+    def _commitments(self, scalars: list[str]) -> list[Affine]:
+        self._srs.seek(0)
+        points = commit_columns(self._files, f"/dev/fd/{self._srs.fileno()}", scalars)
+        return [batch.affine(point) for point in points]
 
 
 def _combined(chunks: NDArray[np.integer[Any]], factors: Sequence[int]) -> list[int]:

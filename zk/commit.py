@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from marketplace.errors import FairshareError, Reason
 from zk import felts
 from zk.backend import ezkl
+from zk.commit_key import commit_key
 from zk.curve import Point
 from zk.files import CircuitFiles
 from zk.shape import BLINDING_ROWS
@@ -58,6 +59,12 @@ def commit_column(files: CircuitFiles, values: NDArray[np.signedinteger[Any]]) -
 
 def commit_scalars(files: CircuitFiles, scalars: list[str]) -> Point:
     """The commitment of encoded field elements, at most `rows_of` many."""
-    points = ezkl.kzg_commit(scalars, str(files.vk), str(files.settings), str(files.srs))
     # ezkl begins another column when one is full, even if nothing is left to put there
-    return Point(felts.unsigned(points[0].x), felts.unsigned(points[0].y))
+    return commit_columns(files, str(files.srs), scalars)[0]
+
+
+def commit_columns(files: CircuitFiles, srs: str, scalars: list[str]) -> list[Point]:
+    """The commitments of encoded field elements in columns of as many rows as the SRS at `srs` has."""
+    key = commit_key(files.cache)
+    points = ezkl.kzg_commit(scalars, str(key.vk), str(key.settings), srs)
+    return [Point(felts.unsigned(point.x), felts.unsigned(point.y)) for point in points]

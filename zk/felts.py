@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIELD = 21888242871839275222246405745257275088548364400416034343698204186575808495617  # BN254's scalar field
+TWO_ADICITY = 28
+ROOT_OF_UNITY = pow(7, (FIELD - 1) >> TWO_ADICITY, FIELD)  # halo2curves' bn256::Fr, of order 2^28
 
 _BYTES = 32
 _DIGITS = 2 * _BYTES

@@ -49,6 +49,11 @@ class CircuitFiles:
         return layout_of(self.shape).logrows
 
     @property
+    def cache(self) -> Path:
+        """The cache that the circuit is in."""
+        return self.directory.parent.parent
+
+    @property
     def verifier(self) -> Path:
         """Solidity source of the generated verifier."""
         return self.directory / "verifier.sol"

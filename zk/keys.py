@@ -117,7 +117,7 @@ def proving_key(files: CircuitFiles, *, on_progress: Progress | None = None) -> 
 
     Raises FairshareError(INTEGRITY) where circuit and SRS give another verifying key than the one in `files`.
     """
-    cache = files.directory.parent.parent
+    cache = files.cache
     with caches.locked(cache):
         if not files.proving_key.exists():
             with caches.unfinished(cache) as directory:

@@ -23,8 +23,6 @@ from zk.files import CircuitFiles
 from zk.shape import BLINDING_ROWS
 
 WIDTHS = (2, 4)  # bytes of a packed integer: an update's, a model's
-TWO_ADICITY = 28
-ROOT_OF_UNITY = pow(7, (felts.FIELD - 1) >> TWO_ADICITY, felts.FIELD)  # halo2curves' bn256::Fr, of order 2^28
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def _opening(
 
 def _powers(logrows: int, count: int) -> list[int]:
     """1, omega, omega^2, ..: the first `count` points of the domain."""
-    root = pow(ROOT_OF_UNITY, 1 << (TWO_ADICITY - logrows), felts.FIELD)
+    root = pow(felts.ROOT_OF_UNITY, 1 << (felts.TWO_ADICITY - logrows), felts.FIELD)
     powers = [1]
     for _ in range(count - 1):
         powers.append(powers[-1] * root % felts.FIELD)

@@ -23,8 +23,7 @@ from marketplace.errors import FairshareError, Reason
 from zk import batch, curve, srs
 from zk.batch import Affine
 from zk.curve import BASE_FIELD, G2, Point
-from zk.felts import FIELD
-from zk.opening import ROOT_OF_UNITY, TWO_ADICITY
+from zk.felts import FIELD, ROOT_OF_UNITY, TWO_ADICITY
 
 Progress = Callable[[str], None]
 

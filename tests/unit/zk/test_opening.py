@@ -17,11 +17,9 @@ from marketplace.errors import FairshareError, Reason
 from zk import curve, srs
 from zk.commit import Committer, commit_column
 from zk.curve import INFINITY, Point
-from zk.felts import FIELD
+from zk.felts import FIELD, ROOT_OF_UNITY, TWO_ADICITY
 from zk.files import CircuitFiles
 from zk.opening import (
-    ROOT_OF_UNITY,
-    TWO_ADICITY,
     Opening,
     open_at,
     open_chunk,

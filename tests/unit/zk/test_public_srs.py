@@ -6,7 +6,7 @@ from pathlib import Path
 
 from marketplace.chain.compile import project_root
 from zk import curve, srs
-from zk.opening import ROOT_OF_UNITY, TWO_ADICITY
+from zk.felts import ROOT_OF_UNITY, TWO_ADICITY
 
 sys.path.insert(0, str(project_root() / "tools"))
 import public_srs
