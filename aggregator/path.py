@@ -64,7 +64,7 @@ class Path(Protocol):
     announces: bool  # whether trainers are shown the model before its proof is made
 
     def may_begin(self, project: Project) -> bool:
-        """Whether updates can be taken in, once their window is closed."""
+        """Whether updates that were taken in can be merged, once their window is closed."""
 
     def fetch_s(self, terms: Terms, wanted: int, size: int) -> float:
         """Seconds for one attempt at an update of `size` bytes sealed, where so many are `wanted`."""
@@ -72,15 +72,18 @@ class Path(Protocol):
     def sealed_bytes(self, node: ProjectDaemon) -> int:
         """Size of a sealed update."""
 
+    def commitment(self, node: ProjectDaemon, round_: int, cohort: int, slot: int) -> Point | None:
+        """What the update that this node has taken in for a slot was committed to by."""
+
     def recall(
         self, node: ProjectDaemon, round_: int, cohort: int, slot: int, seed: bytes | None = None
-    ) -> tuple[Point, Input] | None:
-        """What was submitted for a slot and its input, where an earlier run of this node has opened them.
+    ) -> Input | None:
+        """The input for a slot, where this node has taken the update in.
 
         `seed`: of the round's sketches, where the input must be by that one.
         """
 
-    def open(
+    def take_in(
         self,
         node: ProjectDaemon,
         project: Project,
@@ -88,8 +91,11 @@ class Path(Protocol):
         submission: Submission,
         blob: bytes,
         key: bytes | None,
-    ) -> Input:
-        """Open a sealed update, check and keep it; `key`: sealed anew. INTEGRITY, NotCommitted where it is false."""
+    ) -> None:
+        """Open a sealed update, check it, and keep it for `recall`.
+
+        `key`: sealed anew. INTEGRITY, NotCommitted where it is false.
+        """
 
     def take_answers(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> None:
         """What complaints brought on chain."""

@@ -37,11 +37,13 @@ class Turn:
 
         `project`, as read at `block`, is in round `self.round`, its window is closed, and the turn is ours.
         """
-        if not self.behaviour.concludes or self._given_up or not self.path.may_begin(project):
+        if not self.behaviour.concludes or self._given_up:
             return False
         self._look(node, project, block)
         cases = list(self._cases.values())
         collect(node, self.path, project, cases, block)
+        if not self.path.may_begin(project):
+            return False
         # Proofs take long: first everything is complained about that has to be, while that is possible.
         settled = [settle_complaint(node, self.path, self.behaviour, project, case, block) for case in cases]
         if not all(settled) or self._listless:

@@ -1,4 +1,4 @@
-"""What an aggregator writes down of an update on the sketch path: it, its leaves, and its sketch with its commitment.
+"""What an aggregator writes down of an update on the sketch path: it, its leaves and root; after the draw its sketch.
 
 Only the sketch is at hand in memory; the others are read where they are needed, one update at a time. All of it goes
 with the round (`aggregator.kept.forget_before`).
@@ -21,8 +21,7 @@ from marketplace.updates.leaves import pack_leaves, unpack_leaves
 from zk import curve
 from zk.curve import Point
 
-UPDATE, LEAVES, SKETCH, SEED = "update", "leaves", "sketch", "sketch-seed"
-_ROOT_BYTES = 32
+UPDATE, LEAVES, ROOT, SKETCH, SEED = "update", "leaves", "root", "sketched", "sketch-seed"
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,20 @@ class KeptSketches:
     def __init__(self, journal: Journal, context: ProjectContext, round_: int) -> None:
         self._journal, self._context, self._round = journal, context, round_
 
-    def keep(self, cohort: int, slot: int, opened: Committed, sketched: Sketched, seed: bytes) -> None:
-        """All of an update, or nothing. `seed`: that it is sketched by, 32 bytes."""
-        head = opened.commitment.x.to_bytes(_ROOT_BYTES, "big") + curve.to_bytes(sketched.commitment)
-        numbers = sketched.update.astype("<i8").tobytes()
+    def keep(self, cohort: int, slot: int, opened: Committed) -> None:
+        """An opened update, in the place of another and of its sketch: all of it, or nothing."""
         with self._journal.atomic():
             self._put(UPDATE, cohort, slot, pack_update(opened.update))
             self._put(LEAVES, cohort, slot, pack_leaves(opened.leaves))
-            self._put(SKETCH, cohort, slot, head + numbers)
+            self._put(ROOT, cohort, slot, opened.commitment.x.to_bytes(32, "big"))
+            for name in (SKETCH, SEED):
+                self._journal.delete(self._context.project, self._round, f"{name}:{cohort}:{slot}")
+
+    def keep_sketch(self, cohort: int, slot: int, sketched: Sketched, seed: bytes) -> None:
+        """The sketch of the update that was kept. `seed`: that it is by, 32 bytes."""
+        numbers = sketched.update.astype("<i8").tobytes()
+        with self._journal.atomic():
+            self._put(SKETCH, cohort, slot, curve.to_bytes(sketched.commitment) + numbers)
             self._put(SEED, cohort, slot, seed)
 
     def sketched(self, cohort: int, slot: int, seed: bytes | None = None) -> Sketched | None:
@@ -55,13 +60,17 @@ class KeptSketches:
         kept = self._blob(SKETCH, cohort, slot)
         if kept is None or (seed is not None and self._blob(SEED, cohort, slot) != seed):
             return None
-        point = curve.from_bytes(kept[_ROOT_BYTES : _ROOT_BYTES + curve.SIZE])
-        numbers = np.frombuffer(kept[_ROOT_BYTES + curve.SIZE :], dtype="<i8").astype(np.int64)
+        point = curve.from_bytes(kept[: curve.SIZE])
+        numbers = np.frombuffer(kept[curve.SIZE :], dtype="<i8").astype(np.int64)
         return Sketched(numbers, point)
 
     def root(self, cohort: int, slot: int) -> bytes:
         """The root that the update was committed to by, 32 bytes. NOT_FOUND as `update`."""
-        return self._found(SKETCH, cohort, slot)[:_ROOT_BYTES]
+        return self._found(ROOT, cohort, slot)
+
+    def has(self, cohort: int, slot: int) -> bool:
+        """Whether an update was kept for a slot."""
+        return self._blob(ROOT, cohort, slot) is not None
 
     def update(self, cohort: int, slot: int) -> NDArray[np.int16]:
         """The update; NOT_FOUND where this journal does not have it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Set
 
+import numpy as np
+from numpy.typing import NDArray
 from web3.contract.contract import ContractFunction
 
 from aggregator.arrived import Submission
@@ -57,16 +59,23 @@ class SketchPath:
     def sealed_bytes(self, node: ProjectDaemon) -> int:
         return sealed_bytes(packed_bytes(node.context))
 
+    def commitment(self, node: ProjectDaemon, round_: int, cohort: int, slot: int) -> Point | None:
+        kept = KeptSketches(node.journal, node.context, round_)
+        if not kept.has(cohort, slot):
+            return None
+        return Point(int.from_bytes(kept.root(cohort, slot), "big"), node.context.chunks)
+
     def recall(
         self, node: ProjectDaemon, round_: int, cohort: int, slot: int, seed: bytes | None = None
-    ) -> tuple[Point, Input] | None:
+    ) -> Input | None:
         kept = KeptSketches(node.journal, node.context, round_)
         sketched = kept.sketched(cohort, slot, seed)
-        if sketched is None:
-            return None
-        return Point(int.from_bytes(kept.root(cohort, slot), "big"), node.context.chunks), sketched
+        if sketched is None and seed is not None and kept.has(cohort, slot):
+            sketched = self._sketched(node, kept.update(cohort, slot), slot, seed)
+            kept.keep_sketch(cohort, slot, sketched, seed)
+        return sketched
 
-    def open(
+    def take_in(
         self,
         node: ProjectDaemon,
         project: Project,
@@ -74,16 +83,11 @@ class SketchPath:
         submission: Submission,
         blob: bytes,
         key: bytes | None,
-    ) -> Input:
+    ) -> None:
         context = node.context
         bound_to = context.update_context(project.round, submission.holder)
         opened = open_committed(context, node.key, bound_to, submission.digest, blob, key)
-        true = self._sketcher_of(node, project.sketch_seed).sketch(opened.update)
-        sketch = self._behaviour.sketch(true, submission.slot)
-        sketched = Sketched(sketch, context.tree_committer.sketch_commitment(sketch))
-        kept = KeptSketches(node.journal, context, project.round)
-        kept.keep(cohort, submission.slot, opened, sketched, project.sketch_seed)
-        return sketched
+        KeptSketches(node.journal, context, project.round).keep(cohort, submission.slot, opened)
 
     def take_answers(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> None:
         """One chunk is no update: the rest has to come from storage as before."""
@@ -121,6 +125,10 @@ class SketchPath:
 
     def stand_in(self, node: ProjectDaemon, project: Project, index: int, block: Block) -> None:
         stand_in(node.context, node.sender, node.journal, node.log, project, block, index)
+
+    def _sketched(self, node: ProjectDaemon, update: NDArray[np.int16], slot: int, seed: bytes) -> Sketched:
+        sketch = self._behaviour.sketch(self._sketcher_of(node, seed).sketch(update), slot)
+        return Sketched(sketch, node.context.tree_committer.sketch_commitment(sketch))
 
     def _sketcher_of(self, node: ProjectDaemon, seed: bytes) -> Sketcher:
         if self._sketcher is None or self._sketcher[0] != seed:

@@ -8,13 +8,19 @@ from typing import Any
 import pytest
 
 from aggregator import proof_queue, turn
-from marketplace.chain.events import ResultPosted, UpdatesComplained, UpdateSubmitted
+from marketplace.chain.events import (
+    Challenged,
+    ResultPosted,
+    SketchDrawn,
+    UpdatesComplained,
+    UpdateSubmitted,
+)
 from marketplace.chain.types import Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.models import current_model
 from tests.support.reorganised import reorganise
 from tests.support.served_market import OFTEN, Served, served
-from tests.support.stepped_market import SLOTS, Ground
+from tests.support.stepped_market import SKETCHED, SLOTS, Ground
 from trainer_node.behaviour import Attack as TrainerAttack
 
 CONFIRMATIONS, DEPTH = 8, 3
@@ -103,6 +109,29 @@ def test_what_arrived_in_another_order_is_posted_in_that_order(deep: Ground) -> 
         game.play.step()
         until_posted(game)
         assert results(game)[0].present == 2**SLOTS - 1
+
+
+def test_updates_are_sketched_anew_where_another_seed_is_drawn(
+    deep: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The aggregator has sketched what it took in, and the draw vanishes before its result is posted."""
+    with served(deep, **SKETCHED, rounds__count=1, settlement__mode="on-demand") as game:
+        game.start()
+        close_window(game)
+        duty, sketched = game.duties[0], []
+        monkeypatch.setattr(turn, "conclude", lambda *rest: sketched.append(rest[-2].usable()))
+        while not sketched:
+            game.look(duty)
+        first = game.state
+        assert first.seed_round == 1
+        (drawn,) = [event for event in game.play.events(SketchDrawn)]
+        reorganise(game.play.client, game.play.client.latest_block().number - drawn.block_number + 2)
+        monkeypatch.undo()
+        until_posted(game)
+        assert game.state.sketch_seed != first.sketch_seed
+        game.to_the_end()
+        assert not game.play.events(Challenged), "what was posted is of the second seed"
+        assert [event.present for event in results(game)] == [2**SLOTS - 1]
 
 
 def test_what_was_read_while_the_chain_was_reorganised_is_read_again(

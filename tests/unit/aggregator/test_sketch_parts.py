@@ -113,7 +113,10 @@ def test_what_is_kept_of_an_update_is_found_again(
 ) -> None:
     numbers = np.arange(WIDTH, dtype=np.int64) * -(2**40)
     seed = b"\x05" * 32
-    KeptSketches(journal, context, ROUND).keep(1, 2, committed, Sketched(numbers, context.circuit.zero), seed)
+    before = KeptSketches(journal, context, ROUND)
+    before.keep(1, 2, committed)
+    assert (before.has(1, 2), before.sketched(1, 2)) == (True, None)
+    before.keep_sketch(1, 2, Sketched(numbers, context.circuit.zero), seed)
     kept = KeptSketches(journal, context, ROUND)
     found = kept.sketched(1, 2)
     assert found is not None
@@ -125,9 +128,12 @@ def test_what_is_kept_of_an_update_is_found_again(
     assert kept.sketched(0, 2) is None
     assert kept.sketched(1, 2, seed) is not None
     assert kept.sketched(1, 2, b"\x06" * 32) is None  # a reorganisation drew another seed
+    assert not kept.has(0, 2)
     with pytest.raises(FairshareError) as missing:
         kept.update(0, 2)
     assert missing.value.reason is Reason.NOT_FOUND
+    kept.keep(1, 2, committed)  # another submission for the slot: the sketch is not of it
+    assert kept.sketched(1, 2) is None
 
 
 @given(st.integers(600, 10**6), st.integers(1, 16), st.integers(1, 4 * 10**7))
