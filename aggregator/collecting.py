@@ -65,8 +65,9 @@ def collect(node: ProjectDaemon, path: Path, project: Project, cases: Sequence[C
         if case.seed != seed:  # drawn, or drawn anew after a reorganisation
             case.updates.clear()
             case.seed = seed
-        for submission in case.arrived.submissions.values():
-            _recall(node, path, project, case, submission)
+        with node.journal.atomic():  # their sketches, once and not one by one
+            for submission in case.arrived.submissions.values():
+                _recall(node, path, project, case, submission)
         path.take_answers(node, project, case, block)
         for slot, submission in case.arrived.submissions.items():
             if slot in case.updates or slot in case.unopenable or slot in case.complained:

@@ -18,6 +18,7 @@ from marketplace.storage.http_pieces import pieces
 from marketplace.storage.inventory import NO_SPACE
 from marketplace.storage.multiaddress import check_multiaddress, check_peer_id
 from marketplace.storage.reasons import Why
+from marketplace.storage.recent import Recent
 
 _T = TypeVar("_T")
 # Kubo's defaults as they were when CIDv0 became the market's: a daemon may be configured otherwise
@@ -74,6 +75,7 @@ class ContentStore:
             self._client._client._session_props["trust_env"] = False
         self._api = api
         self._timeout_s = timeout_s
+        self._recent = Recent()
 
     def ping(self) -> None:
         """Return if the node answers. Raises STORAGE_UNREACHABLE."""
@@ -95,13 +97,16 @@ class ContentStore:
         return expected
 
     def fetch(self, cid: str, *, max_bytes: int, timeout_s: float) -> bytes:
-        """The bytes named by `cid`, at most `max_bytes`, within `timeout_s` seconds.
+        """The bytes named by `cid`, at most `max_bytes`, within `timeout_s` seconds; small ones are kept in memory.
 
         Raises BAD_INPUT for what is no CIDv0, UNAVAILABLE if nobody serves it in time, TOO_LARGE beyond
         `max_bytes`, INTEGRITY if what comes is not what the CID names, STORAGE_UNREACHABLE if the node is
         down.
         """
         digest_of(cid)
+        recent = self._recent.get(cid)
+        if recent is not None and len(recent) <= max_bytes:
+            return recent
         deadline = time.monotonic() + timeout_s
         try:
             data = self._ask(lambda: self._read(cid, max_bytes, deadline), deadline)
@@ -115,6 +120,7 @@ class ContentStore:
             raise FairshareError(
                 Reason.INTEGRITY, f"what came for {cid} is not what it names", "ask another node"
             )
+        self._recent.put(cid, data)
         return data
 
     def keep(self, cid: str, max_bytes: int, why: Why) -> None:
