@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn.utils import parameters_to_vector, skip_init, vector_to_parameters
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 FOLDER = "SIDEBYSIDE_FOLDER"  # environment variable: where the work is
 WORK, INITIAL, FINAL, MARKS = "work.json", "initial.npy", "final.npy", "marks.json"
@@ -137,11 +137,18 @@ def _seed_of(seed: int, round_: int) -> int:
 
 
 def _linear(inputs: int, outputs: int) -> Any:
-    return skip_init(nn.Linear, inputs, outputs)
+    return _in_memory(nn.Linear(inputs, outputs, device="meta"))
 
 
 def _convolution(inputs: int, outputs: int) -> Any:
-    return skip_init(nn.Conv2d, inputs, outputs, 3, padding=1)
+    return _in_memory(nn.Conv2d(inputs, outputs, 3, padding=1, device="meta"))
+
+
+def _in_memory(layer: nn.Module) -> nn.Module:
+    """`skip_init` without its import of sympy, which would be in everybody's time."""
+    for name, parameter in list(layer.named_parameters()):
+        setattr(layer, name, nn.Parameter(torch.empty(parameter.shape)))
+    return layer
 
 
 def _with_vector(module: nn.Module, vector: Vector) -> nn.Module:

@@ -7,7 +7,7 @@ convolution's weights are [outputs, inputs, 3, 3].
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,26 +16,31 @@ from marketplace.learning.tasks.task import Floats
 if TYPE_CHECKING:
     from torch import nn
 
+Layer = TypeVar("Layer", bound="nn.Module")
+
 FROZEN, INITIAL = 1, 2  # what a layer's numbers are drawn for (marketplace.learning.draws)
 
 
 def linear(inputs: int, outputs: int) -> nn.Linear:
     """A layer whose numbers the caller sets: torch draws none, so its generator is left alone."""
     from torch import nn
-    from torch.nn.utils import skip_init
 
-    layer = skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
-    assert isinstance(layer, nn.Linear)
-    return layer
+    return _in_memory(nn.Linear(inputs, outputs, device="meta"))
 
 
 def convolution(inputs: int, outputs: int) -> nn.Conv2d:
     """3 x 3, as large as its input; as `linear`."""
     from torch import nn
-    from torch.nn.utils import skip_init
 
-    layer = skip_init(nn.Conv2d, inputs, outputs, 3, padding=1)  # type: ignore[no-untyped-call]
-    assert isinstance(layer, nn.Conv2d)
+    return _in_memory(nn.Conv2d(inputs, outputs, 3, padding=1, device="meta"))
+
+
+def _in_memory(layer: Layer) -> Layer:
+    """As `torch.nn.utils.skip_init` does, which imports sympy for it: half a second of each process."""
+    import torch
+
+    for name, parameter in list(layer.named_parameters()):
+        setattr(layer, name, torch.nn.Parameter(torch.empty(parameter.shape)))
     return layer
 
 
