@@ -7,7 +7,8 @@ from pathlib import Path
 
 from marketplace.node.options import user_folder
 from marketplace.owner import circuits
-from sidebyside import plain, prepare
+from sidebyside import prepare
+from sidebyside.work import FOLDER, Work
 from zk import keys
 
 _BENCHMARKS = Path(__file__).parents[1]
@@ -17,7 +18,7 @@ def environment(where: Path) -> dict[str, str]:
     """Variables: the work in `where`, one thread for each process, nothing told to anybody."""
     return {
         **os.environ,
-        plain.FOLDER: str(where),
+        FOLDER: str(where),
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join([str(_BENCHMARKS), str(_BENCHMARKS.parent)]),
         "FLWR_TELEMETRY_ENABLED": "0",
@@ -26,7 +27,7 @@ def environment(where: Path) -> dict[str, str]:
     }
 
 
-def make_keys(work: plain.Work) -> None:
+def make_keys(work: Work) -> None:
     """A circuit's keys, which are made once for all projects of its size: not within anybody's time."""
     cache = user_folder("XDG_CACHE_HOME", ".cache")
     files = circuits.build(prepare.project_file(work, "proved").shape, cache, None, lambda phase: None)

@@ -49,7 +49,7 @@ def main() -> int:
         app = home / "app"
         app.mkdir()
         (app / "pyproject.toml").write_text(_APP)
-        for name in ("flower_app.py", "plain.py"):
+        for name in ("flower_app.py", "plain.py", "work.py"):
             shutil.copy(HERE / name, app)
 
         def start(name: str, *arguments: str) -> None:

@@ -36,7 +36,7 @@ from marketplace.owner.checked import check_project
 from marketplace.owner.model import fetch_model
 from marketplace.owner.node import owner_node
 from marketplace.owner.post import post
-from sidebyside import plain
+from sidebyside.work import FINAL, MARKS, Work, folder, read_work
 
 TIMEOUT_S = 3600.0
 PRELOADED = (
@@ -50,8 +50,8 @@ PRELOADED = (
 
 def main() -> int:
     """Plays the project to its end, and writes down the model and when each round ended."""
-    (settlement, start, blocks), where = sys.argv[1:], plain.folder()
-    work = plain.read_work(where)
+    (settlement, start, blocks), where = sys.argv[1:], folder()
+    work = read_work(where)
     nursery = Nursery(PRELOADED) if start == "forked" else None
     directory = Path(mkdtemp(prefix=f"market-{settlement}-{start}-", dir=where))
     logging.configure(file=directory / "owner.jsonl")
@@ -71,12 +71,12 @@ def main() -> int:
             if any(party.process.returncode != 0 for party in troupe.parties.values()):
                 raise FairshareError(Reason.INTERNAL, "a party did not end as it should", f"see {directory}")
         found = fetch_model(context, PeerBook(context, logging.logger()))
-        np.save(where / plain.FINAL, found.weights.astype(np.float32))
-    (where / plain.MARKS).write_text(json.dumps(_marks(directory)), "utf8")
+        np.save(where / FINAL, found.weights.astype(np.float32))
+    (where / MARKS).write_text(json.dumps(_marks(directory)), "utf8")
     return 0
 
 
-def _start_all(troupe: Troupe, directory: Path, where: Path, work: plain.Work, project: int) -> None:
+def _start_all(troupe: Troupe, directory: Path, where: Path, work: Work, project: int) -> None:
     keys = directory / "devnet"
     name = "aggregator-0"
     troupe.start(name, keystore_of(keys, name), ["aggregator", "run", "--project", str(project)])

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,46 +19,34 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-FOLDER = "SIDEBYSIDE_FOLDER"  # environment variable: where the work is
-WORK, INITIAL, FINAL, MARKS = "work.json", "initial.npy", "final.npy", "marks.json"
+try:
+    from sidebyside.work import FINAL, INITIAL, MARKS, Work, folder, read_work
+except ModuleNotFoundError:  # as an app of Flower's, from a copy of this folder
+    from work import FINAL, INITIAL, MARKS, Work, folder, read_work  # type: ignore[import-not-found,no-redef]
+
+__all__ = ["FINAL", "INITIAL", "MARKS", "Work", "folder", "read_work"]
 
 Vector = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Work:
-    """Which network, and how it is trained. `kind`: mlp, one hidden layer, or cnn, two convolutions before it."""
-
-    kind: Literal["mlp", "cnn"]
-    hidden: int
-    channels: int  # of the first convolution; the second has twice as many
-    trainers: int
-    rounds: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    momentum: float
-    seed: int  # trainer i has seed + i
-    rows: int | None = None  # of each trainer's data; None: its whole share
-
-    def module(self) -> nn.Module:
-        """float32 [n, 784] to logits [n, 10], the numbers of its layers not yet set."""
-        if self.kind == "mlp":
-            return nn.Sequential(_linear(784, self.hidden), nn.ReLU(), _linear(self.hidden, 10))
-        first, second = self.channels, 2 * self.channels
-        return nn.Sequential(
-            nn.Unflatten(1, (1, 28, 28)),
-            _convolution(1, first),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            _convolution(first, second),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            _linear(second * 49, self.hidden),
-            nn.ReLU(),
-            _linear(self.hidden, 10),
-        )
+def module_of(work: Work) -> nn.Module:
+    """float32 [n, 784] to logits [n, 10], the numbers of its layers not yet set."""
+    if work.kind == "mlp":
+        return nn.Sequential(_linear(784, work.hidden), nn.ReLU(), _linear(work.hidden, 10))
+    first, second = work.channels, 2 * work.channels
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 28, 28)),
+        _convolution(1, first),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        _convolution(first, second),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        _linear(second * 49, work.hidden),
+        nn.ReLU(),
+        _linear(work.hidden, 10),
+    )
 
 
 @dataclass(frozen=True)
@@ -70,16 +57,6 @@ class Part:
     y: torch.Tensor
 
 
-def folder() -> Path:
-    """Where the work is."""
-    return Path(os.environ[FOLDER])
-
-
-def read_work(where: Path) -> Work:
-    """The work in a folder."""
-    return Work(**json.loads((where / WORK).read_text("utf8")))
-
-
 def read_part(where: Path, name: str) -> Part:
     """A trainer's data."""
     with np.load(where / f"{name}.npz") as arrays:
@@ -88,7 +65,7 @@ def read_part(where: Path, name: str) -> Part:
 
 def train(work: Work, start: Vector, part: Part, trainer: int, round_: int) -> Vector:
     """The parameters after a round of one trainer's training."""
-    module = _with_vector(work.module(), start).train()
+    module = _with_vector(module_of(work), start).train()
     optimiser = torch.optim.SGD(module.parameters(), lr=work.learning_rate, momentum=work.momentum)
     order = np.random.default_rng(_seed_of(work.seed + trainer, round_))
     for _ in range(work.epochs):
@@ -103,12 +80,12 @@ def train(work: Work, start: Vector, part: Part, trainer: int, round_: int) -> V
 
 def parameters(work: Work) -> int:
     """How many numbers are trained."""
-    return sum(numbers.numel() for numbers in work.module().parameters())
+    return sum(numbers.numel() for numbers in module_of(work).parameters())
 
 
 def accuracy(work: Work, vector: Vector, part: Part) -> float:
     """Share of rows that are classified as labelled."""
-    module = _with_vector(work.module(), vector).eval()
+    module = _with_vector(module_of(work), vector).eval()
     with torch.no_grad():
         return float((module(part.X).argmax(1) == part.y).double().mean())
 

@@ -14,7 +14,7 @@ from marketplace.learning.tasks import load
 from marketplace.owner.draft import faults_of
 from marketplace.spec import ProjectFile, template
 from sidebyside import plain
-from sidebyside.plain import Work
+from sidebyside.work import INITIAL, WORK, Work
 
 SETTLEMENTS = ("on-demand", "proved")
 EVALUATION = "evaluation"
@@ -37,12 +37,12 @@ def write(where: Path, work: Work) -> None:
             where / f"trainer-{number}.npz", part.rows(np.arange(min(len(part), work.rows or len(part))))
         )
     save_npz(where / f"{EVALUATION}.npz", held_out)
-    (where / plain.WORK).write_text(json.dumps(dataclasses.asdict(work)), "utf8")
+    (where / WORK).write_text(json.dumps(dataclasses.asdict(work)), "utf8")
     for settlement in SETTLEMENTS:
         file = project_file(work, settlement, file_sha256(where / f"{EVALUATION}.npz"))
         (where / f"{settlement}.toml").write_text(file.to_toml(), "utf8")
     initial = load(file.task).initial(file.training.seed)
-    np.save(where / plain.INITIAL, initial.astype(np.float32))
+    np.save(where / INITIAL, initial.astype(np.float32))
 
 
 def project_file(work: Work, settlement: str, sha256: str = "0" * 64) -> ProjectFile:
