@@ -58,10 +58,8 @@ class SketchMade:
         def store(data: bytes) -> str:
             return context.store.add(data, why) if serve else cid_of(data)
 
-        updates = {
-            slot: store(pack_leaves(self._kept.leaves(self._case.index, slot)))
-            for slot in self._judgement.merged
-        }
+        of_merged = [self._kept.leaves(self._case.index, slot) for slot in self._judgement.merged]
+        updates = store(b"".join(map(pack_leaves, of_merged))) if of_merged else None
         leaves = store(pack_leaves(self._tree.leaves))
         manifest = Manifest(store(pack_model(self._model)), leaves, updates)
         return digest_of(store(manifest.to_bytes()))

@@ -27,11 +27,12 @@ _NO_LEAVES = {Reason.AUDIT_FAILED, Reason.INTEGRITY, Reason.TOO_LARGE, *UNCHECKA
 
 
 def check_manifest(shelf: Shelf, cohort: CohortReplay) -> str:
-    """The manifest that the result names has leaves for just the updates that were merged."""
+    """The manifest that the result names has leaves of the updates that were merged, where any were."""
     posted = _posted(cohort)
-    named, merged = sorted(shelf.manifest(posted.model).updates), list(members(posted.merged))
-    if named != merged:
-        raise failed(f"the manifest names leaves of slots {named}, but slots {merged} were merged")
+    named, merged = shelf.manifest(posted.model).updates, members(posted.merged)
+    if (named is not None) != bool(merged):
+        names = "no leaves of updates" if named is None else "leaves of updates"
+        raise failed(f"the manifest names {names}, but {len(merged)} were merged")
     return f"it names model, leaves, and those of {len(merged)} merged updates"
 
 
@@ -42,14 +43,7 @@ def check_leaves(shelf: Shelf, cohort: CohortReplay, before: CohortReplay | None
     """
     manifest = _manifest(shelf, cohort)
     after = _under(shelf, manifest.leaves, cohort.model, "the new model's")
-    updates = []
-    for slot in members(_posted(cohort).merged):
-        if slot not in manifest.updates:
-            raise failed(f"the manifest names no leaves of slot {slot}, which was merged")
-        if slot >= len(cohort.commitments):
-            raise unchecked(cohort.unread or "the result's roots could not be read")
-        due = cohort.commitments[slot]
-        updates.append(_under(shelf, manifest.updates[slot], due, f"slot {slot}'s"))
+    updates = _of_merged(shelf, cohort, manifest)
     wrong = sums_hold(
         points_of(_tree_of(shelf, before, initial).leaves),
         points_of(after.leaves),
@@ -117,6 +111,24 @@ def _posted(cohort: CohortReplay) -> ResultPosted:
 
 def _manifest(shelf: Shelf, cohort: CohortReplay) -> Manifest:
     return shelf.manifest(_posted(cohort).model)
+
+
+def _of_merged(shelf: Shelf, cohort: CohortReplay, manifest: Manifest) -> list[ChunkTree]:
+    """The leaves of the merged updates, each under its root on chain."""
+    merged = members(_posted(cohort).merged)
+    if not merged:
+        return []
+    if manifest.updates is None:
+        raise failed("the manifest names no leaves of the merged updates")
+    if max(merged) >= len(cohort.commitments):
+        raise unchecked(cohort.unread or "the result's roots could not be read")
+    trees = shelf.update_leaves(manifest.updates, len(merged))
+    for slot, tree in zip(merged, trees, strict=True):
+        if shelf.committer.commitment(tree) != cohort.commitments[slot]:
+            raise failed(
+                f"slot {slot}'s leaves, in {manifest.updates}, are not those under its root on chain"
+            )
+    return trees
 
 
 def _under(shelf: Shelf, cid: str, commitment: Point, whose: str) -> ChunkTree:

@@ -16,12 +16,12 @@ from marketplace.protocol.chunk_tree import ChunkTree
 from marketplace.storage.cid import from_digest
 from marketplace.storage.store import ContentStore
 from marketplace.updates.codec import packed_model_bytes, unpack_model
-from marketplace.updates.leaves import leaves_bytes, unpack_leaves
+from marketplace.updates.leaves import leaves_bytes, unpack_all_leaves, unpack_leaves
 from marketplace.updates.manifest import MAX_MANIFEST_BYTES, Manifest
 from marketplace.updates.tree_committer import TreeCommitter
 
 _KEPT_MODELS = 2  # a round needs the one before it and its own
-_KEPT_TREES = 20  # and their leaves, with those of the merged updates
+_KEPT_TREES = 4  # and their leaves, as published and made anew
 
 T = TypeVar("T")
 
@@ -63,13 +63,19 @@ class Shelf:
         return _kept(self._models, _KEPT_MODELS, cid, make)
 
     def leaves(self, cid: str) -> ChunkTree:
-        """Published leaves: of a model, or of an update that was merged."""
+        """Published leaves of a model."""
 
         def make() -> ChunkTree:
             data = self._fetch(cid, leaves_bytes(self.chunks))
             return _read(f"the file of leaves {cid}", lambda: ChunkTree(unpack_leaves(data, self.chunks)))
 
         return _kept(self._trees, _KEPT_TREES, cid, make)
+
+    def update_leaves(self, cid: str, count: int) -> list[ChunkTree]:
+        """The leaves of `count` updates that were merged, in one file."""
+        data = self._fetch(cid, count * leaves_bytes(self.chunks))
+        found = _read(f"the file of leaves {cid}", lambda: unpack_all_leaves(data, self.chunks, count))
+        return [ChunkTree(leaves) for leaves in found]
 
     def committed(self, cid: str) -> ChunkTree:
         """A model's leaves made anew: each point is the commitment of its chunk's bytes."""

@@ -7,6 +7,8 @@ the chunks: members do that once a round, and one false leaf undoes it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from eth_utils.crypto import keccak
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.project import FETCH_S, ProjectContext
 from marketplace.protocol.chunk_tree import ChunkTree, Leaf
 from marketplace.updates.codec import HEADER_BYTES, packed_model_bytes, unpack_model
-from marketplace.updates.leaves import leaves_bytes, unpack_leaves
+from marketplace.updates.leaves import leaves_bytes, unpack_all_leaves, unpack_leaves
 from marketplace.updates.manifest import MAX_MANIFEST_BYTES, Manifest
 from zk.curve import Point
 
@@ -41,6 +43,22 @@ def fetch_tree(context: ProjectContext, cid: str, commitment: Point, timeout_s: 
     if Point(int.from_bytes(tree.root, "big"), context.chunks) != commitment:
         raise _false(f"the leaves {cid}", "they are not under the root that the chain holds")
     return tree
+
+
+def fetch_trees(
+    context: ProjectContext, cid: str, commitments: Sequence[Point], timeout_s: float = FETCH_S
+) -> list[ChunkTree]:
+    """The leaves of several updates, in one file named by `cid`. Raises UNAVAILABLE, INTEGRITY unless of these."""
+    most = len(commitments) * leaves_bytes(context.chunks)
+    data = _fetch(context, cid, most, timeout_s, "leaves")
+    try:
+        trees = [ChunkTree(leaves) for leaves in unpack_all_leaves(data, context.chunks, len(commitments))]
+    except FairshareError as error:
+        raise _false(f"the leaves {cid}", error.message) from error
+    for tree, commitment in zip(trees, commitments, strict=True):
+        if Point(int.from_bytes(tree.root, "big"), context.chunks) != commitment:
+            raise _false(f"the leaves {cid}", "they are not under the roots that the chain holds")
+    return trees
 
 
 def fetch_by_manifest(

@@ -106,8 +106,9 @@ def keep_model(context: ProjectContext, reference: ModelReference, timeout_s: fl
     manifest = fetch_manifest(context, reference.cid, timeout_s)
     context.store.keep(reference.cid, MAX_MANIFEST_BYTES, why)
     context.store.keep(manifest.model, model_bytes, why)
-    for cid in (manifest.leaves, *manifest.updates.values()):
-        context.store.keep(cid, leaves_bytes(context.chunks), why)
+    context.store.keep(manifest.leaves, leaves_bytes(context.chunks), why)
+    if manifest.updates is not None:
+        context.store.keep(manifest.updates, context.terms.slots * leaves_bytes(context.chunks), why)
 
 
 def fetch_current(

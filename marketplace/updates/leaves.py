@@ -1,6 +1,7 @@
 """The leaves of a vector as a file (`FSL1`, docs/sketch.md, "Files"): points and hashes of its chunks.
 
 `FSL1`, u32 J little-endian, then J times point.x, point.y (big-endian, 32 bytes each) and the chunk's hash (32 bytes).
+The leaves of several vectors are one such file after the other.
 """
 
 from __future__ import annotations
@@ -44,6 +45,14 @@ def unpack_leaves(data: bytes, chunks: int) -> tuple[Leaf, ...]:
     if magic != MAGIC or count != chunks:
         raise _damaged(f"it does not start with FSL1 and {chunks}")
     return tuple(_leaf(data[at : at + _LEAF_BYTES]) for at in range(_HEAD.size, wanted, _LEAF_BYTES))
+
+
+def unpack_all_leaves(data: bytes, chunks: int, count: int) -> list[tuple[Leaf, ...]]:
+    """The leaves of `count` vectors, one file after the other; INTEGRITY as `unpack_leaves`."""
+    size = leaves_bytes(chunks)
+    if len(data) != count * size:
+        raise _damaged(f"{len(data)} bytes where {count * size} are due")
+    return [unpack_leaves(data[at : at + size], chunks) for at in range(0, len(data), size)]
 
 
 def _leaf(data: bytes) -> Leaf:

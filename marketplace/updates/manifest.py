@@ -1,46 +1,45 @@
 """What a result on the sketch path names: the new model, its leaves, the merged updates' (docs/sketch.md, "Files").
 
-Canonical JSON: {"leaves": CID, "model": CID, "updates": {"slot": CID, ..}, "version": 1}.
+Canonical JSON: {"leaves": CID, "model": CID, "updates": CID, "version": 2}.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.cid import digest_of
 
-MAX_SLOTS = 16
-MAX_MANIFEST_BYTES = 2048  # with every slot merged it has about 1,050
+MAX_MANIFEST_BYTES = 256  # it has about 200
 
-_VERSION = 1
+_VERSION = 2
 _FIELDS = {"leaves", "model", "updates", "version"}
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """CIDs (v0) of the model, its leaves, and by slot the merged updates' leaves. BAD_INPUT for anything else."""
+    """CIDs (v0) of the model, its leaves, and the merged updates' leaves, by slot; BAD_INPUT for anything else.
+
+    `updates`: None where nothing was merged.
+    """
 
     model: str
     leaves: str
-    updates: Mapping[int, str]
+    updates: str | None
 
     def __post_init__(self) -> None:
-        for slot in self.updates:
-            if not 0 <= slot < MAX_SLOTS:
-                raise FairshareError(Reason.BAD_INPUT, f"there is no slot {slot} to merge")
-        for cid in (self.model, self.leaves, *self.updates.values()):
-            digest_of(cid)
+        for cid in (self.model, self.leaves, self.updates):
+            if cid is not None:
+                digest_of(cid)
 
     def to_bytes(self) -> bytes:
         """The file."""
         document = {
             "leaves": self.leaves,
             "model": self.model,
-            "updates": {str(slot): cid for slot, cid in self.updates.items()},
+            "updates": self.updates,
             "version": _VERSION,
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
@@ -62,16 +61,12 @@ class Manifest:
 
 
 def _read(document: Any) -> Manifest:
-    if (
-        not isinstance(document, dict)
-        or set(document) != _FIELDS
-        or not isinstance(document["updates"], dict)
-    ):
+    if not isinstance(document, dict) or set(document) != _FIELDS:
         raise ValueError("fields")
-    updates = document["updates"]
-    if not all(isinstance(cid, str) for cid in (document["model"], document["leaves"], *updates.values())):
+    model, leaves, updates = document["model"], document["leaves"], document["updates"]
+    if not (isinstance(model, str) and isinstance(leaves, str) and isinstance(updates, str | None)):
         raise ValueError("a CID is text")
-    return Manifest(document["model"], document["leaves"], {int(slot): cid for slot, cid in updates.items()})
+    return Manifest(model, leaves, updates)
 
 
 def _no_manifest(cause: str) -> FairshareError:

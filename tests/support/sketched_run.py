@@ -66,13 +66,13 @@ class Lie:
     """What a result says that is not true.
 
     `sketches`: others by slot, int64 [k]; `model`: by what it differs from the merged one, int32 [d]; `leaves`: what
-    becomes of the new model's, which the root is of; `manifest`: files of leaves by slot, of which slot's.
+    becomes of the new model's, which the root is of; `updates`: files of leaves by slot, of which slot's.
     """
 
     sketches: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
     model: NDArray[np.int32] | None = None
     leaves: Callable[[tuple[Leaf, ...]], tuple[Leaf, ...]] = lambda leaves: leaves
-    manifest: Callable[[dict[int, str]], dict[int, str]] = lambda updates: updates
+    updates: Callable[[dict[int, bytes]], dict[int, bytes]] = lambda updates: updates
 
 
 def spec_for(stage: Stage, **changes: Mapping[str, Any]) -> ProjectSpec:
@@ -297,16 +297,19 @@ def _publish(play: Play, cohort: int, tree: ChunkTree, merged: Mapping[int, Upda
     """Model, leaves and manifest of a result in the store; the manifest's CID. `blobs` names them by round."""
     store, number = play.stage.store, play.round
     name = f"{number}" if play.terms.cohorts == 1 else f"{number}.{cohort}"
-    cids = {
-        slot: store.add(pack_leaves(trees(play).tree(update).leaves))
-        for slot, update in merged.items()
-        if update is not None
-    }
-    named = lie.manifest(cids)
+    files = lie.updates(
+        {
+            slot: pack_leaves(trees(play).tree(update).leaves)
+            for slot, update in merged.items()
+            if update is not None
+        }
+    )
+    updates = store.add(b"".join(files.values())) if files else None
     model, leaves = store.add(pack_model(play.model)), store.add(pack_leaves(tree.leaves))
-    manifest = store.add(Manifest(model, leaves, named).to_bytes())
+    manifest = store.add(Manifest(model, leaves, updates).to_bytes())
     play.blobs |= {f"model {name}": model, f"leaves {name}": leaves, f"manifest {name}": manifest}
-    play.blobs |= {f"leaves of slot {slot}, {name}": cid for slot, cid in cids.items()}
+    if updates is not None:
+        play.blobs[f"leaves of updates {name}"] = updates
     return manifest
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import Journal
-from marketplace.node.manifests import fetch_manifest, fetch_tree
+from marketplace.node.manifests import fetch_manifest, fetch_tree, fetch_trees
 from marketplace.node.models import ModelReference, fetch_reference
 from marketplace.node.project import ProjectContext
 from marketplace.node.sketch.record import CohortRecord
@@ -72,20 +72,13 @@ class Shelf:
     def update_trees(self, result: CohortRecord) -> dict[int, ChunkTree]:
         """The leaves of a result's merged updates, by slot. Raises UNAVAILABLE, INTEGRITY."""
         manifest = fetch_manifest(self.context, result.manifest, self.timeout_s)
-        missing = set(result.merged) - set(manifest.updates)
-        if missing:
+        if manifest.updates is None:
             raise FairshareError(
-                Reason.INTEGRITY, f"the manifest {result.manifest} names no leaves of slots {sorted(missing)}"
+                Reason.INTEGRITY, f"the manifest {result.manifest} names no leaves of the merged updates"
             )
-        return {
-            slot: fetch_tree(
-                self.context,
-                manifest.updates[slot],
-                commitment_of(self.context, result.statement.roots[slot]),
-                self.timeout_s,
-            )
-            for slot in result.merged
-        }
+        due = [commitment_of(self.context, result.statement.roots[slot]) for slot in result.merged]
+        trees = fetch_trees(self.context, manifest.updates, due, self.timeout_s)
+        return dict(zip(result.merged, trees, strict=True))
 
 
 def reference_of(context: ProjectContext, result: CohortRecord) -> ModelReference:

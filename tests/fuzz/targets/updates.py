@@ -71,7 +71,7 @@ def _batch() -> Batch:
 
 def _manifest() -> Manifest:
     model, leaves, other = (cid_of(name) for name in (b"model", b"leaves", b"other"))
-    return Manifest(model, leaves, {0: other, 7: model})
+    return Manifest(model, leaves, other)
 
 
 TARGETS = (

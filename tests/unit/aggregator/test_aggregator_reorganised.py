@@ -124,7 +124,7 @@ def test_updates_are_sketched_anew_where_another_seed_is_drawn(
             game.look(duty)
         first = game.state
         assert first.seed_round == 1
-        (drawn,) = [event for event in game.play.events(SketchDrawn)]
+        (drawn,) = game.play.events(SketchDrawn)
         reorganise(game.play.client, game.play.client.latest_block().number - drawn.block_number + 2)
         monkeypatch.undo()
         until_posted(game)

@@ -319,7 +319,7 @@ def _rehash(leaves: tuple[Leaf, ...]) -> tuple[Leaf, ...]:
     return (leaves[0], Leaf(leaves[1].x, leaves[1].y, bytes(32)), *leaves[2:])
 
 
-def _swap(updates: dict[int, str]) -> dict[int, str]:
+def _swap(updates: dict[int, bytes]) -> dict[int, bytes]:
     """Each slot's leaves are those of the next one."""
     slots = list(updates)
     return {slot: updates[after] for slot, after in zip(slots, [*slots[1:], slots[0]], strict=True)}
@@ -350,17 +350,21 @@ def _one(place: int) -> np.ndarray[Any, np.dtype[np.int32]]:
             },
         ),
         (Lie(leaves=_rehash), {"model": "is not the one under the root: another bytes"}),
-        (Lie(manifest=_swap), {"leaves": "are not those under its root on chain"}),
+        (Lie(updates=_swap), {"leaves": "are not those under its root on chain"}),
+        (Lie(updates=lambda updates: dict(list(updates.items())[1:])), {"leaves": "bytes where"}),
         (
-            Lie(manifest=lambda updates: dict(list(updates.items())[1:])),
-            {"manifest": "but slots", "leaves": "the manifest names no leaves of slot"},
+            Lie(updates=lambda updates: {}),
+            {
+                "manifest": "names no leaves of updates, but",
+                "leaves": "the manifest names no leaves of the merged updates",
+            },
         ),
         (
             Lie(sketches={2: np.arange(sketched.WIDTH, dtype=np.int64)}),
             {"sum of sketches": "the merged sketches do not add up"},
         ),
     ],
-    ids=["true", "model", "point", "hash", "swapped", "manifest", "sketch"],
+    ids=["true", "model", "point", "hash", "swapped", "one less", "manifest", "sketch"],
 )
 def test_what_the_contract_cannot_see_is_found_in_the_files(
     again: tuple[Play, dict[int, Update]], lie: Lie, failures: dict[str, str]
@@ -380,20 +384,12 @@ def test_what_the_contract_cannot_see_is_found_in_the_files(
     assert all(check.ok is not None for check in checks)
 
 
-def named(play: Play, blob: str) -> str:
-    """A file's CID; of "leaves of a slot, N" that of one merged in round N: the seed decides which are."""
-    start, _, end = blob.partition("a slot")
-    if not end:
-        return play.blobs[blob]
-    return next(cid for name, cid in play.blobs.items() if name.startswith(start) and name.endswith(end))
-
-
 @pytest.mark.parametrize(
     ("blob", "number", "open_"),
     [
         ("manifest 5", 5, {"manifest", "leaves", "model", "sum of sketches"}),
         ("leaves 5", 5, {"leaves"}),
-        ("leaves of a slot, 5", 5, {"leaves"}),
+        ("leaves of updates 5", 5, {"leaves"}),
         ("model 1", 1, {"model", "sum of sketches"}),
         ("model 1", 2, {"sum of sketches"}),
         ("leaves 1", 1, {"leaves"}),
@@ -404,7 +400,7 @@ def test_what_nobody_serves_cannot_be_checked(
     questioned: Play, questioned_history: History, blob: str, number: int, open_: set[str]
 ) -> None:
     """The leaves before a round can be made anew from the model."""
-    cid = named(questioned, blob)
+    cid = questioned.blobs[blob]
     store = questioned.stage.store.without(cid)
     checks = tuple(checks_of_round(questioned, questioned_history, store, number))
     found = {check.name: check.detail for check in checks if check.ok is not True}
@@ -413,9 +409,9 @@ def test_what_nobody_serves_cannot_be_checked(
     assert all(cid in detail for detail in found.values())
 
 
-@pytest.mark.parametrize("blob", ["manifest 2", "leaves 2", "leaves of a slot, 2", "model 2"])
+@pytest.mark.parametrize("blob", ["manifest 2", "leaves 2", "leaves of updates 2", "model 2"])
 def test_a_byte_of_a_file_is_found(questioned: Play, questioned_history: History, blob: str) -> None:
-    cid = named(questioned, blob)
+    cid = questioned.blobs[blob]
     store = questioned.stage.store.altered(cid, place=40)
     checks = checks_of_round(questioned, questioned_history, store, number=2)
     failed = [check for check in checks if check.ok is False]

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from marketplace.errors import FairshareError, Reason
-from marketplace.node.manifests import fetch_by_manifest, fetch_manifest, fetch_tree
+from marketplace.node.manifests import fetch_by_manifest, fetch_manifest, fetch_tree, fetch_trees
 from marketplace.node.models import ModelReference, fetch_reference
 from marketplace.node.project import ProjectContext
 from marketplace.protocol.chunk_tree import ChunkTree, Leaf
@@ -52,7 +52,7 @@ class Published:
         self.manifest = self.publish()
 
     def publish(self, **changes: Any) -> str:
-        fields = {"model": self.cid, "leaves": self.leaves, "updates": {0: self.leaves}} | changes
+        fields = {"model": self.cid, "leaves": self.leaves, "updates": self.leaves} | changes
         return self.store.add(Manifest(**fields).to_bytes())
 
     def fetch(self, manifest: str, commitment: Point | None = None) -> NDArray[np.int32]:
@@ -151,6 +151,22 @@ def test_leaves_of_a_false_model_do_not_make_it_true(published: Published) -> No
     )
 
 
+def test_leaves_of_several_updates_are_found_in_one_file(published: Published) -> None:
+    context, one = published.context, published.tree
+    other = ChunkTree(one.leaves[::-1])
+    roots = [Point(int.from_bytes(tree.root, "big"), CHUNKS) for tree in (one, other)]
+    files = [pack_leaves(tree.leaves) for tree in (one, other)]
+    both = published.store.add(b"".join(files))
+    assert fetch_trees(context, both, roots, 1) == [one, other]
+    for false in (files[1] + files[0], files[0], b"".join(files) + files[0], files[0] + files[1][:-1] + b"x"):
+        with pytest.raises(FairshareError) as caught:
+            fetch_trees(context, published.store.add(false), roots, 1)
+        assert caught.value.reason is Reason.INTEGRITY
+    with pytest.raises(FairshareError) as absent:
+        fetch_trees(context, CID, roots, 1)
+    assert absent.value.reason is Reason.UNAVAILABLE
+
+
 def test_false_points_under_the_root_are_for_the_members_to_find(published: Published) -> None:
     """The bytes are bound by their hashes alone, as this module says."""
     zero = published.context.committer.zero
@@ -168,8 +184,8 @@ def test_false_points_under_the_root_are_for_the_members_to_find(published: Publ
         b"{}",
         b"[" * 2000,
         b"\xff",
-        b'{"leaves":"","model":"","updates":{},"version":1}',
-        b'{"leaves":1,"model":2,"updates":[],"version":1}',
+        b'{"leaves":"","model":"","updates":null,"version":2}',
+        b'{"leaves":1,"model":2,"updates":[],"version":2}',
         b"x" * 10**6,
     ],
     ids=["nothing", "no fields", "deep", "no text", "empty names", "no names", "long"],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.protocol.chunk_tree import MAX_CHUNKS, Leaf
-from marketplace.updates.leaves import leaves_bytes, pack_leaves, unpack_leaves
+from marketplace.updates.leaves import leaves_bytes, pack_leaves, unpack_all_leaves, unpack_leaves
 from zk import curve
 from zk.curve import BASE_FIELD, INFINITY, Point
 
@@ -33,6 +33,20 @@ def test_leaves_come_back(leaves: tuple[Leaf, ...]) -> None:
     data = pack_leaves(leaves)
     assert len(data) == leaves_bytes(len(leaves))
     assert unpack_leaves(data, len(leaves)) == leaves
+
+
+@given(
+    st.integers(1, 4).flatmap(lambda n: st.lists(st.tuples(*[leaf] * n), max_size=5).map(lambda v: (n, v)))
+)
+def test_leaves_of_several_vectors_come_back(drawn: tuple[int, list[tuple[Leaf, ...]]]) -> None:
+    chunks, vectors = drawn
+    data = b"".join(map(pack_leaves, vectors))
+    assert unpack_all_leaves(data, chunks, len(vectors)) == vectors
+    for other in (data + b"\0", data[1:], data + pack_leaves([ONE] * chunks)):
+        if other != data:
+            with pytest.raises(FairshareError) as refusal:
+                unpack_all_leaves(other, chunks, len(vectors))
+            assert refusal.value.reason is Reason.INTEGRITY
 
 
 def test_the_bytes_are_those_of_the_document() -> None:
