@@ -19,11 +19,10 @@ from marketplace.chain.endpoint_health import (
     Vitals,
     behind,
     foreign,
-    header_in,
     is_ahead,
     newest_time,
-    number_in,
 )
+from marketplace.chain.json_rpc import header_in, number_in
 from marketplace.errors import FairshareError, Reason
 
 REQUEST_TIMEOUT_S = 10.0  # shorter than with one endpoint: another may answer

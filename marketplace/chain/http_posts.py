@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import urljoin
 
 import requests
@@ -58,11 +59,11 @@ class _Pools(HTTPAdapter):
         except urllib3.exceptions.LocationValueError as error:
             raise requests.exceptions.InvalidURL(error) from error
         try:
-            self.cert_verify(pool, url, verify, certificate)
+            self.cert_verify(pool, url, verify, certificate)  # type: ignore[no-untyped-call]
         except OSError as error:  # there is no such file of certificates
             raise requests.exceptions.SSLError(error) from error
         headers = {name: value for name, value in request.headers.items() if name != "Content-Length"}
-        return _Way(pool, self.request_url(request, proxies), headers)
+        return _Way(cast(urllib3.HTTPConnectionPool, pool), self.request_url(request, proxies), headers)
 
 
 class HttpPosts:

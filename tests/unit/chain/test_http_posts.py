@@ -109,7 +109,12 @@ def test_threads_share_it() -> None:
 
 
 def test_what_is_refused_does_not_harm_what_follows() -> None:
-    answers = iter([(404, {}, b"x" * 5000), (200, {}, b"x" * (MOST + 1)), (503, {}, b"")])
+    given: list[tuple[int, dict[str, str], bytes]] = [
+        (404, {}, b"x" * 5000),
+        (200, {}, b"x" * (MOST + 1)),
+        (503, {}, b""),
+    ]
+    answers = iter(given)
     with Server(lambda path: next(answers, (200, {}, b"x" * MOST))).running() as server:
         client = posts(server.url)
         with pytest.raises(BadStatus) as caught:
