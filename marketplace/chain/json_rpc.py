@@ -46,13 +46,7 @@ def answers(web3: Web3, wanted: Sequence[Request]) -> list[RPCResponse]:
     found: list[RPCResponse] = []
     for start in range(0, len(wanted), MOST_AT_ONCE):
         part = wanted[start : start + MOST_AT_ONCE]
-        given = web3.provider.make_batch_request([tuple(each) for each in part])  # type: ignore[attr-defined]
-        if not isinstance(given, list):
-            given = [_single(web3, each) for each in part]
-        found += [
-            _single(web3, each) if _is_unanswered(answer) else answer
-            for each, answer in zip(part, given, strict=True)
-        ]
+        found += [_single(web3, part[0])] if len(part) == 1 else _batch(web3, part)
     return found
 
 
@@ -157,6 +151,16 @@ def header_in(block: Any) -> tuple[int, int, bytes]:
 
 def _single(web3: Web3, wanted: Request) -> RPCResponse:
     return web3.provider.make_request(wanted.method, list(wanted.parameters))
+
+
+def _batch(web3: Web3, wanted: Sequence[Request]) -> list[RPCResponse]:
+    given = web3.provider.make_batch_request([tuple(each) for each in wanted])  # type: ignore[attr-defined]
+    if not isinstance(given, list):
+        return [_single(web3, each) for each in wanted]
+    return [
+        _single(web3, each) if _is_unanswered(answer) else answer
+        for each, answer in zip(wanted, given, strict=True)
+    ]
 
 
 def _is_unanswered(answer: Mapping[str, Any]) -> bool:
