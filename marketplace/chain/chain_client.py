@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 from hexbytes import HexBytes
@@ -14,7 +16,8 @@ from marketplace.chain.endpoint import RETRY_FOR_S, EndpointProvider, translated
 from marketplace.chain.failover import FailoverProvider, Say, silent
 from marketplace.chain.finality import default_confirmations
 from marketplace.chain.heads import Heads
-from marketplace.chain.json_rpc import ask, ask_all, block_at, block_tag, header_in, is_hash
+from marketplace.chain.json_rpc import ask, ask_all, block_at, block_tag, header_in, is_hash, result_in
+from marketplace.chain.looks import Habit, Look
 from marketplace.chain.types import Address, Block
 from marketplace.chain.views import Question
 from marketplace.errors import FairshareError, Reason
@@ -50,6 +53,7 @@ class ChainClient:
         self.heads = Heads(lambda: self.rpc_url)
         self._expected_chain_id = expected_chain_id
         self._confirmations = confirmations
+        self._looks = threading.local()
 
     @property
     def rpc_url(self) -> str:
@@ -97,6 +101,10 @@ class ChainClient:
 
         Raises NO_CONTRACT where the contract does not answer as one of ours; what its revert means (see `reverts`).
         """
+        look = self._look
+        if look is not None and block == look.block:
+            with translated_errors(doing):
+                return question.answer_in(result_in(look.answer(question)))
         tag = self._tag(block)
         with translated_errors(doing):
             return question.answer_in(ask(self.web3, question.request(tag)))
@@ -112,6 +120,25 @@ class ChainClient:
         with translated_errors(doing):
             found = ask_all(self.web3, [question.request(tag) for question in questions])
             return [question.answer_in(result) for question, result in zip(questions, found, strict=True)]
+
+    @contextmanager
+    def looking(self, block: Block, habit: Habit) -> Iterator[None]:
+        """While the `with` block runs, this thread asks each view at `block.number` once (see `looks`)."""
+        before, self._looks.current = self._look, Look(self.web3, block.number, habit)
+        try:
+            yield
+        finally:
+            self._looks.current.end()
+            self._looks.current = before
+
+    @property
+    def looked_at(self) -> BlockIdentifier:
+        """The number of the block that this thread looks at; the newest block where it looks at none."""
+        return "latest" if self._look is None else self._look.block
+
+    @property
+    def _look(self) -> Look | None:
+        return getattr(self._looks, "current", None)
 
     def _tag(self, block: BlockIdentifier) -> str:
         """For a hash the number of its block: not every endpoint calls at a hash."""
