@@ -34,23 +34,24 @@ def test_each_view_is_asked_once_and_then_all_at_once(client: MarketClient) -> N
     counted.taken()
     with client.looking(block, habit):
         read(client, block)
-    assert counted.taken() == ["eth_call"] * 3
+    usual = ["challengeOf", "membershipOf", "cohortOf"]
+    assert counted.taken() == usual
     with client.looking(block, habit):
         assert client.looked_at == block.number
         read(client, block)
-        assert counted.taken() == [("eth_call",) * 3]
+        assert counted.taken() == [tuple(usual)]
         client.cohort(NONE_SUCH, 1, block=block.number)
         client.cohort(NONE_SUCH, 1, block=block.number)
-        assert counted.taken() == ["eth_call"]
+        assert counted.taken() == ["cohortOf"]
     with client.looking(block, habit):
         client.challenge(NONE_SUCH, block=block.number)
-    assert counted.taken() == [("eth_call",) * 4]
+    assert counted.taken() == [(*usual, "cohortOf")]
     with client.looking(block, habit):  # what was not read the last time is not asked for
         client.challenge(NONE_SUCH, block=block.number)
-    assert counted.taken() == ["eth_call"]
+    assert counted.taken() == ["challengeOf"]
     assert client.looked_at == "latest"
     read(client, block)
-    assert counted.taken() == ["eth_call"] * 6
+    assert counted.taken() == usual * 2
 
 
 def test_other_blocks_headers_and_other_threads_are_not_remembered(client: MarketClient) -> None:
@@ -69,7 +70,7 @@ def test_other_blocks_headers_and_other_threads_are_not_remembered(client: Marke
             thread.start()
         for thread in threads:
             thread.join()
-        assert counted.taken() == ["eth_call"] * 13
+        assert len(counted.taken()) == 13
 
 
 def test_what_fails_is_asked_again(client: MarketClient, monkeypatch: pytest.MonkeyPatch) -> None:
