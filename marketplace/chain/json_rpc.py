@@ -16,7 +16,7 @@ from marketplace.chain.reverts import revert_data
 
 LARGEST_NUMBER = 2**63 - 1
 MOST_AT_ONCE = 100  # requests in a batch; public endpoints take at least as many
-_REVERTED = 3  # EIP-1474's successors: geth's code for a revert with data
+_REVERTED = 3  # geth's code for a revert with data
 _HASH_CHARACTERS = 66
 
 
