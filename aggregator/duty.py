@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from web3.types import BlockIdentifier
+
 from aggregator.batching import run_desk
 from aggregator.behaviour import Attack, Behaviour
 from aggregator.defending import defend
@@ -55,8 +57,8 @@ class Duty(ProjectDaemon):
     def __post_init__(self) -> None:
         self._path = path_of(self.context, self._behaviour)
 
-    def _place(self) -> int | None:
-        membership = self.context.client.membership(self.context.project, self.sender.address)
+    def _place(self, block: BlockIdentifier = "latest") -> int | None:
+        membership = self.context.client.membership(self.context.project, self.sender.address, block=block)
         return membership.aggregator_index
 
     def _open(self, project: Project, block: Block) -> None:
@@ -70,10 +72,10 @@ class Duty(ProjectDaemon):
         self._move_on(project, block, self._place())
 
     def _drawing(self, project: Project, block: Block) -> None:
-        self._move_on(project, block, self._place())
+        self._move_on(project, block, self._place(block.number))
 
     def _active(self, project: Project, block: Block) -> None:
-        index = self._place()
+        index = self._place(block.number)
         if index is None:
             self._join_late()
             return
@@ -86,7 +88,7 @@ class Duty(ProjectDaemon):
         self._move_on(project, block, index)
 
     def _closing(self, project: Project, block: Block) -> None:
-        index = self._place()
+        index = self._place(block.number)
         if index is not None:
             defend(self, self._path, self._behaviour, project, index, block)
         self._hold_model(project, block)

@@ -129,8 +129,7 @@ def _add_projects(app: FastAPI, client: MarketClient) -> None:
             state = client.project(project, block=at)
             total = max(state.drawn_from, state.trainer_count)
             numbers = range(offset, min(offset + limit, total))
-            trainer_of = client.market.functions.trainerOf
-            views_ = [trainer_of(project, number) for number in numbers]
+            views_ = [client.market_view("trainerOf", project, number) for number in numbers]
             read = client.call_many("read trainers", views_, block=at)
             accounts = [Account.from_abi(values) for values in read]
             return m.TrainerPage(

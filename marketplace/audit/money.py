@@ -40,7 +40,7 @@ def check_conservation(history: History, replayed: Replay) -> str:
 def check_claims(client: MarketClient, history: History, replayed: Replay) -> str:
     """What each account of the project may claim is what it earned, less what it claimed."""
     accounts = list(replayed.claimable)
-    views = [client.market.functions.claimable(history.project, account) for account in accounts]
+    views = [client.market_view("claimable", history.project, account) for account in accounts]
     found = client.call_many("read what may be claimed", views, block=history.block.number)
     for account, held in zip(accounts, found, strict=True):
         if held != replayed.claimable[account]:

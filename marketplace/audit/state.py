@@ -25,7 +25,7 @@ def check_state(client: MarketClient, history: History, replayed: Replay) -> str
     if history.aggregators != members.aggregator_accounts():
         raise failed("the contract's aggregators, or what they earned, are not what the events give")
     accounts = list(replayed.claimable)
-    views = [client.market.functions.membershipOf(history.project, account) for account in accounts]
+    views = [client.market_view("membershipOf", history.project, account) for account in accounts]
     for account, held in zip(accounts, client.call_many("read members", views, block=at), strict=True):
         _compare(f"of {account} ", Member.from_abi(held), members.membership(account))
     unproved = () if replayed.outcome_known else ("statement",)
@@ -42,8 +42,10 @@ def check_state(client: MarketClient, history: History, replayed: Replay) -> str
 
 def _compare_sketched(client: MarketClient, history: History, replayed: Replay) -> None:
     """The answer that can be refuted, and the chunks that complaints name."""
-    at, functions, project = history.block.number, client.market.functions, history.project
-    held = client.call_many("read the standing answer", [functions.standingAnswerOf(project)], block=at)
+    at, project = history.block.number, history.project
+    held = client.call_many(
+        "read the standing answer", [client.market_view("standingAnswerOf", project)], block=at
+    )
     if held != [replayed.standing_answer]:
         raise failed("the answer that the contract lets stand is not the one that the events give")
     named = {
@@ -52,7 +54,7 @@ def _compare_sketched(client: MarketClient, history: History, replayed: Replay) 
         for cohort in round_.cohorts
         for slot, chunk in cohort.named.items()
     }
-    views = [functions.complainedChunkOf(project, *place) for place in named]
+    views = [client.market_view("complainedChunkOf", project, *place) for place in named]
     for place, chunk in zip(named, client.call_many("read complaints", views, block=at), strict=True):
         if chunk != named[place]:
             where = "round {}, cohort {}, slot {}".format(*place)

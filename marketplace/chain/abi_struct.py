@@ -31,7 +31,18 @@ class AbiStruct:
         return tuple(_write(getattr(self, name)) for name in _field_types(type(self)))
 
 
+_known_types: dict[
+    object, Mapping[str, Any]
+] = {}  # by struct: to resolve hints costs more than a call's decoding
+
+
 def _field_types(struct: type[AbiStruct]) -> Mapping[str, Any]:
+    if struct not in _known_types:
+        _known_types[struct] = _resolved(struct)
+    return _known_types[struct]
+
+
+def _resolved(struct: type[AbiStruct]) -> Mapping[str, Any]:
     hints = typing.get_type_hints(struct)
     return {field.name: hints[field.name] for field in dataclasses.fields(struct)}  # type: ignore[arg-type]
 

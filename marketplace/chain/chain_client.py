@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 from hexbytes import HexBytes
 from web3 import Web3
-from web3.contract.contract import ContractFunction
-from web3.exceptions import Web3RPCError
 from web3.types import BlockIdentifier
 
 from marketplace.chain.endpoint import RETRY_FOR_S, EndpointProvider, translated_errors, web3_on
 from marketplace.chain.failover import FailoverProvider, Say, silent
 from marketplace.chain.finality import default_confirmations
 from marketplace.chain.heads import Heads
+from marketplace.chain.json_rpc import ask, ask_all, block_at, block_tag, header_in, is_hash, result_in
+from marketplace.chain.looks import Habit, Look
 from marketplace.chain.types import Address, Block
+from marketplace.chain.views import Question
 from marketplace.errors import FairshareError, Reason
-
-_BATCH = 100  # calls in a request; public endpoints take at least as many
 
 
 class ChainClient:
@@ -52,6 +53,7 @@ class ChainClient:
         self.heads = Heads(lambda: self.rpc_url)
         self._expected_chain_id = expected_chain_id
         self._confirmations = confirmations
+        self._looks = threading.local()
 
     @property
     def rpc_url(self) -> str:
@@ -87,42 +89,60 @@ class ChainClient:
     def block(self, block: BlockIdentifier) -> Block:
         """A block's header; NOT_FOUND when the chain has no such block."""
         with translated_errors(f"read block {block!r}"):
-            found = self.web3.eth.get_block(block)
-            return Block(
-                number=int(found["number"]), timestamp=int(found["timestamp"]), hash=bytes(found["hash"])
-            )
+            return Block(*header_in(block_at(self.web3, block)))
 
     def code(self, account: Address, *, block: BlockIdentifier = "latest") -> bytes:
         """Runtime code at `account`; empty when it is no contract."""
         with translated_errors(f"read the code at {account}"):
             return bytes(self.web3.eth.get_code(Web3.to_checksum_address(account), block))
 
+    def call(self, doing: str, question: Question, *, block: BlockIdentifier = "latest") -> Any:
+        """What a view answers.
+
+        Raises NO_CONTRACT where the contract does not answer as one of ours; what its revert means (see `reverts`).
+        """
+        look = self._look
+        if look is not None and block == look.block:
+            with translated_errors(doing):
+                return question.answer_in(result_in(look.answer(question)))
+        tag = self._tag(block)
+        with translated_errors(doing):
+            return question.answer_in(ask(self.web3, question.request(tag)))
+
     def call_many(
-        self, doing: str, functions: Sequence[ContractFunction], *, block: BlockIdentifier = "latest"
+        self, doing: str, questions: Sequence[Question], *, block: BlockIdentifier = "latest"
     ) -> list[Any]:
-        """What each of the views answers, all of them at `block`: a batch of requests where the endpoint takes
-        batches, one after the other where it does not.
+        """What each of the views answers, all of them at `block`: in batches, where the endpoint takes them.
 
         Raises what a single call raises.
         """
-        if isinstance(block, bytes):
-            block = self.block(block).number  # web3 looks hashes up, which it cannot do inside a batch
-        found: list[Any] = []
-        for start in range(0, len(functions), _BATCH):
-            found += self._call_batch(doing, functions[start : start + _BATCH], block)
-        return found
-
-    def _call_batch(
-        self, doing: str, functions: Sequence[ContractFunction], block: BlockIdentifier
-    ) -> list[Any]:
+        tag = self._tag(block)
         with translated_errors(doing):
-            try:
-                with self.web3.batch_requests() as batch:
-                    for function in functions:
-                        batch.add(function.call(block_identifier=block))
-                    return list(batch.execute())
-            except Web3RPCError:  # no batches here, or a problem that the single call tells better
-                return [function.call(block_identifier=block) for function in functions]
+            found = ask_all(self.web3, [question.request(tag) for question in questions])
+            return [question.answer_in(result) for question, result in zip(questions, found, strict=True)]
+
+    @contextmanager
+    def looking(self, block: Block, habit: Habit) -> Iterator[None]:
+        """While the `with` block runs, this thread asks each view at `block.number` once (see `looks`)."""
+        before, self._looks.current = self._look, Look(self.web3, block.number, habit)
+        try:
+            yield
+        finally:
+            self._looks.current.end()
+            self._looks.current = before
+
+    @property
+    def looked_at(self) -> BlockIdentifier:
+        """The number of the block that this thread looks at; the newest block where it looks at none."""
+        return "latest" if self._look is None else self._look.block
+
+    @property
+    def _look(self) -> Look | None:
+        return getattr(self._looks, "current", None)
+
+    def _tag(self, block: BlockIdentifier) -> str:
+        """For a hash the number of its block: not every endpoint calls at a hash."""
+        return block_tag(self.block(block).number if is_hash(block) else block)
 
     def transaction_input(self, transaction_hash: bytes) -> bytes:
         """The calldata of a transaction; NOT_FOUND when the chain has none of that hash."""

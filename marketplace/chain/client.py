@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Self, TypeVar
 
 from web3.contract import Contract
-from web3.contract.contract import ContractFunction
 from web3.types import BlockIdentifier
 
 from marketplace.chain.chain_client import ChainClient
@@ -29,6 +28,7 @@ from marketplace.chain.types import (
     address,
 )
 from marketplace.chain.vault import VaultClient
+from marketplace.chain.views import Question, view
 from marketplace.errors import FairshareError, Reason
 
 MOST_TRAINERS = 1 << 24  # of a project: contracts/libraries/TermsCheck.sol
@@ -102,29 +102,28 @@ class MarketClient(ChainClient):
     @functools.cached_property
     def vault(self) -> VaultClient:
         """The market's stake vault."""
-        return VaultClient(self.web3, address(self._call(self.market.functions.vault(), "latest")))
+        return VaultClient(self, address(self._call("vault", block="latest")))
 
     @functools.cached_property
     def reputation(self) -> Contract:
         """The market's reputation registry."""
-        return contract_at(
-            self.web3, REPUTATION, address(self._call(self.market.functions.reputation(), "latest"))
-        )
+        return contract_at(self.web3, REPUTATION, address(self._call("reputation", block="latest")))
 
     @functools.cached_property
     def gram_verifier(self) -> Contract:
         """The market's registry of circuits."""
-        found = address(self._call(self.market.functions.gramVerifier(), "latest"))
+        found = address(self._call("gramVerifier", block="latest"))
         return contract_at(self.web3, GRAM_VERIFIER, found)
 
     @functools.cached_property
     def judge(self) -> Address:
         """The contract that holds the rules from G to pay."""
-        return address(self._call(self.market.functions.judge(), "latest"))
+        return address(self._call("judge", block="latest"))
 
     def circuit(self, digest: bytes, *, block: BlockIdentifier = "latest") -> Circuit:
         """The circuit registered under `digest`; NOT_FOUND when none is."""
-        circuit = self._read(Circuit, self.gram_verifier.functions.circuitOf(digest), block)
+        asked = view(GRAM_VERIFIER, "circuitOf").at(address(self.gram_verifier.address), (digest,))
+        circuit = self._read(Circuit, asked, block)
         if circuit.slots == 0:
             raise FairshareError(
                 Reason.NOT_FOUND,
@@ -135,74 +134,73 @@ class MarketClient(ChainClient):
 
     def trainer_record(self, trainer: Address, *, block: BlockIdentifier = "latest") -> Record:
         """Track record as a trainer; all zeros for an unknown address."""
-        return self._read(Record, self.reputation.functions.trainerRecord(trainer), block)
+        return self._read(Record, self._record("trainerRecord", trainer), block)
 
     def aggregator_record(self, aggregator: Address, *, block: BlockIdentifier = "latest") -> Record:
         """Track record as an aggregator; all zeros for an unknown address."""
-        return self._read(Record, self.reputation.functions.aggregatorRecord(aggregator), block)
+        return self._read(Record, self._record("aggregatorRecord", aggregator), block)
 
     def score_of(self, trainer: Address, *, block: BlockIdentifier = "latest") -> int:
         """The trainer's reputation now, what `Terms.min_reputation` is compared with."""
-        return int(self._call(self.reputation.functions.scoreOf(trainer), block))
+        return int(self.call("read scoreOf", self._record("scoreOf", trainer), block=block))
 
     # Projects
 
     def project_count(self, *, block: BlockIdentifier = "latest") -> int:
         """How many projects were ever created."""
-        return int(self._call(self.market.functions.projectCount(), block))
+        return int(self._call("projectCount", block=block))
 
     def project(self, project: int, *, block: BlockIdentifier = "latest") -> Project:
         """A project's state."""
-        state = self._read(Project, self.market.functions.projectOf(project), block)
+        state = self._read(Project, self.market_view("projectOf", project), block)
         if state.status is Status.NONE:
             raise self._no_project(project)
         return state
 
     def terms(self, project: int, *, block: BlockIdentifier = "latest") -> Terms:
         """What its owner fixed."""
-        terms = self._read(Terms, self.market.functions.termsOf(project), block)
+        terms = self._read(Terms, self.market_view("termsOf", project), block)
         if terms.slots == 0:
             raise self._no_project(project)
         return terms
 
     def cohort(self, project: int, index: int, *, block: BlockIdentifier = "latest") -> Cohort:
         """A cohort's round under way, as stored: what it holds counts only where its `round` is the project's."""
-        return self._read(Cohort, self.market.functions.cohortOf(project, index), block)
+        return self._read(Cohort, self.market_view("cohortOf", project, index), block)
 
     def challenge(self, project: int, *, block: BlockIdentifier = "latest") -> Challenge:
         """The challenge of the previous round; its kind is NONE when none is open."""
-        return self._read(Challenge, self.market.functions.challengeOf(project), block)
+        return self._read(Challenge, self.market_view("challengeOf", project), block)
 
     def complaint(
         self, project: int, round: int, cohort: int, slot: int, *, block: BlockIdentifier = "latest"
     ) -> bytes | None:
         """The digest that a complaint about this slot is about; None where there is none."""
-        digest = bytes(self._call(self.market.functions.complaintOf(project, round, cohort, slot), block))
+        digest = bytes(self._call("complaintOf", project, round, cohort, slot, block=block))
         return digest if any(digest) else None
 
     def complained_chunk(
         self, project: int, round: int, cohort: int, slot: int, *, block: BlockIdentifier = "latest"
     ) -> int:
         """Sketch path: the chunk that a complaint about this slot names; 0 as well where there is none."""
-        view = self.market.functions.complainedChunkOf(project, round, cohort, slot)
-        return int(self._call(view, block))
+        return int(self._call("complainedChunkOf", project, round, cohort, slot, block=block))
 
     def standing_answer(self, project: int, *, block: BlockIdentifier = "latest") -> bytes | None:
         """Sketch path: hash of the values of the answer that stands to a challenge of a sketch, if one does."""
-        values = bytes(self._call(self.market.functions.standingAnswerOf(project), block))
+        values = bytes(self._call("standingAnswerOf", project, block=block))
         return values if any(values) else None
 
     def signed_hash(
         self, project: int, round: int, digest: bytes, *, block: BlockIdentifier = "latest"
     ) -> bytes:
         """What a trainer signs for a batch, as the contract computes it (see `submission`)."""
-        return bytes(self._call(self.market.functions.signedHash(project, round, digest), block))
+        return bytes(self._call("signedHash", project, round, digest, block=block))
 
     # Members
 
     def trainer(self, project: int, number: int, *, block: BlockIdentifier = "latest") -> Account:
         """The trainer by number, from 0; its holder is the zero address where there is none."""
-        return self._read(Account, self.market.functions.trainerOf(project, number), block)
+        return self._read(Account, self.market_view("trainerOf", project, number), block)
 
     def trainer_accounts(self, project: int, *, block: BlockIdentifier = "latest") -> tuple[Account, ...]:
         """All trainers by number, those that left while Active included: they keep their number.
@@ -220,7 +218,7 @@ class MarketClient(ChainClient):
         found: list[Account] = []
         for first in range(0, count, _TRAINERS_AT_ONCE):
             numbers = range(first, min(first + _TRAINERS_AT_ONCE, count))
-            views = [self.market.functions.trainerOf(project, number) for number in numbers]
+            views = [self.market_view("trainerOf", project, number) for number in numbers]
             with translated_errors("read trainers"):
                 found += map(Account.from_abi, self.call_many("read trainers", views, block=block))
         return tuple(found)
@@ -234,7 +232,7 @@ class MarketClient(ChainClient):
     ) -> int | None:
         """The number of the trainer that has this seat (cohort * K + slot) in a round; None: it is empty."""
         try:
-            return int(self._call(self.market.functions.numberOf(project, round, seat), block))
+            return int(self._call("numberOf", project, round, seat, block=block))
         except FairshareError as error:
             if error.reason is not Reason.REFUSED:
                 raise
@@ -242,25 +240,33 @@ class MarketClient(ChainClient):
 
     def aggregators(self, project: int, *, block: BlockIdentifier = "latest") -> tuple[Account, ...]:
         """Aggregators in the order of their turns, those whose turn is over included."""
-        found = self._call(self.market.functions.aggregatorsOf(project), block)
+        found = self._call("aggregatorsOf", project, block=block)
         with translated_errors("read aggregators"):
             return tuple(Account.from_abi(values) for values in found)
 
     def membership(self, project: int, account: Address, *, block: BlockIdentifier = "latest") -> Member:
         """An address's part in a project; all zero for a stranger."""
-        return self._read(Member, self.market.functions.membershipOf(project, account), block)
+        return self._read(Member, self.market_view("membershipOf", project, account), block)
 
     def claimable(self, project: int, account: Address, *, block: BlockIdentifier = "latest") -> int:
         """What `account` may claim in a project once nothing can be challenged, in the token's smallest unit."""
-        return int(self._call(self.market.functions.claimable(project, account), block))
+        return int(self._call("claimable", project, account, block=block))
 
-    def _read(self, kind: type[S], function: ContractFunction, block: BlockIdentifier) -> S:
-        with translated_errors(f"read {function.fn_name}"):
-            return kind.from_abi(function.call(block_identifier=block))
+    def market_view(self, name: str, *arguments: Any) -> Question:
+        """A view of the market's interface, for `call` and `call_many`."""
+        return view(MARKET, name).at(self.address, arguments)
 
-    def _call(self, function: ContractFunction, block: BlockIdentifier) -> Any:
-        with translated_errors(f"read {function.fn_name}"):
-            return function.call(block_identifier=block)
+    def _record(self, name: str, account: Address) -> Question:
+        return view(REPUTATION, name).at(address(self.reputation.address), (account,))
+
+    def _read(self, kind: type[S], question: Question, block: BlockIdentifier) -> S:
+        doing = f"read {question.view.name}"
+        found = self.call(doing, question, block=block)
+        with translated_errors(doing):
+            return kind.from_abi(found)
+
+    def _call(self, name: str, *arguments: Any, block: BlockIdentifier) -> Any:
+        return self.call(f"read {name}", self.market_view(name, *arguments), block=block)
 
     def _no_project(self, project: int) -> FairshareError:
         return FairshareError(

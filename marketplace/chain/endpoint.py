@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
-from web3 import HTTPProvider, Web3
-from web3._utils.http_session_manager import HTTPSessionManager
+import urllib3
+from pydantic_core import from_json
+from web3 import Web3
 from web3.exceptions import (
     BadFunctionCallOutput,
     BlockNotFound,
@@ -24,16 +25,16 @@ from web3.middleware import AttributeDictMiddleware
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from marketplace.chain.http_posts import BadStatus, EndlessAnswer, HttpPosts
 from marketplace.chain.reverts import as_error, revert_data
 from marketplace.errors import FairshareError, Reason
-from marketplace.storage.http_pieces import pieces
 
 REQUEST_TIMEOUT_S = 30.0
 LARGEST_ANSWER = 64 << 20  # bytes: logs of 10,000 blocks are far less
 RETRY_FOR_S = 10.0
-_TIMEOUTS = 4  # that a whole answer may take, however it trickles in
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
+_HEADERS = {"Content-Type": "application/json", "User-Agent": "fairshare"}
 _ANSWER_HINT = "check that the URL is that of an Ethereum JSON-RPC endpoint"
 
 T = TypeVar("T")
@@ -45,26 +46,7 @@ _NO_URL = (
 )
 
 
-class _BoundedAnswers(HTTPSessionManager):
-    """web3's sessions, whose answers have an end. Raises TOO_LARGE; ReadTimeout, as requests does."""
-
-    @staticmethod
-    def _handle_streaming_response(response: requests.Response, start: float, timeout: float) -> bytes:
-        body = bytearray()
-        for piece in pieces(response):
-            body += piece
-            if len(body) > LARGEST_ANSWER:
-                raise FairshareError(
-                    Reason.TOO_LARGE,
-                    f"the chain endpoint's answer has over {LARGEST_ANSWER >> 20} MiB",
-                    "use another endpoint",
-                )
-            if time.time() - start > _TIMEOUTS * timeout:
-                raise requests.exceptions.ReadTimeout("the answer does not end")
-        return bytes(body)
-
-
-class EndpointProvider(HTTPProvider):
+class EndpointProvider(JSONBaseProvider):
     """JSON-RPC over HTTP that tries again, with growing pauses, for `retry_for_s` seconds.
 
     Every method this project calls may be repeated: reads change nothing, and a raw transaction is the same
@@ -77,32 +59,35 @@ class EndpointProvider(HTTPProvider):
     def __init__(
         self, url: str, retry_for_s: float = RETRY_FOR_S, *, timeout_s: float = REQUEST_TIMEOUT_S
     ) -> None:
-        options = {"timeout": timeout_s, "stream": True}
-        super().__init__(url, request_kwargs=options, exception_retry_configuration=None)
-        self._request_session_manager = _BoundedAnswers()
+        super().__init__()
         self._url = url
+        self._posts = HttpPosts(url, _HEADERS, timeout_s)
         self._retry_for_s = retry_for_s
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """One JSON-RPC request."""
-        ask = super().make_request
-        return self._persistently(lambda: _checked(ask(method, params)))
+        body = _packed(_request(0, method, params))
+        return self._persistently(lambda: _checked(self._answer(body)))
 
     def make_batch_request(
         self, batch_requests: list[tuple[RPCEndpoint, Any]]
     ) -> list[RPCResponse] | RPCResponse:
         """Several requests at once: as many answers in their order, or one error for all of them."""
-        ask = super().make_batch_request
+        body = _packed([_request(place, *each) for place, each in enumerate(batch_requests)])
 
         def asked() -> list[RPCResponse] | RPCResponse:
-            answers = ask(batch_requests)
-            if isinstance(answers, list):
-                if len(answers) != len(batch_requests):
-                    raise ValueError("not as many answers as requests")
-                return [_checked(answer) for answer in answers]
-            return _checked(answers)
+            answers = self._answer(body)
+            if not isinstance(answers, list):
+                return _checked(answers)
+            by_id = {answer["id"]: _checked(answer) for answer in answers}
+            if len(answers) != len(batch_requests) or by_id.keys() != set(range(len(answers))):
+                raise ValueError("not as many answers as requests")
+            return [by_id[place] for place in range(len(answers))]
 
         return self._persistently(asked)
+
+    def _answer(self, body: bytes) -> Any:
+        return from_json(self._posts.post(body, LARGEST_ANSWER), allow_inf_nan=False)
 
     def _persistently(self, ask: Callable[[], T]) -> T:
         give_up_at = time.monotonic() + self._retry_for_s
@@ -116,25 +101,39 @@ class EndpointProvider(HTTPProvider):
                     f"{self._url} is no HTTP endpoint",
                     "give a URL such as http://127.0.0.1:8545",
                 ) from error
-            except requests.exceptions.HTTPError as error:
-                status = error.response.status_code
-                if status < 500 and status != 429:
-                    raise unreachable(self._url, f"HTTP status {status}", _ANSWER_HINT) from error
+            except EndlessAnswer as error:
+                raise FairshareError(
+                    Reason.TOO_LARGE,
+                    f"the chain endpoint's answer has over {LARGEST_ANSWER >> 20} MiB",
+                    "use another endpoint",
+                ) from error
+            except BadStatus as error:
+                if error.status < 500 and error.status != 429:
+                    raise unreachable(self._url, str(error), _ANSWER_HINT) from error
                 problem: Exception = error
-            except requests.exceptions.RequestException as error:
-                problem = error
-            except (ValueError, TypeError, AttributeError) as error:  # not JSON, or not such JSON
+                why = str(error)
+            except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+                problem, why = error, type(error).__name__
+            except (ValueError, TypeError, KeyError, AttributeError) as error:  # not JSON, or not such JSON
                 raise unreachable(self._url, "the answer is not JSON-RPC", _ANSWER_HINT) from error
             if time.monotonic() + pause > give_up_at:
-                raise unreachable(self._url, type(problem).__name__) from problem
+                raise unreachable(self._url, why) from problem
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
 
-def _checked(response: RPCResponse) -> RPCResponse:
+def _request(id_: int, method: RPCEndpoint, params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id_, "method": method, "params": params or []}
+
+
+def _packed(request: Any) -> bytes:
+    return Web3.to_json(request).encode()
+
+
+def _checked(response: Any) -> RPCResponse:
     if not isinstance(response, dict) or not ("result" in response or "error" in response):
         raise ValueError("no JSON-RPC response")
-    return response
+    return cast(RPCResponse, response)
 
 
 def web3_on(provider: JSONBaseProvider) -> Web3:

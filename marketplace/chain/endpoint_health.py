@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 MOST_BEHIND_S = (
     45  # chain time that a head may be behind the newest one; public endpoints differ by a block or two
 )
 MOST_AHEAD_S = 900  # of a head before this machine's clock, where another endpoint's head is not
-LARGEST_NUMBER = 2**63 - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,23 +62,3 @@ def newest_time(heads: Sequence[int], now: float) -> int:
 def is_ahead(head_time: int, heads: Sequence[int], now: float) -> bool:
     """Whether a head is far in the future, while another endpoint's is not."""
     return head_time > now + MOST_AHEAD_S and any(time <= now + MOST_AHEAD_S for time in heads)
-
-
-def number_in(value: Any) -> int:
-    """A quantity of JSON-RPC; ValueError for anything else: an endpoint may answer anything."""
-    if not isinstance(value, str) or not value.startswith("0x") or len(value) > 18:
-        raise ValueError("no quantity")
-    number = int(value, 16)
-    if number > LARGEST_NUMBER:
-        raise ValueError("too large")
-    return number
-
-
-def header_in(block: Any) -> tuple[int, int, bytes]:
-    """Number, time in seconds and hash of a block as JSON-RPC has it; ValueError for anything else."""
-    if not isinstance(block, Mapping):
-        raise ValueError("no block")
-    text = block.get("hash")
-    if not isinstance(text, str) or len(text) != 66 or not text.startswith("0x"):
-        raise ValueError("no hash")
-    return number_in(block.get("number")), number_in(block.get("timestamp")), bytes.fromhex(text[2:])

@@ -19,11 +19,10 @@ from marketplace.chain.endpoint_health import (
     Vitals,
     behind,
     foreign,
-    header_in,
     is_ahead,
     newest_time,
-    number_in,
 )
+from marketplace.chain.json_rpc import header_in, number_in
 from marketplace.errors import FairshareError, Reason
 
 REQUEST_TIMEOUT_S = 10.0  # shorter than with one endpoint: another may answer
@@ -111,9 +110,7 @@ class FailoverProvider(JSONBaseProvider):
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """One JSON-RPC request."""
-        reads_head = method == "eth_blockNumber" or (
-            method == "eth_getBlockByNumber" and params[0] == "latest"
-        )
+        reads_head = _reads_head(method, params)
         answer = self._asked(lambda provider: provider.make_request(method, params), reads_head)
         if reads_head:
             self._see(answer.get("result"))
@@ -123,7 +120,13 @@ class FailoverProvider(JSONBaseProvider):
         self, batch_requests: list[tuple[RPCEndpoint, Any]]
     ) -> list[RPCResponse] | RPCResponse:
         """Several requests at once, all to the same endpoint."""
-        return self._asked(lambda provider: provider.make_batch_request(batch_requests), False)
+        heads = [_reads_head(method, params) for method, params in batch_requests]
+        found = self._asked(lambda provider: provider.make_batch_request(batch_requests), any(heads))
+        if isinstance(found, list):
+            for answer, is_head in zip(found, heads, strict=True):
+                if is_head:
+                    self._see(answer.get("result"))
+        return found
 
     def _asked(self, ask: Callable[[EndpointProvider], T], reads_head: bool) -> T:
         give_up_at = time.monotonic() + self._retry_for_s
@@ -303,6 +306,10 @@ class FailoverProvider(JSONBaseProvider):
             f"no endpoint can be used: {said}",
             "start one, or give another with --rpc",
         )
+
+
+def _reads_head(method: RPCEndpoint, params: Any) -> bool:
+    return method == "eth_blockNumber" or (method == "eth_getBlockByNumber" and params[0] == "latest")
 
 
 def _vitals(provider: EndpointProvider, numbers: Collection[int]) -> Vitals:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from eth_typing import ChecksumAddress
 from hexbytes import HexBytes
-from web3 import Web3
 from web3.exceptions import TransactionNotFound, Web3RPCError
-from web3.types import TxReceipt
+from web3.types import RPCResponse, TxReceipt
 
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.endpoint import rpc_message, translated_errors
+from marketplace.chain.json_rpc import (
+    Request,
+    answers,
+    ask,
+    block_in,
+    block_request,
+    header_in,
+    number_in,
+    request,
+    result_in,
+)
+from marketplace.chain.receipts import receipt_in, receipt_request
 from marketplace.chain.transaction_log import SignedTransaction, TransactionLog
-from marketplace.chain.types import Address
+from marketplace.chain.types import Address, Block
 from marketplace.errors import FairshareError, Reason
 
-_NUMBERS = ("status", "blockNumber", "gasUsed", "effectiveGasPrice")  # of a receipt
 _RECEIPT_LAG_S = 3.0  # for which an endpoint may know that a nonce is used and not yet by which transaction
 # What endpoints say about a transaction that is, or may be, on its way already; waiting tells.
 _ON_ITS_WAY = (
@@ -28,6 +38,14 @@ _ON_ITS_WAY = (
     "underpriced",
     "base fee",
 )
+
+
+class Sight(NamedTuple):
+    """How the chain stands to some attempts. An endpoint may look at the three in any order."""
+
+    used_nonces: int  # of the account
+    head: Block
+    receipt: TxReceipt | None  # as `Outbox.mined`
 
 
 class Outbox:
@@ -48,28 +66,26 @@ class Outbox:
 
     def receipt(self, signed: SignedTransaction) -> TxReceipt | None:
         """Of a transaction in a block of the chain; None for one that is in none."""
-        with translated_errors("read a receipt"):
-            try:
-                receipt = self.client.web3.eth.get_transaction_receipt(HexBytes(signed.hash))
-            except TransactionNotFound:
-                return None
-            for name in _NUMBERS:  # or whoever reads it later has what raises KeyError and TypeError
-                int(receipt[name])  # type: ignore[literal-required]
-            bytes(receipt["transactionHash"])
-            tuple(receipt["logs"])
-            return receipt
+        return self.mined([signed])
 
     def mined(self, attempts: Sequence[SignedTransaction], *, succeeded: bool = False) -> TxReceipt | None:
         """The receipt of a successful attempt; else, unless only success counts, of a reverted one."""
-        reverted: TxReceipt | None = None
-        for signed in attempts:
-            receipt = self.receipt(signed)
-            if receipt is None:
-                continue
-            if receipt["status"] == 1:
-                return receipt
-            reverted = receipt
-        return None if succeeded else reverted
+        with translated_errors("read a receipt"):
+            given = answers(self.client.web3, [receipt_request(signed.hash) for signed in attempts])
+            found = _first_success(attempts, given)
+        return None if found is None or (succeeded and found["status"] != 1) else found
+
+    def look(self, attempts: Sequence[SignedTransaction]) -> Sight:
+        """How the chain stands to attempts under one nonce, asked for at once."""
+        nonces, newest = self._nonces("latest"), block_request("latest")
+        receipts = [receipt_request(signed.hash) for signed in attempts]
+        with translated_errors("look for a transaction"):
+            used, head, *given = answers(self.client.web3, [nonces, newest, *receipts])
+            return Sight(
+                used_nonces=number_in(result_in(used)),
+                head=Block(*header_in(block_in(head))),
+                receipt=_first_success(attempts, given),
+            )
 
     def mined_after_all(
         self, attempts: Sequence[SignedTransaction], *, succeeded: bool = False
@@ -104,7 +120,10 @@ class Outbox:
 
     def _count(self, block: str) -> int:
         with translated_errors("read the account's nonce"):
-            return int(self.client.web3.eth.get_transaction_count(self._checksummed, block))  # type: ignore[arg-type]
+            return number_in(ask(self.client.web3, self._nonces(block)))
+
+    def _nonces(self, block: str) -> Request:
+        return request("eth_getTransactionCount", self.address, block)
 
     def under_way(self) -> Sequence[SignedTransaction]:
         """What was signed and is not mined: the newest for each nonce, by nonce."""
@@ -122,7 +141,7 @@ class Outbox:
         """Hands it to the endpoint, which may have it already. NO_FUNDS."""
         with translated_errors("send a transaction"):
             try:
-                self.client.web3.eth.send_raw_transaction(HexBytes(signed.raw))
+                ask(self.client.web3, request("eth_sendRawTransaction", "0x" + signed.raw.hex()))
             except Web3RPCError as error:
                 message = rpc_message(error).lower()
                 if "insufficient funds" in message:
@@ -134,6 +153,13 @@ class Outbox:
                 if not any(phrase in message for phrase in _ON_ITS_WAY):
                     raise
 
-    @property
-    def _checksummed(self) -> ChecksumAddress:
-        return Web3.to_checksum_address(self.address)
+
+def _first_success(attempts: Sequence[SignedTransaction], given: Sequence[RPCResponse]) -> TxReceipt | None:
+    """Of the answers about some attempts the receipt of one that succeeded, else of the last one that reverted."""
+    found: TxReceipt | None = None
+    for signed, answer in zip(attempts, given, strict=True):
+        receipt = receipt_in(answer, signed.hash)
+        if receipt is not None and receipt["status"] == 1:
+            return receipt
+        found = receipt or found
+    return found

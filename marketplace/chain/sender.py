@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from filelock import FileLock, Timeout
@@ -22,6 +22,7 @@ from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.fees import Fees
 from marketplace.chain.finality import is_final
+from marketplace.chain.json_rpc import ask
 from marketplace.chain.outbox import Outbox
 from marketplace.chain.reverts import as_error, revert_data
 from marketplace.chain.settling import Settling
@@ -50,6 +51,11 @@ class Receipt:
     gas_price: int  # wei paid for a unit of gas
     contract_address: Address | None  # of a contract it created
     logs: tuple[LogReceipt, ...]
+
+
+class _Found(NamedTuple):
+    receipt: TxReceipt
+    head: Block  # which may be older than the receipt's block: both were asked for at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,10 +171,11 @@ class TransactionSender:
             nonce = self._resume(intent, call, deadline)
             if nonce is None:
                 nonce = self._sign_anew(intent, call, deadline)
-            receipt = self._wait(intent, nonce, give_up_at, deadline)
-            if receipt is None:
+            found = self._wait(intent, nonce, give_up_at, deadline)
+            if found is None:
                 continue
-            head = self.client.latest_block().number
+            receipt = found.receipt
+            head = max(found.head.number, int(receipt["blockNumber"]))
             self._settling.note(self._attempt_in(intent, receipt), receipt, head)
             outcome = self._outcome(receipt, call)
             if not final or is_final(outcome.block_number, head, self.client.confirmations):
@@ -255,13 +262,15 @@ class TransactionSender:
         with self._signing:
             fees = self._affordable(intent, needs.gas_limit, needs.fees, needs.base_fee)
             nonce = self._outbox.next_nonce()
-            signed = self._signed(intent, nonce, call, needs.gas_limit, fees)
+            signed = self._signed(intent, nonce, call, needs.gas_limit, fees, needs.block)
             self._log.append_transaction(signed)
             self._outbox.broadcast(signed)
         self._warn_of_cap(intent, fees, needs.base_fee, deadline)
         return nonce
 
-    def _signed(self, intent: str, nonce: int, call: Call, gas: int, fees: Fees) -> SignedTransaction:
+    def _signed(
+        self, intent: str, nonce: int, call: Call, gas: int, fees: Fees, head: int
+    ) -> SignedTransaction:
         fields: dict[str, Any] = {
             "type": 2,
             "chainId": self.client.chain_id,
@@ -281,7 +290,7 @@ class TransactionSender:
             nonce=nonce,
             hash=signed.hash,
             raw=signed.raw,
-            signed_at_block=self.client.latest_block().number,
+            signed_at_block=head,
         )
 
     # Fees and budget
@@ -338,28 +347,29 @@ class TransactionSender:
 
     # Wait
 
-    def _wait(self, intent: str, nonce: int, give_up_at: float, deadline: int | None) -> TxReceipt | None:
+    def _wait(self, intent: str, nonce: int, give_up_at: float, deadline: int | None) -> _Found | None:
         """The receipt of the intent's transaction with this nonce; None when another one used the nonce."""
         looked_at = b""
         while True:
             mark = self.client.heads.mark
             attempts = [signed for signed in self._outbox.logged(intent) if signed.nonce == nonce]
-            used = self._outbox.used_nonces() > nonce  # asked first: a receipt found after it is no race
-            receipt = self._outbox.mined(attempts)
+            seen = self._outbox.look(attempts)
+            head, receipt = seen.head, seen.receipt
+            if receipt is None and seen.used_nonces > nonce:
+                receipt = self._outbox.mined_after_all(attempts)
+                if receipt is None:
+                    return None
             if receipt is not None:
-                return receipt
-            if used:
-                return self._outbox.mined_after_all(attempts)
+                return _Found(receipt, head)
             if time.monotonic() > give_up_at:
                 raise FairshareError(
                     Reason.CHAIN_UNREACHABLE,
                     f"transaction 0x{attempts[-1].hash.hex()} is still not mined",
                     "run the same command again: it resumes where it is",
                 )
-            head = self.client.latest_block()
             if head.hash != looked_at:
                 if looked_at and deadline is not None and head.timestamp >= deadline:
-                    return self._at_last(intent, attempts)
+                    return _Found(self._at_last(intent, attempts), head)
                 self._keep_known(attempts[-1])
                 if looked_at:
                     self._unstick(nonce, head, deadline)
@@ -428,7 +438,8 @@ class TransactionSender:
             self._warn_of_cap(stuck.intent, offer.fees, base_fee, deadline)
             return None
         with self._signing:
-            replacement = self._signed(intent, stuck.nonce, call, gas, raised)
+            head = self.client.latest_block().number
+            replacement = self._signed(intent, stuck.nonce, call, gas, raised, head)
             self._log.append_transaction(replacement)
             self._outbox.broadcast(replacement)
         self._warn_of_cap(intent, raised, base_fee, deadline)
@@ -457,7 +468,7 @@ class TransactionSender:
         """Asks the chain as it was after the block; a receipt itself holds no reason."""
         with translated_errors(call.name):
             try:
-                self.client.web3.eth.call(call.transaction(self.address), int(receipt["blockNumber"]))
+                ask(self.client.web3, call.simulated(self.address, int(receipt["blockNumber"])))
             except ContractLogicError as error:
                 return as_error(revert_data(error.data), call.name, str(error.message or ""))
         return FairshareError(

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from web3 import Web3
+from typing import Any
+
 from web3.contract.contract import ContractFunction
 from web3.types import BlockIdentifier
 
+from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.contracts import VAULT, contract_at
-from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.types import Address, Permit, Unbonding
+from marketplace.chain.views import view
 
 
 class VaultClient:
     """The StakeVault at `address`. Amounts are in the token's smallest unit."""
 
-    def __init__(self, web3: Web3, address: Address) -> None:
+    def __init__(self, client: ChainClient, address: Address) -> None:
         self.address = address
-        self.contract = contract_at(web3, VAULT, address)
+        self.contract = contract_at(client.web3, VAULT, address)
+        self._client = client
 
     def free(self, token: Address, account: Address, *, block: BlockIdentifier = "latest") -> int:
         """Stake that may be locked or unbonded."""
-        with translated_errors("read free stake"):
-            return int(self.contract.functions.freeOf(token, account).call(block_identifier=block))
+        return int(self._call("read free stake", "freeOf", token, account, block=block))
 
     def locked(self, token: Address, account: Address, *, block: BlockIdentifier = "latest") -> int:
         """Stake locked in projects."""
-        with translated_errors("read locked stake"):
-            return int(self.contract.functions.lockedOf(token, account).call(block_identifier=block))
+        return int(self._call("read locked stake", "lockedOf", token, account, block=block))
 
     def unbonding(self, token: Address, account: Address, *, block: BlockIdentifier = "latest") -> Unbonding:
         """Stake on its way out."""
-        with translated_errors("read unbonding stake"):
-            amount, ready_at = self.contract.functions.unbondingOf(token, account).call(
-                block_identifier=block
-            )
+        amount, ready_at = self._call("read unbonding stake", "unbondingOf", token, account, block=block)
         return Unbonding(amount=int(amount), ready_at=int(ready_at))
 
     def deposit(self, token: Address, amount: int) -> ContractFunction:
@@ -46,5 +44,7 @@ class VaultClient:
 
     def unbonding_delay(self, *, block: BlockIdentifier = "latest") -> int:
         """Seconds from `unbond` to `withdraw`."""
-        with translated_errors("read the unbonding delay"):
-            return int(self.contract.functions.unbondingDelay().call(block_identifier=block))
+        return int(self._call("read the unbonding delay", "unbondingDelay", block=block))
+
+    def _call(self, doing: str, name: str, *arguments: Any, block: BlockIdentifier) -> Any:
+        return self._client.call(doing, view(VAULT, name).at(self.address, arguments), block=block)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from web3.contract.contract import ContractFunction
 
+from marketplace.chain.looks import Habit
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
@@ -36,6 +37,7 @@ class ProjectDaemon(ABC):
     log: Logger
     telemetry: Telemetry = field(default=NO_TELEMETRY, kw_only=True)
     keys: KeyRing | None = field(default=None, kw_only=True)  # where `key` is; the end destroys it there
+    _habit: Habit = field(default_factory=Habit, init=False)
 
     def step(self) -> bool:
         """One look at the chain. Raises what `keep_going` sorts into passing and final."""
@@ -44,7 +46,8 @@ class ProjectDaemon(ABC):
             return True
         try:
             self.sender.look_back()
-            return self._look(block)
+            with self.context.client.looking(block, self._habit):
+                return self._look(block)
         except FairshareError as error:
             # What was read before and after a reorganisation does not fit together: that is nobody's lie.
             if is_transient(error) or on_chain(self.context.client, block):

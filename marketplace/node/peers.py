@@ -21,15 +21,19 @@ class PeerBook:
     known: dict[Address, AggregatorJoined] = field(default_factory=dict)
 
     def aggregator(self, index: int) -> AggregatorJoined:
-        """How the aggregator that is now at `index` of the project's list joined; NOT_FOUND if there is none."""
-        listed = self.context.client.aggregators(self.context.project)
+        """How the aggregator at `index` of the project's list joined; NOT_FOUND if there is none.
+
+        The list is that of the block that this thread looks at, else the newest.
+        """
+        client = self.context.client
+        listed = client.aggregators(self.context.project, block=client.looked_at)
         if index >= len(listed):
             raise FairshareError(
                 Reason.NOT_FOUND, f"project {self.context.project} has no aggregator {index}", "wait for one"
             )
         holder = listed[index].holder
         if holder not in self.known:
-            for joined in fetch(self.context.client, [AggregatorJoined], self.context.project):
+            for joined in fetch(client, [AggregatorJoined], self.context.project):
                 self.known[joined.aggregator] = joined
         if holder not in self.known:
             raise FairshareError(

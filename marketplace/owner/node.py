@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from marketplace.chain.events import Event
+from marketplace.chain.looks import Habit
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
@@ -53,6 +54,7 @@ class OwnerNode:
     secret: Secret | None
     telemetry: Telemetry = NO_TELEMETRY
     _path: Path = field(init=False)
+    _habit: Habit = field(default_factory=Habit, init=False)
 
     def __post_init__(self) -> None:
         self._path = path_of(self.context)
@@ -76,7 +78,8 @@ class OwnerNode:
         self.telemetry.saw(self.context.project, project, block)
         try:
             self.sender.look_back()
-            return self._look(project, block)
+            with self.context.client.looking(block, self._habit):
+                return self._look(project, block)
         except FairshareError as error:
             # As in `ProjectDaemon.step`.
             if is_transient(error) or on_chain(self.context.client, block):

@@ -6,7 +6,7 @@ import functools
 import io
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -72,14 +72,21 @@ def every_server_answers(data: bytes) -> Iterator[None]:
         answer = requests.Response()
         answer.status_code, answer.url, answer.request = status, str(request.url), request
         answer.headers["Content-Type"] = "application/json"
-        answer.raw = urllib3.HTTPResponse(io.BytesIO(body), answer.headers, status, preload_content=False)
+        answer.raw = by_urllib3(answer.headers)
         return answer
+
+    def by_urllib3(headers: Mapping[str, str]) -> urllib3.HTTPResponse:
+        return urllib3.HTTPResponse(io.BytesIO(body), headers, status, preload_content=False)
+
+    def by_pool(self: urllib3.HTTPConnectionPool, *what: object, **how: object) -> urllib3.HTTPResponse:
+        return by_urllib3({"Content-Type": "application/json"})
 
     def by_httpx(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, stream=httpx.ByteStream(body))
 
     with (
         mock.patch.object(requests.adapters.HTTPAdapter, "send", by_requests),
+        mock.patch.object(urllib3.HTTPConnectionPool, "urlopen", by_pool),
         mock.patch.object(httpx.HTTPTransport, "handle_request", by_httpx),
         mock.patch.object(httpx, "create_ssl_context", return_value=_certificates()),
     ):

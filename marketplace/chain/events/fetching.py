@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from eth_abi.exceptions import DecodingError
-from eth_utils.abi import event_abi_to_log_topic
 from web3 import Web3
-from web3.exceptions import LogTopicError, MismatchedABI, Web3RPCError
-from web3.types import FilterParams, LogReceipt
+from web3.exceptions import Web3RPCError
+from web3.types import LogReceipt
 
 from marketplace.chain.client import MarketClient
-from marketplace.chain.contracts import abi_entry, codec
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.events.base import Event
+from marketplace.chain.events.logs import Log, abi_of, arguments_in, topic_of
+from marketplace.chain.json_rpc import ask, request
 from marketplace.chain.names import snake_case
 from marketplace.chain.types import (
     Address,
@@ -63,12 +63,12 @@ def fetch(
     for contract in dict.fromkeys(kind.contract for kind in types):
         of_contract = [kind for kind in types if kind.contract == contract]
         topics = _topics(of_contract, project, round)
-        by_topic = {_topic(kind): kind for kind in of_contract}
+        by_topic = {topic_of(kind): kind for kind in of_contract}
         where = _address_of(client, contract)
         with translated_errors("read events"):  # a log may lack anything
             for log in _logs(client.web3, where, topics, first, last):
-                kind = by_topic.get(bytes(log["topics"][0])) if log["topics"] else None
-                if kind is None or address(log["address"]) != where:
+                kind = by_topic.get(log.topics[0]) if log.topics else None
+                if kind is None or log.address != where:
                     raise FairshareError(
                         Reason.INTEGRITY,
                         "the chain endpoint served a log nobody asked for",
@@ -80,9 +80,10 @@ def fetch(
 
 def decode_log(types: Iterable[type[Event]], log: LogReceipt) -> Event | None:
     """A receipt's log as an event of one of `types`; None when it is of another type."""
-    by_topic = {_topic(kind): kind for kind in types}
-    kind = by_topic.get(bytes(log["topics"][0])) if log["topics"] else None
-    return None if kind is None else _decode(kind, log)
+    by_topic = {topic_of(kind): kind for kind in types}
+    found = Log.from_receipt(log)
+    kind = by_topic.get(found.topics[0]) if found.topics else None
+    return None if kind is None else _decode(kind, found)
 
 
 def field_name(parameter: str) -> str:
@@ -91,66 +92,56 @@ def field_name(parameter: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
-def _abi(kind: type[Event]) -> Mapping[str, Any]:
-    return abi_entry(kind.contract, "event", kind.__name__)
-
-
-def _topic(kind: type[Event]) -> bytes:
-    return bytes(event_abi_to_log_topic(_abi(kind)))  # type: ignore[arg-type]
-
-
 def _topics(types: Sequence[type[Event]], project: int | None, round: int | None) -> list[Any]:
     """The log filter's topics: any of the types, then project and round where they are asked for."""
     wanted = [("project", project), ("round", round)]
     while wanted and wanted[-1][1] is None:
         wanted.pop()
     for kind in types:
-        indexed = [parameter["name"] for parameter in _abi(kind)["inputs"] if parameter["indexed"]]
+        indexed = [parameter["name"] for parameter in abi_of(kind)["inputs"] if parameter["indexed"]]
         for place, (name, value) in enumerate(wanted):
             if value is not None and indexed[place : place + 1] != [name]:
                 raise ValueError(f"{kind.__name__} is not indexed by {name}")
     values = [None if value is None else "0x" + value.to_bytes(32, "big").hex() for _, value in wanted]
-    return [["0x" + _topic(kind).hex() for kind in types], *values]
+    return [["0x" + topic_of(kind).hex() for kind in types], *values]
 
 
-def _logs(
-    web3: Web3, where: Address, topics: list[Any], from_block: int, to_block: int
-) -> Iterable[LogReceipt]:
+def _logs(web3: Web3, where: Address, topics: list[Any], from_block: int, to_block: int) -> Iterable[Log]:
     """Logs in ranges of blocks that the endpoint is willing to serve."""
     start, span = from_block, _FIRST_SPAN
     while start <= to_block:
         end = min(start + span - 1, to_block)
-        query = FilterParams(
-            address=Web3.to_checksum_address(where), topics=topics, fromBlock=start, toBlock=end
-        )
+        wanted = {"address": where, "topics": topics, "fromBlock": hex(start), "toBlock": hex(end)}
         with translated_errors("read events"):
             try:
-                logs = web3.eth.get_logs(query)
+                logs = ask(web3, request("eth_getLogs", wanted))
             except (Web3RPCError, FairshareError) as error:
                 too_many = not isinstance(error, FairshareError) or error.reason is Reason.TOO_LARGE
                 if start == end or not too_many:
                     raise
                 span = max(1, (end - start + 1) // 2)
                 continue
-        yield from (log for log in logs if not log.get("removed"))
+        if not isinstance(logs, list):
+            raise ValueError("no logs")
+        yield from (Log.from_json(log) for log in logs if not log.get("removed"))
         start, span = end + 1, min(2 * span, _FIRST_SPAN)
 
 
-def _decode(kind: type[E], log: LogReceipt) -> E:
+def _decode(kind: type[E], log: Log) -> E:
     try:
-        arguments = codec(kind.contract).events[kind.__name__]().process_log(log)["args"]
+        arguments = arguments_in(kind, log)
         values = {
             field_name(parameter["name"]): _typed(parameter, arguments[parameter["name"]])
-            for parameter in _abi(kind)["inputs"]
+            for parameter in abi_of(kind)["inputs"]
         }
-    except (LogTopicError, MismatchedABI, DecodingError, OverflowError, ValueError) as error:
+    except (DecodingError, OverflowError, ValueError) as error:
         raise FairshareError(
             Reason.INTEGRITY, f"the chain endpoint served a malformed {kind.__name__}", "use another endpoint"
         ) from error
     return kind(
-        block_number=int(log["blockNumber"]),
-        transaction_hash=bytes(log["transactionHash"]),
-        log_index=int(log["logIndex"]),
+        block_number=log.block_number,
+        transaction_hash=log.transaction_hash,
+        log_index=log.log_index,
         **values,
     )
 

@@ -42,7 +42,7 @@ class Moved:
 def memberships(client: MarketClient, account: Address, block: int) -> dict[int, Member]:
     """The account's part in every project that it is a member of, by project. Raises CHAIN_UNREACHABLE."""
     numbers = range(1, client.project_count(block=block) + 1)
-    views = [client.market.functions.membershipOf(number, account) for number in numbers]
+    views = [client.market_view("membershipOf", number, account) for number in numbers]
     found = client.call_many("read memberships", views, block=block)
     members = {number: Member.from_abi(values) for number, values in zip(numbers, found, strict=True)}
     return {number: member for number, member in members.items() if member.number or member.index}

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 from web3.providers.base import JSONBaseProvider
 
 from marketplace.audit.calls import find_complaint, find_proof, find_result
-from marketplace.chain import endpoint_health, keystore, linking, reverts
+from marketplace.chain import json_rpc, keystore, linking, reverts
 from marketplace.chain.client import MarketClient
 from marketplace.chain.compile import compile_contracts
 from marketplace.chain.contracts import MARKET, abi_entry, codec
@@ -98,7 +98,7 @@ def _endpoint(data: bytes) -> object:
                 lambda: client.code(_MARKET),
                 lambda: client.transaction_input(_HASH),
                 client.project_count,
-                lambda: client.call_many("read", [client.market.functions.projectCount()] * 2),
+                lambda: client.call_many("read", [client.market_view("projectCount")] * 2),
                 lambda: mined(client, [_HASH]),
                 lambda: fetch(client, MARKET_EVENTS, from_block=0, to_block=1),
             ]
@@ -123,7 +123,7 @@ def _results(data: bytes) -> object:
             client.project_count,
         ]
     )
-    for read in (endpoint_health.header_in, endpoint_health.number_in):
+    for read in (json_rpc.header_in, json_rpc.number_in):
         try:
             said.append(read(result))
         except ValueError:

@@ -178,7 +178,7 @@ def test_rubbish_instead_of_a_batch(
 ) -> None:
     url = proxies(anvil.url, lambda method, _: dict(answer) if method == "batch" else None)
     client = deployment.client(url)
-    views = [client.market.functions.projectCount()] * 2
+    views = [client.market_view("projectCount")] * 2
     assert reason_of(lambda: client.call_many("count", views)) is Reason.CHAIN_UNREACHABLE
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from web3.contract import Contract
-from web3.exceptions import TransactionNotFound
 
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.sender import Stopped, TransactionSender
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import Journal
+from tests.support.counted_requests import CountingProvider
 from tests.support.waiting import until
 
 SenderMaker = Callable[..., TransactionSender]
@@ -59,16 +59,54 @@ def test_a_receipt_that_comes_late_is_waited_for(
     contract = counter(sender)
     if restarted:
         sender.send("late", contract.functions.hit())
-    eth, hidden = sender.client.web3.eth, iter(range(4))
-    serve = eth.get_transaction_receipt
+    provider: Any = sender.client.web3.provider
+    serve, serve_all, hidden = provider.make_request, provider.make_batch_request, iter(range(4))
 
-    def late(transaction: Any) -> Any:
-        if next(hidden, None) is not None:
-            raise TransactionNotFound("not yet")
-        return serve(transaction)
+    def late(method: str, answer: Any) -> Any:
+        hides = method == "eth_getTransactionReceipt" and next(hidden, None) is not None
+        return {**answer, "result": None} if hides else answer
 
-    monkeypatch.setattr(eth, "get_transaction_receipt", late)
+    def all_late(requests: Any) -> Any:
+        given = zip(requests, serve_all(requests), strict=True)
+        return [late(method, answer) for (method, _), answer in given]
+
+    monkeypatch.setattr(provider, "make_request", lambda method, params: late(method, serve(method, params)))
+    monkeypatch.setattr(provider, "make_batch_request", all_late)
     sender.send("late", contract.functions.hit())
+    assert contract.functions.count().call() == 1
+    assert next(hidden, None) is None
+
+
+def test_a_transaction_takes_four_requests(anvil: Anvil, senders: SenderMaker, counter: CounterMaker) -> None:
+    sender = senders(anvil, 15)
+    contract = counter(sender)
+    counted = CountingProvider(sender.client)
+    sender.send("few", contract.functions.hit())
+    simulated = (
+        "eth_getBalance",
+        "eth_call",
+        "eth_estimateGas",
+        "eth_getBlockByNumber",
+        "eth_maxPriorityFeePerGas",
+    )
+    looked = ("eth_getTransactionCount", "eth_getBlockByNumber", "eth_getTransactionReceipt")
+    first_four, waiting = (asked := counted.taken())[:4], asked[4:]
+    assert first_four == [simulated, "eth_getTransactionCount", "eth_sendRawTransaction", looked]
+    assert set(waiting) <= {
+        looked,
+        "eth_getTransactionReceipt",
+        "eth_getTransactionByHash",
+    }  # where it is mined later
+
+
+def test_an_endpoint_without_batches_takes_transactions_too(
+    anvil: Anvil, senders: SenderMaker, counter: CounterMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = senders(anvil, 15)
+    contract = counter(sender)
+    refusal = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no batches here"}}
+    monkeypatch.setattr(sender.client.web3.provider, "make_batch_request", lambda requests: dict(refusal))
+    assert sender.send("single", contract.functions.hit()).gas_used > 0
     assert contract.functions.count().call() == 1
 
 

@@ -9,18 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.chain.endpoint_health import (
-    LARGEST_NUMBER,
     MOST_AHEAD_S,
     MOST_BEHIND_S,
     Identity,
     Vitals,
     behind,
     foreign,
-    header_in,
     is_ahead,
     newest_time,
-    number_in,
 )
+from marketplace.chain.json_rpc import LARGEST_NUMBER, header_in, number_in
 
 GENESIS, DEEP = b"g" * 32, b"d" * 32
 IDENTITY = Identity(5, {0: GENESIS, 100: DEEP})

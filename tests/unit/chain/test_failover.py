@@ -12,6 +12,7 @@ from web3.types import RPCEndpoint
 from marketplace.chain import failover
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.failover import FailoverProvider
+from marketplace.chain.json_rpc import answers, block_in, block_request, header_in, request
 from marketplace.chain.types import address
 from marketplace.devnet.anvil import Anvil
 from marketplace.errors import FairshareError, Reason
@@ -98,6 +99,16 @@ def test_no_state_is_read_at_a_block_that_the_other_has_not_got(
     second.head = 8
     assert client.latest_block().number == 8
     assert client.rpc_url == second.url
+
+
+def test_a_head_that_was_read_in_a_batch_counts(two: tuple[Endpoint, Endpoint]) -> None:
+    first, second = two
+    client = client_of(first, second, retry_for_s=0.5).connect()
+    found = answers(client.web3, [block_request("latest"), request("eth_chainId")])
+    assert header_in(block_in(found[0]))[0] == 5
+    second.head, first.down = 4, True
+    with pytest.raises(FairshareError, match="block 4, and block 5 has been read"):
+        client.latest_block()
 
 
 def test_a_block_that_nobody_has_is_given_up_after_a_while(

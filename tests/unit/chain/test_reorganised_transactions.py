@@ -15,6 +15,7 @@ from marketplace.chain.compile import compile_source
 from marketplace.chain.sender import TransactionSender
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.node.journal import Journal
+from tests.support.counted_requests import CountingProvider
 from tests.support.reorganised import mine, reorganise
 from tests.support.waiting import until
 
@@ -98,7 +99,7 @@ def test_a_restarted_process_broadcasts_it_too(make: Maker) -> None:
     assert again.is_settled
 
 
-def test_what_is_final_is_asked_about_no_more(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_final_is_asked_about_no_more(make: Maker) -> None:
     contract = tally(make(0))
     sender = make(1)
     sender.send("add", contract.functions.add(0))
@@ -108,11 +109,10 @@ def test_what_is_final_is_asked_about_no_more(make: Maker, monkeypatch: pytest.M
     mine(sender.client)
     sender.look_back()
     assert sender.is_settled
-    asked: list[Any] = []
-    monkeypatch.setattr(sender.client.web3.eth, "get_transaction_receipt", asked.append)
     mine(sender.client)
+    counted = CountingProvider(sender.client)
     sender.look_back()
-    assert not asked
+    assert not counted.taken()
 
 
 def test_the_same_nonce_with_what_must_be_said_now(make: Maker) -> None:

@@ -15,6 +15,7 @@ from marketplace.chain.types import Status
 from marketplace.node.seats import seat_in_round
 from marketplace.node.withdrawal import collect_all
 from marketplace.storage.cid import from_digest
+from tests.support.counted_requests import CountingProvider
 from tests.support.stepped_market import FIRST_TRAINER, SLOTS, WINDOWS, Ground, play, trainer_address
 from trainer_node.behaviour import Attack
 
@@ -37,6 +38,25 @@ def test_a_project_from_joining_to_its_pay(ground: Ground) -> None:
         members = [game.client.membership(game.project, trainer_address(index)) for index in range(SLOTS)]
         assert sum(member.claimed for member in members) == paid > 0
         assert {member.locked for member in members} == {0}
+
+
+def test_a_look_at_a_block_takes_two_requests(ground: Ground) -> None:
+    with play(ground) as game:
+        game.start()
+        game.stop_trainer(5)  # with its submission the window would close
+        counted = CountingProvider(game.trainers[0].context.client)
+        looks = []
+        for time in (0, game.state.submit_deadline):
+            for _ in range(3):  # the first acts; the second still expects what the first needed
+                game.step(time)
+            counted.taken()
+            game.step()
+            looks.append(counted.taken())
+    newest = "eth_getBlockByNumber"
+    assert looks == [
+        [newest, ("projectOf", "membershipOf", "challengeOf", "cohortOf")],
+        [newest, ("projectOf", "membershipOf", "cohortOf", "aggregatorsOf", "challengeOf")],
+    ]
 
 
 def test_blobs_are_served_after_the_window_only(ground: Ground) -> None:
