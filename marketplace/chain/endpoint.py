@@ -45,6 +45,13 @@ _NO_URL = (
 )
 
 
+class EndpointAway(FairshareError):
+    """CHAIN_UNREACHABLE because nobody answers, or is too busy to: time may mend it, where a wrong URL stays wrong."""
+
+    def __init__(self, error: FairshareError) -> None:
+        super().__init__(error.reason, error.message, error.hint)
+
+
 class _BoundedAnswers(HTTPSessionManager):
     """web3's sessions, whose answers have an end. Raises TOO_LARGE; ReadTimeout, as requests does."""
 
@@ -126,7 +133,7 @@ class EndpointProvider(HTTPProvider):
             except (ValueError, TypeError, AttributeError) as error:  # not JSON, or not such JSON
                 raise unreachable(self._url, "the answer is not JSON-RPC", _ANSWER_HINT) from error
             if time.monotonic() + pause > give_up_at:
-                raise unreachable(self._url, type(problem).__name__) from problem
+                raise EndpointAway(unreachable(self._url, type(problem).__name__)) from problem
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 

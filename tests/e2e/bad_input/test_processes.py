@@ -99,7 +99,8 @@ def no_contract(visitor: Visitor) -> None:
 def chain_unreachable(visitor: Visitor) -> None:
     rpc = f"http://127.0.0.1:{closed_port()}"
     began = time.monotonic()
-    visitor.refused_process(*filled(visitor, TRAIN), rpc=rpc, reason=R.CHAIN_UNREACHABLE, named=[rpc])
+    leave = filled(visitor, ("trainer", "leave", "{project}"))
+    visitor.refused_process(*leave, rpc=rpc, reason=R.CHAIN_UNREACHABLE, named=[rpc])
     assert 3 < time.monotonic() - began < BOUND_S, "tried again, and not for ever"
 
 

@@ -25,28 +25,17 @@ from marketplace.chain.events import MARKET_EVENTS, SKETCH_EVENTS, Event, decode
 from marketplace.chain.receipts import mined
 from marketplace.chain.remote_signer import RemoteSigner
 from marketplace.chain.signing_rules import Refusal, Rules
-from marketplace.chain.types import NATIVE_COIN, Arrivals, RoundResult, address
+from marketplace.chain.types import NATIVE_COIN, address
 from marketplace.errors import FairshareError
 from tests.fuzz.forge import answer, as_file, every_server_answers
 from tests.fuzz.target import Target
+from tests.support.structs import A_RESULT
 
 _MARKET, _ACCOUNT = address("0x" + "12" * 20), address("0x" + "34" * 20)
 _URL = "http://127.0.0.1:8545"
 _HASH = b"h" * 32
 _EVENTS: tuple[type[Event], ...] = (*MARKET_EVENTS, *SKETCH_EVENTS)
-_RESULT = RoundResult(
-    round=1,
-    cohort=0,
-    merged=3,
-    median_score_slot=1,
-    median_norm_slot=0,
-    model=bytes(range(32)),
-    neighbours=(2, 1, 0, 0, 0),
-    gram=(7, 8, 2**255),
-    arrivals=Arrivals(b"\x01\xff", (b"d" * 32,), (b"e" * 32, b"f" * 32), (b"s" * 65, b"")),
-    proof=b"proof",
-)
-_POSTED = bytes(HexBytes(codec(MARKET).encode_abi("postResult", [1, _RESULT.to_abi()])))
+_POSTED = bytes(HexBytes(codec(MARKET).encode_abi("postResult", [1, A_RESULT.to_abi()])))
 
 
 class _Canned(JSONBaseProvider):
@@ -224,7 +213,7 @@ def _calldata(data: bytes) -> object:
 def _calldata_seeds() -> Iterator[bytes]:
     yield _POSTED
     yield b"\0" * 36 + _POSTED
-    arrivals = _RESULT.arrivals.to_abi()
+    arrivals = A_RESULT.arrivals.to_abi()
     yield bytes(HexBytes(codec(MARKET).encode_abi("complain", [1, 1, 0, 1, arrivals])))
     yield bytes(HexBytes(codec(MARKET).encode_abi("answerProof", [1, [7, 8], b"proof"])))
 
