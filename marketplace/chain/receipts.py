@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hexbytes import HexBytes
@@ -12,24 +11,10 @@ from web3.types import RPCEndpoint
 
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.endpoint import translated_errors
+from marketplace.chain.transaction_log import Mined
 from marketplace.errors import FairshareError, Reason
 
 _BATCH = 100  # receipts in a request
-
-
-@dataclass(frozen=True)
-class Mined:
-    """A transaction in a block. `gas_price`: wei paid for a unit of gas."""
-
-    succeeded: bool
-    block_number: int
-    gas_used: int
-    gas_price: int
-
-    @property
-    def cost(self) -> int:
-        """Wei paid for gas."""
-        return self.gas_used * self.gas_price
 
 
 def mined(client: ChainClient, hashes: Sequence[bytes]) -> list[Mined | None]:

@@ -15,6 +15,8 @@ from typing import Any
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.inventory import Inventory
 
+_LARGEST_CONFIG = 1 << 20  # bytes; Kubo's own has a few KB
+
 
 class RepoLock:
     """Holds a repo for this process; the kernel lets go of it however the process ends."""
@@ -80,11 +82,9 @@ class Repo:
         Raises BAD_INPUT if the config cannot be read or the port cannot be used.
         """
         try:
-            config: dict[str, Any] = json.loads(self.config.read_text())
-            swarm: list[str] = config["Addresses"]["Swarm"]
-            # one address is what this function wrote; a new repo has a list of defaults
-            remembered = int(swarm[0].split("/")[4]) if len(swarm) == 1 else 0
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            with self.config.open("rb") as file:
+                config, remembered = _config_in(file.read(_LARGEST_CONFIG + 1))
+        except (ValueError, RecursionError) as error:
             raise FairshareError(
                 Reason.BAD_INPUT, f"{self.config} is damaged: {error}", "restore it, or name a new folder"
             ) from error
@@ -96,7 +96,7 @@ class Repo:
         config["Routing"] = {"Type": "none"}
         config["AutoNAT"] = {"ServiceMode": "disabled"}
         config["Reprovider"] = {"Interval": "0"}
-        config.setdefault("Swarm", {}).update(
+        config["Swarm"].update(
             DisableNatPortMap=True,
             EnableHolePunching=False,
             RelayClient={"Enabled": False},
@@ -118,6 +118,31 @@ class Repo:
     def inventory(self) -> Inventory:
         """Its blocks."""
         return Inventory(self.path)
+
+
+def _config_in(data: bytes) -> tuple[dict[str, Any], int]:
+    """Kubo's config, with objects at "Addresses" and "Swarm", and the port of the last start, 0 where there was none.
+
+    Raises ValueError and RecursionError where it is damaged.
+    """
+    if len(data) > _LARGEST_CONFIG:
+        raise ValueError("it is too large")
+    config = json.loads(data)
+    if not isinstance(config, dict):
+        raise ValueError("it is no object")
+    addresses, swarm = config.get("Addresses"), config.setdefault("Swarm", {})
+    if not isinstance(addresses, dict) or not isinstance(swarm, dict):
+        raise ValueError("its Addresses or its Swarm is no object")
+    listed = addresses.get("Swarm")
+    if not isinstance(listed, list):
+        raise ValueError("its Addresses.Swarm is no list")
+    if len(listed) != 1:  # a new repo has a list of defaults, and `configure` writes one
+        return config, 0
+    parts = str(listed[0]).split("/")
+    port = int(parts[4]) if len(parts) > 4 else -1
+    if not 0 <= port < 1 << 16:
+        raise ValueError("its Addresses.Swarm names no port")
+    return config, port
 
 
 def _bindable_port(listen: str, port: int) -> int:
