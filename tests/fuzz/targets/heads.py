@@ -99,4 +99,4 @@ def _seeds() -> Iterator[bytes]:
     yield b"\3HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
 
 
-TARGETS = (Target("head-news", _listen, _seeds, share=0.05, json_at=1),)
+TARGETS = (Target("head-news", _listen, _seeds, share=0.2, json_at=1),)
