@@ -6,6 +6,7 @@ import functools
 import json
 import socket
 from collections.abc import Iterator
+from typing import Any
 from unittest import mock
 
 from websockets import client as websocket_client
@@ -19,7 +20,7 @@ from tests.fuzz.target import Target
 _URL = "http://127.0.0.1:8545"
 _KEY = "MDEyMzQ1Njc4OWFiY2RlZg=="  # drawn at random by the library: here what is sent is decided beforehand
 _MOST_TURNS = 64  # of the listener
-_TURN_S = 0.001
+_TIMES = {"_LOOK_S": 0.001, "_CONNECT_TIMEOUT_S": 0.05, "_CLOSE_TIMEOUT_S": 0.05}
 _WELCOME = (
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     f"Sec-WebSocket-Accept: {accept_key(_KEY)}\r\n"
@@ -29,6 +30,29 @@ _SUBSCRIBED = b'{"jsonrpc":"2.0","id":1,"result":"0x1"}'
 _NEWS = (
     b'{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0x1","result":{"number":"0x2"}}}'
 )
+
+
+class _Pipe(socket.socket):
+    """One end of a pair, without TCP's options. The endpoint answers the handshake with the head of what it has to say,
+    and what is asked next with all the rest; then it hangs up.
+    """
+
+    def speak(self, far: socket.socket, stream: bytes) -> _Pipe:
+        """`far`: the endpoint's end."""
+        head, end, rest = stream.partition(b"\r\n\r\n")
+        self._far, self._answers = far, [head + end, rest] if end else [head]
+        return self
+
+    def setsockopt(self, *options: object) -> None:
+        """Nothing to set."""
+
+    def sendall(self, *what: Any) -> None:
+        """Sends it, and has the answer."""
+        super().sendall(*what)
+        if self._answers:
+            self._far.sendall(self._answers.pop(0))
+            if not self._answers:
+                self._far.shutdown(socket.SHUT_WR)
 
 
 class _Listener(heads.Heads):
@@ -56,13 +80,11 @@ def _stream(data: bytes) -> bytes:
 
 
 def _listen(data: bytes) -> object:
-    near, far = socket.socketpair()
-    with near, far:
-        far.sendall(_stream(data))
-        far.shutdown(socket.SHUT_WR)
+    pair, far = socket.socketpair()
+    with far, _Pipe(fileno=pair.detach()).speak(far, _stream(data)) as near:
         connect = functools.partial(heads.connect, sock=near)
         with (
-            mock.patch.multiple(heads, connect=connect, _LOOK_S=_TURN_S),
+            mock.patch.multiple(heads, connect=connect, **_TIMES),
             mock.patch.object(websocket_client, "generate_key", return_value=_KEY),
         ):
             listener = _Listener(lambda: _URL)
