@@ -94,6 +94,13 @@ def test_a_project_that_nobody_posted(visitor: Visitor, command: Command) -> Non
     visitor.refused(*arguments, reason=Reason.NOT_FOUND, named=[f"no project {UNKNOWN}"])
 
 
+def test_an_audit_of_a_silent_chain_cannot_be_made(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    gives_up_after(0.1, monkeypatch)
+    said = visitor.call(*filled(visitor, AUDIT), rpc=f"http://127.0.0.1:{closed_port()}")
+    assert (said.status, said.stdout) == (2, "")
+    assert "error[chain-unreachable]: " in said.stderr
+
+
 def test_an_audit_of_nothing_cannot_be_made(visitor: Visitor) -> None:
     for arguments, settings, reason in (
         (filled(visitor, AUDIT, UNKNOWN), {}, Reason.NOT_FOUND),
@@ -129,10 +136,15 @@ def test_a_chain_that_talks_rubbish(visitor: Visitor, kind: str) -> None:
             )
 
 
+def gives_up_after(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands wait no longer for an endpoint; `test_processes.py` has the usual wait."""
+    monkeypatch.setattr(session, "MarketClient", partial(MarketClient, retry_for_s=seconds))
+
+
 @pytest.fixture
 def log(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of a node that finds within a moment that no endpoint answers."""
-    monkeypatch.setattr(session, "MarketClient", partial(MarketClient, retry_for_s=0.1))
+    gives_up_after(0.1, monkeypatch)
     return tmp_path_factory.mktemp("log") / "node.jsonl"
 
 
@@ -181,13 +193,15 @@ def test_a_node_that_waits_for_its_chain_can_be_stopped(
     assert (said.status, said.stdout, said.stderr) == (0, "", "")
 
 
-def test_a_preview_does_not_wait_for_a_chain(visitor: Visitor) -> None:
+def test_a_preview_does_not_wait_for_a_chain(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    gives_up_after(0.1, monkeypatch)
     rpc = f"http://127.0.0.1:{closed_port()}"
     arguments = (*filled(visitor, TRAIN), "--dry-run")
     visitor.refused(*arguments, rpc=rpc, reason=Reason.CHAIN_UNREACHABLE, named=[rpc])
 
 
-def test_a_chain_that_is_overloaded_is_asked_again(visitor: Visitor) -> None:
+def test_a_chain_that_is_overloaded_is_asked_again(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    gives_up_after(2.0, monkeypatch)
     asked: list[str] = []
     with answering(b"", 503, asked) as port:
         rpc = f"http://127.0.0.1:{port}"

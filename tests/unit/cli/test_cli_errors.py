@@ -13,9 +13,6 @@ import pytest
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.node import console
 
-MARKET = "0x" + "11" * 20
-SILENT = "http://127.0.0.1:9"  # the discard port: nothing listens
-
 
 def fairshare(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("FAIRSHARE_", "XDG_"))}
@@ -70,18 +67,6 @@ def test_with_json_an_error_is_the_one_document(tmp_path: Path) -> None:
     assert (error["code"], done.returncode) == ("not-found", EXIT_STATUS[Reason.NOT_FOUND])
     assert error["message"]
     assert error["hint"]
-
-
-def test_an_unreachable_chain_says_so_after_retries(tmp_path: Path) -> None:
-    done = fairshare(tmp_path, "project", "list", "--market", MARKET, "--rpc", SILENT)
-    assert done.returncode == EXIT_STATUS[Reason.CHAIN_UNREACHABLE]
-    assert SILENT in done.stderr
-
-
-def test_an_audit_that_cannot_be_made_exits_2(tmp_path: Path) -> None:
-    done = fairshare(tmp_path, "audit", "1", "--market", MARKET, "--rpc", SILENT)
-    assert done.returncode == 2
-    assert "error[chain-unreachable]" in done.stderr
 
 
 def test_details_come_with_verbose_only(tmp_path: Path) -> None:
