@@ -45,13 +45,6 @@ _NO_URL = (
 )
 
 
-class EndpointAway(FairshareError):
-    """CHAIN_UNREACHABLE because nobody answers, or is too busy to: time may mend it, where a wrong URL stays wrong."""
-
-    def __init__(self, error: FairshareError) -> None:
-        super().__init__(error.reason, error.message, error.hint)
-
-
 class _BoundedAnswers(HTTPSessionManager):
     """web3's sessions, whose answers have an end. Raises TOO_LARGE; ReadTimeout, as requests does."""
 
@@ -165,6 +158,13 @@ def unreachable(
     return FairshareError(
         Reason.CHAIN_UNREACHABLE, f"the chain at {shown(url)} cannot be reached: {why}", hint
     )
+
+
+class EndpointAway(FairshareError):
+    """CHAIN_UNREACHABLE because nobody answers, or is too busy to: time may mend it, where a wrong URL stays wrong."""
+
+    def __init__(self, error: FairshareError) -> None:
+        super().__init__(error.reason, error.message, error.hint)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.storage.inventory import Inventory
 
 _LARGEST_CONFIG = 1 << 20  # bytes; Kubo's own has a few KB
+_SECTIONS = ("Addresses", "Experimental", "Internal", "Swarm")  # that are added to; all others are replaced
 
 
 class RepoLock:
@@ -96,7 +97,7 @@ class Repo:
         config["Routing"] = {"Type": "none"}
         config["AutoNAT"] = {"ServiceMode": "disabled"}
         config["Reprovider"] = {"Interval": "0"}
-        config["Swarm"].update(
+        config.setdefault("Swarm", {}).update(
             DisableNatPortMap=True,
             EnableHolePunching=False,
             RelayClient={"Enabled": False},
@@ -120,31 +121,6 @@ class Repo:
         return Inventory(self.path)
 
 
-def _config_in(data: bytes) -> tuple[dict[str, Any], int]:
-    """Kubo's config, with objects at "Addresses" and "Swarm", and the port of the last start, 0 where there was none.
-
-    Raises ValueError and RecursionError where it is damaged.
-    """
-    if len(data) > _LARGEST_CONFIG:
-        raise ValueError("it is too large")
-    config = json.loads(data)
-    if not isinstance(config, dict):
-        raise ValueError("it is no object")
-    addresses, swarm = config.get("Addresses"), config.setdefault("Swarm", {})
-    if not isinstance(addresses, dict) or not isinstance(swarm, dict):
-        raise ValueError("its Addresses or its Swarm is no object")
-    listed = addresses.get("Swarm")
-    if not isinstance(listed, list):
-        raise ValueError("its Addresses.Swarm is no list")
-    if len(listed) != 1:  # a new repo has a list of defaults, and `configure` writes one
-        return config, 0
-    parts = str(listed[0]).split("/")
-    port = int(parts[4]) if len(parts) > 4 else -1
-    if not 0 <= port < 1 << 16:
-        raise ValueError("its Addresses.Swarm names no port")
-    return config, port
-
-
 def _bindable_port(listen: str, port: int) -> int:
     """`port`, or a free one for 0. The library would share a port with another listener, and lose half the calls."""
     family = socket.AF_INET6 if ":" in listen else socket.AF_INET
@@ -159,3 +135,28 @@ def _bindable_port(listen: str, port: int) -> int:
                 "name another, or 0 to have one picked for a new repo",
             ) from error
         return int(probe.getsockname()[1])
+
+
+def _config_in(data: bytes) -> tuple[dict[str, Any], int]:
+    """Kubo's config, with an object for each of its sections, and the port of the last start, 0 where there was none.
+
+    Raises ValueError and RecursionError where it is damaged.
+    """
+    if len(data) > _LARGEST_CONFIG:
+        raise ValueError("it is too large")
+    config = json.loads(data)
+    if not isinstance(config, dict):
+        raise ValueError("it is no object")
+    for section in _SECTIONS:
+        if not isinstance(config.setdefault(section, {}), dict):
+            raise ValueError(f"its {section} is no object")
+    listed = config["Addresses"].get("Swarm")
+    if not isinstance(listed, list):
+        raise ValueError("its Addresses.Swarm is no list")
+    if len(listed) != 1:  # a new repo has a list of defaults, and `configure` writes one
+        return config, 0
+    parts = str(listed[0]).split("/")
+    port = int(parts[4]) if len(parts) > 4 else -1
+    if not 0 <= port < 1 << 16:
+        raise ValueError("its Addresses.Swarm names no port")
+    return config, port
