@@ -16,7 +16,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.storage.inventory import Inventory
 
 _LARGEST_CONFIG = 1 << 20  # bytes; Kubo's own has a few KB
-_SECTIONS = ("Addresses", "Experimental", "Internal", "Swarm")  # that are added to; all others are replaced
+_SECTIONS = ("Addresses", "Experimental", "Internal", "Swarm")  # that `configure` adds to; others it replaces
 
 
 class RepoLock:
