@@ -94,7 +94,7 @@ def run(
     asked = observing(ROLE, metrics, log_file)
     with (
         stop_on_signals() as stop,
-        open_session(settings, ROLE, stop=stop, telemetry=asked.telemetry) as session,
+        open_session(settings, ROLE, stop=stop, telemetry=asked.telemetry, waits=True) as session,
         asked.of(session),
         storekeeping(session, settings),
         ExitStack() as stack,

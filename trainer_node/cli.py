@@ -199,7 +199,7 @@ def run(
     asked = observing(ROLE, metrics, log_file, watched=not dry_run)
     with (
         stop_on_signals() as stop,
-        open_session(settings, ROLE, stop=stop, telemetry=asked.telemetry) as session,
+        open_session(settings, ROLE, stop=stop, telemetry=asked.telemetry, waits=not dry_run) as session,
         asked.of(session),
         storekeeping(session, settings),
     ):

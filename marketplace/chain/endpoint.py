@@ -117,7 +117,7 @@ class EndpointProvider(JSONBaseProvider):
             except (ValueError, TypeError, KeyError, AttributeError) as error:  # not JSON, or not such JSON
                 raise unreachable(self._url, "the answer is not JSON-RPC", _ANSWER_HINT) from error
             if time.monotonic() + pause > give_up_at:
-                raise unreachable(self._url, why) from problem
+                raise EndpointAway(unreachable(self._url, why)) from problem
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
@@ -157,6 +157,13 @@ def unreachable(
     return FairshareError(
         Reason.CHAIN_UNREACHABLE, f"the chain at {shown(url)} cannot be reached: {why}", hint
     )
+
+
+class EndpointAway(FairshareError):
+    """CHAIN_UNREACHABLE because nobody answers, or is too busy to: time may mend it, where a wrong URL stays wrong."""
+
+    def __init__(self, error: FairshareError) -> None:
+        super().__init__(error.reason, error.message, error.hint)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from marketplace.chain.endpoint import EndpointProvider, shown
+from marketplace.chain.endpoint import EndpointAway, EndpointProvider, shown
 from marketplace.chain.endpoint_health import (
     Identity,
     Vitals,
@@ -56,6 +56,7 @@ class Endpoint:
     rest_s: float = 0.0  # after that
     failures: int = 0  # in a row
     why: str = ""  # it is not used
+    is_away: bool = False  # that is why; else its answers are none of a chain's
 
 
 class FailoverProvider(JSONBaseProvider):
@@ -138,13 +139,13 @@ class FailoverProvider(JSONBaseProvider):
                 except FairshareError as error:
                     if error.reason is not Reason.CHAIN_UNREACHABLE:
                         raise
-                    self._failed(endpoint, error.message)
+                    self._failed(endpoint, error.message, is_away=isinstance(error, EndpointAway))
                     continue
                 fault = _fault_in(answer)
                 if fault is None:
                     endpoint.failures = 0
                     return answer
-                self._failed(endpoint, fault)
+                self._failed(endpoint, fault, is_away=True)
                 continue
             if time.monotonic() > give_up_at or all(each.banned for each in self._endpoints):
                 raise self._unreachable()
@@ -206,9 +207,9 @@ class FailoverProvider(JSONBaseProvider):
             except FairshareError as error:
                 if error.reason is not Reason.CHAIN_UNREACHABLE:
                     raise
-                self._failed(endpoint, error.message)
+                self._failed(endpoint, error.message, is_away=isinstance(error, EndpointAway))
             except (ValueError, TypeError, AttributeError):
-                self._failed(endpoint, "its answers make no sense")
+                self._failed(endpoint, "its answers make no sense", is_away=False)
         return found
 
     def _identify(self, vitals: dict[str, Vitals]) -> Identity | None:
@@ -285,13 +286,13 @@ class FailoverProvider(JSONBaseProvider):
         self._current = self._last_used = endpoint
         endpoint.why = ""
 
-    def _failed(self, endpoint: Endpoint, why: str) -> None:
+    def _failed(self, endpoint: Endpoint, why: str, *, is_away: bool) -> None:
         with self._lock:
             rest = min(_FIRST_REST_S * 2**endpoint.failures, _LONGEST_REST_S)
             endpoint.failures = min(endpoint.failures + 1, 16)
             endpoint.failed_at = time.monotonic()
             endpoint.rest_s = rest * random.uniform(0.75, 1.25)  # so that nodes do not all come back at once
-            endpoint.why = why
+            endpoint.why, endpoint.is_away = why, is_away
             if endpoint is self._current:
                 self._current = None
 
@@ -301,11 +302,12 @@ class FailoverProvider(JSONBaseProvider):
             return FairshareError(
                 Reason.WRONG_CHAIN, f"no endpoint serves the chain: {said}", "give the right endpoints"
             )
-        return FairshareError(
+        error = FairshareError(
             Reason.CHAIN_UNREACHABLE,
             f"no endpoint can be used: {said}",
             "start one, or give another with --rpc",
         )
+        return EndpointAway(error) if any(each.is_away for each in self._endpoints) else error
 
 
 def _reads_head(method: RPCEndpoint, params: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from eth_typing import ChecksumAddress
@@ -24,22 +23,8 @@ from marketplace.chain.json_rpc import (
     request,
     result_in,
 )
+from marketplace.chain.transaction_log import Mined
 from marketplace.errors import FairshareError, Reason
-
-
-@dataclass(frozen=True)
-class Mined:
-    """A transaction in a block. `gas_price`: wei paid for a unit of gas."""
-
-    succeeded: bool
-    block_number: int
-    gas_used: int
-    gas_price: int
-
-    @property
-    def cost(self) -> int:
-        """Wei paid for gas."""
-        return self.gas_used * self.gas_price
 
 
 def mined(client: ChainClient, hashes: Sequence[bytes]) -> list[Mined | None]:

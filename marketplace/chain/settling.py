@@ -11,7 +11,7 @@ from marketplace.chain.failover import Say
 from marketplace.chain.finality import is_final
 from marketplace.chain.outbox import Outbox
 from marketplace.chain.spending import project_of
-from marketplace.chain.transaction_log import MinedTransaction, SignedTransaction
+from marketplace.chain.transaction_log import Mined, MinedTransaction, SignedTransaction
 from marketplace.chain.types import Block
 
 
@@ -32,11 +32,13 @@ class Settling:
 
     def note(self, signed: SignedTransaction, receipt: TxReceipt, head: int) -> None:
         """Writes down that a transaction is in a block, and what it cost."""
-        cost = int(receipt["gasUsed"]) * int(receipt["effectiveGasPrice"])
         block = int(receipt["blockNumber"])
+        mined = Mined(
+            receipt["status"] == 1, block, int(receipt["gasUsed"]), int(receipt["effectiveGasPrice"])
+        )
         final = is_final(block, head, self._outbox.client.confirmations)
         if self._noted.get(signed.hash) != (block, final):
-            self._outbox.log.note_mined(signed.hash, block, cost, project_of(signed.intent), final=final)
+            self._outbox.log.note_mined(signed.hash, mined, project_of(signed.intent), final=final)
             self._noted[signed.hash] = block, final
 
     def catch_up(self) -> None:

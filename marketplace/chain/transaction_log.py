@@ -21,6 +21,21 @@ class SignedTransaction:
 
 
 @dataclasses.dataclass(frozen=True)
+class Mined:
+    """A transaction in a block. `gas_price`: wei paid for a unit of gas."""
+
+    succeeded: bool
+    block_number: int
+    gas_used: int
+    gas_price: int
+
+    @property
+    def cost(self) -> int:
+        """Wei paid for gas."""
+        return self.gas_used * self.gas_price
+
+
+@dataclasses.dataclass(frozen=True)
 class MinedTransaction:
     """A transaction that was mined, as it was seen last: a reorganisation may take it out of its block again."""
 
@@ -41,9 +56,11 @@ class TransactionLog(Protocol):
     def transactions_from_nonce(self, chain_id: int, sender: str, nonce: int) -> Sequence[SignedTransaction]:
         """The newest signed for each nonce from `nonce` on, by nonce."""
 
-    def note_mined(self, hash: bytes, block: int, cost: int, project: int | None, *, final: bool) -> None:
-        """A logged transaction is in `block` and cost `cost` wei of gas, for `project`; in place of what was noted
-        before. What is `final` is not asked about again."""
+    def note_mined(self, hash: bytes, mined: Mined, project: int | None, *, final: bool) -> None:
+        """What became of a logged transaction of `project`, in place of what was noted before.
+
+        What is `final` is not asked about again.
+        """
 
     def forget_mined(self, hash: bytes) -> None:
         """It is in no block any more, and never will be."""

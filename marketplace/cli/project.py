@@ -333,9 +333,10 @@ def _serve(
     from marketplace.owner.rounds_shown import RoundsShown
 
     asked = observing(OWNER, metrics, log_file)
+    shown: RoundsShown | None = None
     with (
         stop_on_signals() as stop,
-        open_session(settings, OWNER, stop=stop, telemetry=asked.telemetry) as session,
+        open_session(settings, OWNER, stop=stop, telemetry=asked.telemetry, waits=True) as session,
         asked.of(session),
         storekeeping(session, settings, of_owner=True),
     ):
@@ -364,7 +365,8 @@ def _serve(
             )
             log.info("serving the project", reference=node.reference is not None)
             keep_going(node.step, stop=stop, log=log)
-    _tell(project, shown)
+    if shown is not None:  # None: stopped before the chain was there
+        _tell(project, shown)
 
 
 def _tell(project: int, shown: "RoundsShown") -> None:

@@ -64,7 +64,7 @@ class Anvil:
         self,
         *,
         port: int = 0,
-        block_time_s: int | None = None,
+        block_time_s: float | None = None,
         at_once: bool = False,
         accounts: int = 10,
         state: Path | None = None,

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from marketplace.chain.transaction_log import MinedTransaction, SignedTransaction
+from marketplace.chain.transaction_log import Mined, MinedTransaction, SignedTransaction
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.full_disk import translated_full
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 NODE = -1  # project and round of what belongs to the node as a whole
 _BUSY_TIMEOUT_S = 30.0
 
@@ -59,7 +59,12 @@ CREATE TABLE mined (
 CREATE INDEX mined_unsettled ON mined (hash) WHERE final = 0;
 CREATE INDEX mined_by_project ON mined (project);
 """
-_UPGRADES = (_SCHEMA, _MINED)  # to schema 1, 2, ..
+# Null of what was noted before: there the chain is asked.
+_RECEIPTS = """
+ALTER TABLE mined ADD COLUMN gas_used INTEGER;
+ALTER TABLE mined ADD COLUMN succeeded INTEGER;
+"""
+_UPGRADES = (_SCHEMA, _MINED, _RECEIPTS)  # to schema 1, 2, ..
 
 
 @dataclass(frozen=True)
@@ -238,13 +243,31 @@ class Journal:
             Sent(place, intent, nonce, self._bytes(hash_, "hash")) for place, intent, nonce, hash_ in rows
         )
 
-    def note_mined(self, hash: bytes, block: int, cost: int, project: int | None, *, final: bool) -> None:
+    def note_mined(self, hash: bytes, mined: Mined, project: int | None, *, final: bool) -> None:
         """See `TransactionLog`."""
+        cost = str(mined.cost)  # wei do not fit into SQLite's integers
         with self.atomic():
             self._database.execute(
-                "INSERT OR REPLACE INTO mined (hash, block, cost, project, final) VALUES (?, ?, ?, ?, ?)",
-                (hash, block, str(cost), project, int(final)),  # wei do not fit into SQLite's integers
+                "INSERT OR REPLACE INTO mined (hash, block, cost, project, final, gas_used, succeeded)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (hash, mined.block_number, cost, project, int(final), mined.gas_used, int(mined.succeeded)),
             )
+
+    def settled(self, chain_id: int, sender: str) -> dict[bytes, Mined]:
+        """What became of an account's transactions, by hash, where that is final and was noted whole."""
+        rows = self._rows(
+            "SELECT mined.hash, block, cost, gas_used, succeeded"
+            " FROM mined JOIN transactions ON transactions.hash = mined.hash"
+            " WHERE final = 1 AND gas_used > 0 AND succeeded IS NOT NULL AND chain_id = ? AND sender = ?",
+            (chain_id, sender),
+        )
+        found = {}
+        for hash_, block, cost, gas_used, succeeded in rows:
+            if not all(isinstance(number, int) for number in (block, gas_used, succeeded)):
+                raise self._broken("its note of a transaction is no number")
+            price = self._cost(cost) // gas_used
+            found[self._bytes(hash_, "hash")] = Mined(succeeded == 1, block, gas_used, price)
+        return found
 
     def forget_mined(self, hash: bytes) -> None:
         """See `TransactionLog`."""

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import TypeVar
 
 from marketplace.chain.sender import Stopped
 from marketplace.errors import FairshareError, Reason
@@ -21,12 +22,15 @@ TRANSIENT = frozenset(
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 
+T = TypeVar("T")
+
 
 @contextlib.contextmanager
 def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set; a second SIGINT ends the process at once. Main thread only.
 
-    Start libraries that install handlers of their own (the embedded IPFS node) before this.
+    `Stopped` ends the block without a word: it was asked for. Start libraries that install handlers of their own (the
+    embedded IPFS node) before this.
     """
     event = stop or threading.Event()
     # A handler runs between two steps of the main thread, which may hold the event's lock just then: to set the event
@@ -50,6 +54,8 @@ def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.E
     earlier = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield event
+    except Stopped:
+        pass
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
@@ -73,20 +79,40 @@ def keep_going(
     """Calls `step` until it returns False or `stop` is set.
 
     `step` waits for work by itself and returns True to be called again. After a transient FairshareError it is
-    called again, with pauses that double from first_pause_s to longest_pause_s (and vary, so that daemons do
-    not all return at once); any other error ends the loop.
+    called again as `patiently` does; any other error ends the loop.
+    """
+    try:
+        while patiently(
+            step, stop=stop, log=log, first_pause_s=first_pause_s, longest_pause_s=longest_pause_s
+        ):
+            pass
+    except Stopped:
+        log.info("stopped")
+    except FairshareError as error:
+        log.error("failed", reason=error.reason, problem=error.message, hint=error.hint)
+        raise
+
+
+def patiently(
+    attempt: Callable[[], T],
+    *,
+    stop: threading.Event,
+    log: Logger,
+    passes: Callable[[FairshareError], bool] = is_transient,
+    first_pause_s: float = _FIRST_PAUSE_S,
+    longest_pause_s: float = _LONGEST_PAUSE_S,
+) -> T:
+    """What `attempt` returns, which is called again after a FairshareError that `passes`; any other is raised.
+
+    Pauses double from first_pause_s to longest_pause_s, and vary, so that daemons do not all return at once.
+    Raises Stopped where `stop` is set before.
     """
     pause = first_pause_s
     while not stop.is_set():
         try:
-            if not step():
-                return
-            pause = first_pause_s
-        except Stopped:
-            return
+            return attempt()
         except FairshareError as error:
-            if not is_transient(error):
-                log.error("failed", reason=error.reason, problem=error.message, hint=error.hint)
+            if not passes(error):
                 raise
             log.warning(
                 "will retry",
@@ -97,4 +123,4 @@ def keep_going(
             )
             stop.wait(pause * random.uniform(0.75, 1.25))
             pause = min(2 * pause, longest_pause_s)
-    log.info("stopped")
+    raise Stopped("stopped before it could be done")

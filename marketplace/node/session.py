@@ -14,6 +14,7 @@ from pathlib import Path
 from marketplace.chain import keystore
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.client import MarketClient
+from marketplace.chain.endpoint import EndpointAway
 from marketplace.chain.remote_signer import RemoteSigner
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.signer import AnySigner
@@ -21,11 +22,13 @@ from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import console
 from marketplace.node.journal import Journal
-from marketplace.node.logging import tell
+from marketplace.node.lifecycle import patiently
+from marketplace.node.logging import logger, tell
 from marketplace.node.options import Settings
 from marketplace.node.secret_file import secret_in
 from marketplace.node.telemetry.hooks import NO_TELEMETRY, Telemetry, Work
 from marketplace.node.telemetry.metered import MeteredStore
+from marketplace.node.telemetry.watchdog import watchdog
 from marketplace.storage.embedded import EmbeddedNode
 from marketplace.storage.keeping import Housekeeping, KeepingStore
 from marketplace.storage.kept_running import kept_running
@@ -64,15 +67,17 @@ def open_session(
     *,
     stop: threading.Event | None = None,
     telemetry: Telemetry = NO_TELEMETRY,
+    waits: bool = False,
 ) -> Iterator[Session]:
     """Connects, unlocks the key, opens the journal and starts the embedded storage node where none is named.
 
     Role and account name its directory, so that nodes on one machine do not share a journal or a storage node.
-    Everything is closed at the end. Raises what `connect`, `unlock`, `Journal` and `open_store` raise.
+    `waits`: for a chain that does not answer yet, as a daemon does; logging is configured by then. Everything is closed
+    at the end. Raises what `connect`, `unlock`, `Journal` and `open_store` raise; Stopped where it waits in vain.
     """
     stop = stop or threading.Event()
-    client = connect(settings)
-    account = unlock(settings)
+    account = unlock(settings)  # first: it may ask for a password, and nobody is there any more after a wait
+    client = _connect_at_last(settings, stop) if waits else connect(settings)
     home = role_home(settings, client, role, address(account.address))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
@@ -106,6 +111,18 @@ def connect(settings: Settings) -> MarketClient:
         say=tell,
         confirmations=settings.confirmations,
     ).connect()
+
+
+def _connect_at_last(settings: Settings, stop: threading.Event) -> MarketClient:
+    """`connect`, again and again while no endpoint answers; systemd hears meanwhile that this process lives."""
+    dog = watchdog()
+    with contextlib.nullcontext() if dog is None else dog.fed(lambda: True):
+        return patiently(
+            lambda: connect(settings),
+            stop=stop,
+            log=logger(),
+            passes=lambda error: isinstance(error, EndpointAway),
+        )
 
 
 def connect_chain(settings: Settings) -> ChainClient:

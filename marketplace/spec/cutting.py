@@ -16,7 +16,7 @@ from marketplace.spec.sections import (
     SketchSection,
 )
 from zk import catalogue
-from zk.shape import CircuitShape, Range, layout_of
+from zk.shape import MAX_ELEMENTS, CircuitShape, Range, layout_of
 
 PathChoice = Literal["exact", "sketch", "auto"]
 
@@ -79,7 +79,9 @@ def cut(shape: CircuitShape, parameters: int, chunk_length: int | None) -> Sketc
     chunks = -(-parameters // length)
     if chunks > MAX_CHUNKS:
         raise bad_field(
-            "arithmetic.chunk_length", f"it gives {chunks} chunks, at most {MAX_CHUNKS} are possible"
+            "arithmetic.chunk_length",
+            f"it gives {chunks} chunks, at most {MAX_CHUNKS} are possible",
+            _advice(shape, parameters),
         )
     section = SketchSection(chunk_length=length, chunks=chunks)
     check_cut(shape, section, "arithmetic.chunk_length")
@@ -89,13 +91,13 @@ def cut(shape: CircuitShape, parameters: int, chunk_length: int | None) -> Sketc
 def check_cut(shape: CircuitShape, section: SketchSection, field: str = "sketch.chunk_length") -> None:
     """Raise BAD_SPEC, naming `field`, unless chunks fit the circuit, hold whole blocks, and disputes a transaction."""
     _check_chunk_length(shape, section.chunk_length, field)
-    size = 32 * section.chunks + 8 * section.chunk_length
+    size = _refutation_bytes(section.length, section.chunk_length)
     if size > MAX_REFUTATION_BYTES:
         raise bad_field(
             field,
             f"{section.chunks} chunks of {section.chunk_length} numbers take {size} bytes of a transaction to dispute, "
             f"at most {MAX_REFUTATION_BYTES} are possible",
-            f"use fewer parameters, or a length nearer to {2 * math.isqrt(section.length)}",
+            _advice(shape, section.length),
         )
 
 
@@ -133,6 +135,38 @@ def sure_norm_squared(max_norm_squared: int, width: int | None) -> int:
 def _most(shape: CircuitShape) -> int:
     """Numbers of the longest chunk that the circuit's rows hold."""
     return min(layout_of(shape).usable_rows - 1, MAX_CHUNK_LENGTH)
+
+
+def _refutation_bytes(parameters: int, chunk_length: int) -> int:
+    """Of a transaction: all values, and one chunk of both models."""
+    return 32 * -(-parameters // chunk_length) + 8 * chunk_length
+
+
+def _lengths(shape: CircuitShape) -> range:
+    """Chunk lengths that the circuit has room for."""
+    return range(shape.length, _most(shape) + 1, shape.length)
+
+
+def _fitting(shape: CircuitShape, parameters: int) -> int | None:
+    """The chunk length whose disputes take the fewest bytes; None where even they are too many."""
+    size, length = min((_refutation_bytes(parameters, length), length) for length in _lengths(shape))
+    return length if size <= MAX_REFUTATION_BYTES else None
+
+
+def _advice(shape: CircuitShape, parameters: int) -> str:
+    """What to do where a cut of so many parameters fits no transaction."""
+    length = _fitting(shape, parameters)
+    if length is not None:
+        return f"use a chunk length of {length}"
+    most = max(length * ((MAX_REFUTATION_BYTES - 8 * length) // 32) for length in _lengths(shape))
+    fewer = f"use at most {most} parameters"
+    wider = (1 << power for power in range(shape.length.bit_length(), MAX_WIDTH.bit_length()))
+    for width in wider:
+        if width * shape.slots > MAX_ELEMENTS:
+            break
+        if _fitting(catalogue.shape_for(shape.slots, width), parameters) is not None:
+            return f"{fewer}, or a width of {width}"
+    return fewer
 
 
 def _check_chunk_length(shape: CircuitShape, length: int, field: str) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.inventory import Inventory
 
+_LARGEST_CONFIG = 1 << 20  # bytes; Kubo's own has a few KB
+_SECTIONS = ("Addresses", "Experimental", "Internal", "Swarm")  # that `configure` adds to; others it replaces
+
 
 class RepoLock:
     """Holds a repo for this process; the kernel lets go of it however the process ends."""
@@ -80,11 +83,9 @@ class Repo:
         Raises BAD_INPUT if the config cannot be read or the port cannot be used.
         """
         try:
-            config: dict[str, Any] = json.loads(self.config.read_text())
-            swarm: list[str] = config["Addresses"]["Swarm"]
-            # one address is what this function wrote; a new repo has a list of defaults
-            remembered = int(swarm[0].split("/")[4]) if len(swarm) == 1 else 0
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            with self.config.open("rb") as file:
+                config, remembered = _config_in(file.read(_LARGEST_CONFIG + 1))
+        except (ValueError, RecursionError) as error:
             raise FairshareError(
                 Reason.BAD_INPUT, f"{self.config} is damaged: {error}", "restore it, or name a new folder"
             ) from error
@@ -134,3 +135,28 @@ def _bindable_port(listen: str, port: int) -> int:
                 "name another, or 0 to have one picked for a new repo",
             ) from error
         return int(probe.getsockname()[1])
+
+
+def _config_in(data: bytes) -> tuple[dict[str, Any], int]:
+    """Kubo's config, with an object for each of its sections, and the port of the last start, 0 where there was none.
+
+    Raises ValueError and RecursionError where it is damaged.
+    """
+    if len(data) > _LARGEST_CONFIG:
+        raise ValueError("it is too large")
+    config = json.loads(data)
+    if not isinstance(config, dict):
+        raise ValueError("it is no object")
+    for section in _SECTIONS:
+        if not isinstance(config.setdefault(section, {}), dict):
+            raise ValueError(f"its {section} is no object")
+    listed = config["Addresses"].get("Swarm")
+    if not isinstance(listed, list):
+        raise ValueError("its Addresses.Swarm is no list")
+    if len(listed) != 1:  # a new repo has a list of defaults, and `configure` writes one
+        return config, 0
+    parts = str(listed[0]).split("/")
+    port = int(parts[4]) if len(parts) > 4 else -1
+    if not 0 <= port < 1 << 16:
+        raise ValueError("its Addresses.Swarm names no port")
+    return config, port

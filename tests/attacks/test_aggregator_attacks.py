@@ -31,10 +31,9 @@ def honest(market: LiveMarket) -> Outcome:
     return under(market)
 
 
-# By default test_several_attacks.py has the first.
-@pytest.mark.parametrize(
-    "attack", [pytest.param(Attack.TAMPER_AGGREGATE, marks=pytest.mark.deep), Attack.WITHHOLD]
-)
+# By default test_several_attacks.py has the first, and unit/aggregator/test_aggregator_rounds.py the second.
+@pytest.mark.deep
+@pytest.mark.parametrize("attack", [Attack.TAMPER_AGGREGATE, Attack.WITHHOLD])
 def test_the_next_aggregator_finishes_the_round(market: LiveMarket, honest: Outcome, attack: Attack) -> None:
     outcome = under(market, attack, **{"rounds.result_window": 20})
     first, second = (session.address for session in market.aggregators)
@@ -46,6 +45,7 @@ def test_the_next_aggregator_finishes_the_round(market: LiveMarket, honest: Outc
     assert market.owner.client.aggregator_record(first).faults > 0
 
 
+@pytest.mark.deep
 def test_a_false_complaint_costs_the_aggregator_and_changes_nothing(
     market: LiveMarket, honest: Outcome
 ) -> None:

@@ -76,11 +76,13 @@ def test_the_document_says_who_was_paid_what(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.deep), signal.SIGKILL]
+)
 def test_however_it_ends_nothing_goes_on(tmp_path: Path, how: signal.Signals) -> None:
     kept = tmp_path / "kept"
-    process = start(*SMALL, "--keep", str(kept))
-    _wait_until(lambda: len(list(kept.glob("trainer-*"))) == 5, 120)
+    process = start("demo", "--trainers", "3", "--rounds", "1", "--keep", str(kept))
+    _wait_until(lambda: len(list(kept.glob("trainer-*"))) == 3, 120)
     record = DevnetRecord.load(kept / "devnet")
     process.send_signal(how)
     _, words = process.communicate(timeout=90)

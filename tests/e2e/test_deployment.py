@@ -100,7 +100,7 @@ def sent(chain: Anvil) -> int:
 
 
 def test_a_killed_deployment_goes_on_where_it_was(options: list[object], tmp_path: Path) -> None:
-    with Anvil(block_time_s=1) as chain:
+    with Anvil(block_time_s=0.3) as chain:
         command = script("deploy.py", "--rpc", chain.url, *options)
         for stop_at in (1, 4, 9):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -40,19 +40,31 @@ PATIENT: dict[str, object] = {**TIMES, "rounds.answer_window": 120, "rounds.chal
 
 
 @pytest.fixture
-def market(tmp_path: Path) -> Iterator[LiveMarket]:
-    with live_market(tmp_path, circuit_cache()) as running:
+def trainers() -> int:
+    return SLOTS
+
+
+@pytest.fixture
+def market(tmp_path: Path, trainers: int) -> Iterator[LiveMarket]:
+    with live_market(tmp_path, circuit_cache(), trainers=trainers, aggregators=trainers // 3) as running:
         yield running
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("rounds", "kills"), [(1, 6), pytest.param(3, 27, marks=pytest.mark.deep)], ids=["short", "long"]
+    ("rounds", "kills", "trainers"),
+    [(1, 3, 3), pytest.param(3, 27, SLOTS, marks=pytest.mark.deep)],
+    ids=["short", "long"],
 )
 def test_a_project_survives_kills_of_every_role(
-    market: LiveMarket, tmp_path: Path, rounds: int, kills: int
+    market: LiveMarket, tmp_path: Path, rounds: int, kills: int, trainers: int
 ) -> None:
-    count = {"rounds.count": rounds}
+    count = {
+        "rounds.count": rounds,
+        "cohort.slots": trainers,
+        "cohort.trainers": trainers,
+        "cohort.faults": (trainers - 3) // 3,
+    }
     quiet = market.run(market.post(project_file(**TIMES, **count)))
     project = market.post(project_file(**PATIENT, **count))
     outcome = _survives(market, tmp_path, project, rounds, kills)
@@ -102,7 +114,7 @@ def _survives(market: LiveMarket, folder: Path, project: int, rounds: int, kills
 
     outcome = market.outcome(project)
     submissions = fetch(market.owner.client, [UpdateSubmitted], project)
-    assert len(submissions) == len({(s.round, s.slot) for s in submissions}) == SLOTS * rounds
+    assert len(submissions) == len({(s.round, s.slot) for s in submissions}) == len(market.parts) * rounds
     assert [r.round for r in outcome.results] == list(range(1, rounds + 1))
     assert not outcome.undone
     assert not outcome.withheld

@@ -64,11 +64,13 @@ def test_scored_by_the_owners_reference(market: LiveMarket) -> None:
     assert len(fetch(market.owner.client, [ValidationRevealed], outcome.project)) == 1
 
 
+@pytest.mark.deep
 def test_proved_on_demand_only(market: LiveMarket) -> None:
     outcome = run(market, 2, **PROJECTION, **{"settlement.mode": "on-demand"})
     assert fetch(market.owner.client, [Challenged], outcome.project) == []
 
 
+@pytest.mark.deep
 def test_two_cohorts_whose_seats_are_drawn(market: LiveMarket) -> None:
     three = {"cohort.slots": 3, "cohort.faults": 0, "cohort.cohorts": 2, "cohort.trainers": 6}
     outcome = run(market, 2, 2, **PROJECTION, **three)
@@ -83,6 +85,7 @@ def test_two_cohorts_whose_seats_are_drawn(market: LiveMarket) -> None:
     assert [(result.round, result.cohort) for result in outcome.results].count((1, 0)) == 1
 
 
+@pytest.mark.deep
 def test_submitted_in_a_batch(market: LiveMarket) -> None:
     outcome = run(market, 1, **PROJECTION, **{"rounds.batch_window": 8})
     client = market.owner.client

@@ -46,11 +46,15 @@ def main() -> int:
 def _fuzz(target: Target, asked: argparse.Namespace) -> dict[str, object]:
     seeds = sum(1 for _ in corpus.of(target))
     runs = seeds + 1 + round(asked.runs * target.share)
-    with mmap(-1, _STATE_BYTES) as state, tempfile.TemporaryFile() as said:
+    with (
+        mmap(-1, _STATE_BYTES) as state,
+        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryDirectory(prefix="fuzz-corpus-") as grown,
+    ):
         started = time.monotonic()
         child = os.fork()
         if child == 0:
-            _in_child(target, runs, asked, state, said.fileno())
+            _in_child(target, runs, asked, state, said.fileno(), grown)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         seen = json.loads(state[:].rstrip(b"\0") or b"{}")
         outcome = {
@@ -69,11 +73,12 @@ def _fuzz(target: Target, asked: argparse.Namespace) -> dict[str, object]:
     return outcome
 
 
-def _in_child(target: Target, runs: int, asked: argparse.Namespace, state: mmap, said: int) -> None:
-    """Never returns: libFuzzer ends the process."""
+def _in_child(
+    target: Target, runs: int, asked: argparse.Namespace, state: mmap, said: int, grown: str
+) -> None:
+    """Never returns: libFuzzer ends the process. `grown`: a folder for what it adds to the corpus."""
     os.dup2(said, 1)
     os.dup2(said, 2)
-    grown = tempfile.mkdtemp(prefix="fuzz-corpus-")  # what libFuzzer adds
     options = {
         "runs": runs,
         "seed": asked.seed,

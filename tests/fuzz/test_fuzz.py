@@ -70,6 +70,23 @@ def test_every_target_has_sound_seeds() -> None:
         assert taken, target.name
 
 
+def test_what_servers_are_asked_gets_through() -> None:
+    """Where a refusal looks like an answer: a sound endpoint is heard, a sound request has its page."""
+    news, request = TARGETS["head-news"], TARGETS["api-request"]
+    assert [news.decode(data) for data in news.seeds()] == [
+        3,
+        0,
+        4,
+        3,
+        2,
+        2,
+        0,
+    ]  # announcements, and the hanging up
+    statuses = [request.decode(data) for data in request.seeds()]
+    assert statuses.count(200) == 14
+    assert set(statuses) == {200, 307, 404, 405, 503}
+
+
 @needs_atheris
 def test_some_thousand_inputs(tmp_path: Path) -> None:
     outcomes = fuzz(tmp_path, runs=_QUICK_RUNS, seed=_QUICK_SEED)

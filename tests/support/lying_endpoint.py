@@ -15,8 +15,8 @@ Lie = Callable[[str, list[Any], Any], Any]
 
 
 @contextmanager
-def lying_endpoint(chain_url: str, lie: Lie) -> Iterator[str]:
-    """Serves the chain at `chain_url` through `lie`; gives its own URL."""
+def lying_endpoint(chain_url: str, lie: Lie, port: int = 0) -> Iterator[str]:
+    """Serves the chain at `chain_url` through `lie`; gives its own URL. `port`: 0 for any that is free."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -41,7 +41,7 @@ def lying_endpoint(chain_url: str, lie: Lie) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

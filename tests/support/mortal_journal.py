@@ -1,11 +1,15 @@
-"""A journal whose node dies at everything that it writes down."""
+"""A journal whose node dies at everything that it writes down, and an aggregator that lives with it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from marketplace.chain.transaction_log import SignedTransaction
 from marketplace.node.journal import Journal
+from tests.support.served_market import Served
+
+_STEPS = 100
 
 
 class Killed(BaseException):
@@ -31,3 +35,20 @@ class Mortal(Journal):
         if (name, written) not in self.deaths:
             self.deaths.add((name, written))
             raise Killed
+
+
+def killed_at_every_write(game: Served, done: Callable[[], object]) -> set[str]:
+    """Aggregator 0, alone, is killed and started again until something is so; the kinds of writes that it died at."""
+    game.stop(0)
+    game.stop(1)
+    Mortal.deaths.clear()
+    game.journals = Mortal
+    game.add(0)
+    for _ in range(_STEPS):
+        try:
+            game.step()
+        except Killed:
+            game.add(0)
+        if done():
+            break
+    return {name.split(":")[0] for name, _ in Mortal.deaths}

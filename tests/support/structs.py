@@ -7,8 +7,21 @@ import typing
 from enum import IntEnum
 from typing import Any
 
-from marketplace.chain.types import AbiStruct
+from marketplace.chain.types import AbiStruct, Arrivals, RoundResult
 from zk.curve import Point
+
+A_RESULT = RoundResult(  # of no round that could be: all its fields and lengths are there
+    round=1,
+    cohort=0,
+    merged=3,
+    median_score_slot=1,
+    median_norm_slot=0,
+    model=bytes(range(32)),
+    neighbours=(2, 1, 0, 0, 0),
+    gram=(7, 8, 2**255),
+    arrivals=Arrivals(b"\x01\xff", (b"d" * 32,), (b"e" * 32, b"f" * 32), (b"s" * 65, b"")),
+    proof=b"proof",
+)
 
 
 def blank(struct: type[AbiStruct], /, **fields: Any) -> Any:

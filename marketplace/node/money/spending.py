@@ -9,8 +9,9 @@ from web3 import Web3
 
 from marketplace.chain.client import MarketClient
 from marketplace.chain.endpoint import translated_errors
-from marketplace.chain.receipts import Mined, mined
+from marketplace.chain.receipts import mined
 from marketplace.chain.spending import project_of
+from marketplace.chain.transaction_log import Mined
 from marketplace.chain.types import Address
 from marketplace.node.journal import NODE, Journal, Sent
 
@@ -39,7 +40,7 @@ class Spent:
 
 @dataclass
 class Spending:
-    """Follows a journal: `update` reads what is new in it and asks the chain only for what is not final."""
+    """Follows a journal: `update` reads what is new in it, and asks the chain only for what is final in neither."""
 
     client: MarketClient
     journal: Journal
@@ -51,12 +52,14 @@ class Spending:
         """What was spent by project; what belongs to none of them under `NODE`. Raises CHAIN_UNREACHABLE, INTEGRITY."""
         after = self._sent[-1].place if self._sent else 0
         self._sent += self.journal.sent(self.client.chain_id, self.account, after=after)
+        noted = self.journal.settled(self.client.chain_id, self.account)
+        self._mined |= noted
         newest = self.client.latest_block().number
         with translated_errors("read the account's nonce"):
             used = int(
                 self.client.web3.eth.get_transaction_count(Web3.to_checksum_address(self.account), "latest")
             )
-        final = {sent.nonce for sent in self._sent if self._is_final(sent.hash, newest)}
+        final = {sent.nonce for sent in self._sent if sent.hash in noted or self._is_final(sent.hash, newest)}
         asked = [sent.hash for sent in self._sent if sent.nonce not in final]
         for hash_, found in zip(asked, mined(self.client, asked), strict=True):
             if found is None:

@@ -69,9 +69,13 @@ class Observing:
 
 
 def observing(role: str, metrics: str | None, log_file: Path | None, *, watched: bool = True) -> Observing:
-    """From --metrics, [HOST:]PORT. Where nobody watches nothing is kept and nothing asked. Raises BAD_INPUT."""
+    """From --metrics, [HOST:]PORT. Where nobody watches nothing is kept and nothing asked. Raises BAD_INPUT.
+
+    Configures logging, without the account: before there is a session the node may wait for its chain, and says so.
+    """
     place = read_place(metrics, default_host=LOOPBACK) if metrics is not None and watched else None
     shown, dog = watched and view.is_shown(), watchdog() if watched else None
+    logging.configure(file=log_file, role=role, verbose=console.is_verbose())
     telemetry = Record() if place is not None or shown or dog is not None else NO_TELEMETRY
     return Observing(role, place, shown, dog, log_file, telemetry)
 

@@ -29,8 +29,8 @@ from marketplace.owner.post import post
 from marketplace.spec import ProjectFile
 from marketplace.storage.cid import digest_of
 from marketplace.storage.embedded import EmbeddedNode
-from tests.e2e.bad_input.command import Said, in_a_process, in_process
 from tests.support.circuits import circuit_cache
+from tests.support.command_line import Said, in_a_process, in_process
 from tests.support.deployed import block_for_each_transaction, blocks_each_second
 from tests.support.live_market import SLOTS, iris, project_file
 

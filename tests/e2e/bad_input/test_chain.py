@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import pytest
 
+from marketplace.chain.client import MarketClient
 from marketplace.errors import EXIT_STATUS, Reason
+from marketplace.node import session
 from tests.e2e.bad_input.commands import (
     ALL,
     AUDIT,
     OF_A_PROJECT,
+    OWN,
     POST,
     SERVE,
     TRAIN,
@@ -22,6 +30,7 @@ from tests.e2e.bad_input.commands import (
 from tests.e2e.bad_input.endpoints import answering, closed_port
 from tests.e2e.bad_input.ground import Visitor
 from tests.support.lying_endpoint import lying_endpoint
+from tests.support.waiting import until
 
 UNKNOWN = 999
 BOUND_S = 60
@@ -85,6 +94,13 @@ def test_a_project_that_nobody_posted(visitor: Visitor, command: Command) -> Non
     visitor.refused(*arguments, reason=Reason.NOT_FOUND, named=[f"no project {UNKNOWN}"])
 
 
+def test_an_audit_of_a_silent_chain_cannot_be_made(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    gives_up_after(0.1, monkeypatch)
+    said = visitor.call(*filled(visitor, AUDIT), rpc=f"http://127.0.0.1:{closed_port()}")
+    assert (said.status, said.stdout) == (2, "")
+    assert "error[chain-unreachable]: " in said.stderr
+
+
 def test_an_audit_of_nothing_cannot_be_made(visitor: Visitor) -> None:
     for arguments, settings, reason in (
         (filled(visitor, AUDIT, UNKNOWN), {}, Reason.NOT_FOUND),
@@ -120,7 +136,72 @@ def test_a_chain_that_talks_rubbish(visitor: Visitor, kind: str) -> None:
             )
 
 
-def test_a_chain_that_is_overloaded_is_asked_again(visitor: Visitor) -> None:
+def gives_up_after(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands wait no longer for an endpoint; `test_processes.py` has the usual wait."""
+    monkeypatch.setattr(session, "MarketClient", partial(MarketClient, retry_for_s=seconds))
+
+
+@pytest.fixture
+def log(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a node that finds within a moment that no endpoint answers."""
+    gives_up_after(0.1, monkeypatch)
+    return tmp_path_factory.mktemp("log") / "node.jsonl"
+
+
+def meanwhile(log: Path, act: Callable[[], None]) -> threading.Thread:
+    """A thread that acts once the log says that the node waits."""
+
+    def run() -> None:
+        until(lambda: log.is_file() and "will retry" in log.read_text())
+        act()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("command", [TRAIN, SERVE, OWN], ids=name)
+def test_a_node_waits_for_a_chain_that_comes_later(visitor: Visitor, command: Command, log: Path) -> None:
+    port, over = closed_port(), threading.Event()
+
+    def come() -> None:
+        with lying_endpoint(visitor.ground.rpc, lambda method, params, result: result, port):
+            assert over.wait(BOUND_S)
+
+    coming = meanwhile(log, come)
+    visitor.refused(
+        *filled(visitor, command, UNKNOWN),
+        *("--log-file", str(log)),
+        rpc=f"http://127.0.0.1:{port}",
+        reason=Reason.NOT_FOUND,
+        named=[f"no project {UNKNOWN}"],
+    )
+    over.set()
+    coming.join()
+    waited = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {event["reason"] for event in waited if event["event"] == "will retry"} == {"chain-unreachable"}
+
+
+@pytest.mark.parametrize("command", [TRAIN, SERVE, OWN], ids=name)
+def test_a_node_that_waits_for_its_chain_can_be_stopped(
+    visitor: Visitor, command: Command, log: Path
+) -> None:
+    stopping = meanwhile(log, lambda: signal.raise_signal(signal.SIGTERM))
+    rpc = f"http://127.0.0.1:{closed_port()}"
+    said = visitor.call(*filled(visitor, command), "--log-file", str(log), rpc=rpc)
+    stopping.join()
+    assert (said.status, said.stdout, said.stderr) == (0, "", "")
+
+
+def test_a_preview_does_not_wait_for_a_chain(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    gives_up_after(0.1, monkeypatch)
+    rpc = f"http://127.0.0.1:{closed_port()}"
+    arguments = (*filled(visitor, TRAIN), "--dry-run")
+    visitor.refused(*arguments, rpc=rpc, reason=Reason.CHAIN_UNREACHABLE, named=[rpc])
+
+
+def test_a_chain_that_is_overloaded_is_asked_again(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    gives_up_after(2.0, monkeypatch)
     asked: list[str] = []
     with answering(b"", 503, asked) as port:
         rpc = f"http://127.0.0.1:{port}"

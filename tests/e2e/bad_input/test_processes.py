@@ -15,11 +15,11 @@ import pytest
 
 from marketplace.chain.compile import project_root
 from marketplace.errors import EXIT_STATUS, Reason
-from tests.e2e.bad_input.command import Said, in_a_process, settings_of
 from tests.e2e.bad_input.commands import AUDIT, POST, TRAIN, filled
 from tests.e2e.bad_input.endpoints import closed_port
 from tests.e2e.bad_input.ground import Ground, Visitor
 from tests.e2e.bad_input.test_spec import with_change
+from tests.support.command_line import Said, in_a_process, settings_of
 
 R = Reason
 BOUND_S = 180  # of one command, most of which is its start: a machine may have other things to do
@@ -99,7 +99,8 @@ def no_contract(visitor: Visitor) -> None:
 def chain_unreachable(visitor: Visitor) -> None:
     rpc = f"http://127.0.0.1:{closed_port()}"
     began = time.monotonic()
-    visitor.refused_process(*filled(visitor, TRAIN), rpc=rpc, reason=R.CHAIN_UNREACHABLE, named=[rpc])
+    leave = filled(visitor, ("trainer", "leave", "{project}"))
+    visitor.refused_process(*leave, rpc=rpc, reason=R.CHAIN_UNREACHABLE, named=[rpc])
     assert 3 < time.monotonic() - began < BOUND_S, "tried again, and not for ever"
 
 
@@ -161,11 +162,18 @@ def tool_missing(visitor: Visitor) -> None:
     said.assert_refused(R.TOOL_MISSING, ["make setup"])
 
 
-CASES: tuple[Case, ...] = (
-    unavailable,  # the longest first
+# What is told apart by how a process starts, waits or ends; in an order, the longest first.
+USUAL: tuple[Case, ...] = (
+    unavailable,
     chain_unreachable,
     usage,
     as_json,
+    wrong_chain,
+    audit_failed,
+    tool_missing,
+)
+# These the other files here try within one process, with many commands.
+OTHERS: tuple[Case, ...] = (
     bad_spec,
     too_large,
     bad_data,
@@ -174,17 +182,17 @@ CASES: tuple[Case, ...] = (
     not_found,
     deadline_passed,
     refused,
-    wrong_chain,
     no_contract,
     storage_unreachable,
     integrity,
-    audit_failed,
-    tool_missing,
 )
 
 
-@pytest.mark.timeout(len(CASES) * 60)  # each of which takes seconds where nothing else runs
-def test_every_reason_as_a_shell_sees_it(ground: Ground, tmp_path: Path) -> None:
+@pytest.mark.timeout(60 * len((*USUAL, *OTHERS)))  # each of which takes seconds where nothing else runs
+@pytest.mark.parametrize(
+    "cases", [USUAL, pytest.param(OTHERS, marks=pytest.mark.deep)], ids=["usual", "others"]
+)
+def test_every_reason_as_a_shell_sees_it(ground: Ground, tmp_path: Path, cases: tuple[Case, ...]) -> None:
     ground.project("open")
     ground.project("late", **{"rounds.join_window": 1})
     ground.hostile("no model", ground.spec(initial_model=ground.owner.store.add(b"a model")))
@@ -195,6 +203,6 @@ def test_every_reason_as_a_shell_sees_it(ground: Ground, tmp_path: Path) -> None
         case(Visitor(ground, home))
 
     with ThreadPoolExecutor(4) as pool:
-        results = {case.__name__: pool.submit(tried, case) for case in CASES}
+        results = {case.__name__: pool.submit(tried, case) for case in cases}
     failures = {name: result.exception() for name, result in results.items() if result.exception()}
     assert not failures, "\n\n".join(f"{name}: {error}" for name, error in failures.items())

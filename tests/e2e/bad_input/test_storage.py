@@ -7,6 +7,7 @@ import time
 import pytest
 
 from marketplace.errors import Reason
+from marketplace.storage import store
 from tests.e2e.bad_input.commands import (
     AUDIT,
     MODEL,
@@ -14,9 +15,7 @@ from tests.e2e.bad_input.commands import (
     SERVE,
     TRAIN,
     WATCH,
-    Command,
     filled,
-    name,
 )
 from tests.e2e.bad_input.endpoints import answering, closed_port
 from tests.e2e.bad_input.ground import Visitor
@@ -24,16 +23,30 @@ from tests.e2e.bad_input.ground import Visitor
 BOUND_S = 30
 
 
-@pytest.mark.parametrize("command", [POST, TRAIN], ids=name)
-def test_storage_that_is_down_is_said_after_a_while(visitor: Visitor, command: Command) -> None:
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that ask a storage node but twice."""
+    monkeypatch.setattr(store, "_BACK_OFF_S", (0.01,))
+
+
+def test_storage_that_is_down_is_said_after_a_while(visitor: Visitor) -> None:
     storage = f"/ip4/127.0.0.1/tcp/{closed_port()}/http"
     began = time.monotonic()
     visitor.refused(
-        *filled(visitor, command), storage=storage, reason=Reason.STORAGE_UNREACHABLE, named=[storage]
+        *filled(visitor, TRAIN), storage=storage, reason=Reason.STORAGE_UNREACHABLE, named=[storage]
     )
     assert 2 < time.monotonic() - began < BOUND_S, "tried again, and not for ever"
 
 
+@pytest.mark.usefixtures("hasty")
+def test_storage_that_is_down_is_said_to_an_owner(visitor: Visitor) -> None:
+    storage = f"/ip4/127.0.0.1/tcp/{closed_port()}/http"
+    visitor.refused(
+        *filled(visitor, POST), storage=storage, reason=Reason.STORAGE_UNREACHABLE, named=[storage]
+    )
+
+
+@pytest.mark.usefixtures("hasty")
 def test_an_audit_without_storage_cannot_be_made(visitor: Visitor) -> None:
     storage = f"/ip4/127.0.0.1/tcp/{closed_port()}/http"
     said = visitor.call(*filled(visitor, AUDIT), storage=storage)
@@ -41,6 +54,7 @@ def test_an_audit_without_storage_cannot_be_made(visitor: Visitor) -> None:
     assert "error[storage-unreachable]: " in said.stderr
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     "body", [b"<html>hello</html>", b"", b"[]", b"null", b'{"Version": null', b"\xff\xfe"]
 )

@@ -25,28 +25,18 @@ from marketplace.chain.events import MARKET_EVENTS, SKETCH_EVENTS, Event, decode
 from marketplace.chain.receipts import mined
 from marketplace.chain.remote_signer import RemoteSigner
 from marketplace.chain.signing_rules import Refusal, Rules
-from marketplace.chain.types import NATIVE_COIN, Arrivals, RoundResult, address
+from marketplace.chain.types import NATIVE_COIN, address
 from marketplace.errors import FairshareError
+from tests.fuzz.abi import ACCOUNT, encoded
 from tests.fuzz.forge import answer, as_file, every_server_answers
 from tests.fuzz.target import Target
+from tests.support.structs import A_RESULT
 
-_MARKET, _ACCOUNT = address("0x" + "12" * 20), address("0x" + "34" * 20)
+_MARKET = address("0x" + "12" * 20)
 _URL = "http://127.0.0.1:8545"
 _HASH = b"h" * 32
 _EVENTS: tuple[type[Event], ...] = (*MARKET_EVENTS, *SKETCH_EVENTS)
-_RESULT = RoundResult(
-    round=1,
-    cohort=0,
-    merged=3,
-    median_score_slot=1,
-    median_norm_slot=0,
-    model=bytes(range(32)),
-    neighbours=(2, 1, 0, 0, 0),
-    gram=(7, 8, 2**255),
-    arrivals=Arrivals(b"\x01\xff", (b"d" * 32,), (b"e" * 32, b"f" * 32), (b"s" * 65, b"")),
-    proof=b"proof",
-)
-_POSTED = bytes(HexBytes(codec(MARKET).encode_abi("postResult", [1, _RESULT.to_abi()])))
+_POSTED = bytes(HexBytes(codec(MARKET).encode_abi("postResult", [1, A_RESULT.to_abi()])))
 
 
 class _Canned(JSONBaseProvider):
@@ -142,13 +132,13 @@ def _views(data: bytes) -> object:
             lambda: client.challenge(1),
             lambda: client.trainer(1, 0),
             lambda: client.aggregators(1),
-            lambda: client.membership(1, _ACCOUNT),
+            lambda: client.membership(1, ACCOUNT),
             lambda: client.circuit(_HASH),
-            lambda: client.trainer_record(_ACCOUNT),
+            lambda: client.trainer_record(ACCOUNT),
             lambda: client.complaint(1, 1, 0, 0),
             lambda: client.number_of(1, 1, 0),
-            lambda: client.claimable(1, _ACCOUNT),
-            lambda: client.vault.free(NATIVE_COIN, _ACCOUNT),
+            lambda: client.claimable(1, ACCOUNT),
+            lambda: client.vault.free(NATIVE_COIN, ACCOUNT),
         ]
     )
 
@@ -178,32 +168,7 @@ def _log_seeds() -> Iterator[bytes]:
         indexed = [parameter for parameter in inputs if parameter["indexed"]]
         plain = [collapse_if_tuple(parameter) for parameter in inputs if not parameter["indexed"]]
         topics = b"".join(bytes(31) + b"\1" for _ in indexed)
-        yield bytes([place, len(indexed)]) + topics + encode(plain, [_zero(name) for name in plain])
-
-
-def _zero(kind: str) -> Any:
-    if kind.endswith("[]"):
-        return [_zero(kind[:-2])]
-    if kind.endswith("]"):
-        base, _, count = kind[:-1].rpartition("[")
-        return [_zero(base)] * int(count)
-    if kind.startswith("("):
-        depth, fields, start = 0, [], 1
-        for at, character in enumerate(kind):
-            depth += {"(": 1, ")": -1}.get(character, 0)
-            if (character == "," and depth == 1) or (character == ")" and depth == 0):
-                fields.append(kind[start:at])
-                start = at + 1
-        return tuple(_zero(field) for field in fields)
-    if kind == "address":
-        return _ACCOUNT
-    if kind == "bool":
-        return True
-    if kind == "string":
-        return "text"
-    if kind.startswith("bytes"):
-        return b"b" * int(kind[5:] or 3)
-    return 1
+        yield bytes([place, len(indexed)]) + topics + encoded(plain)
 
 
 def _topic(kind: type[Event]) -> bytes:
@@ -224,7 +189,7 @@ def _calldata(data: bytes) -> object:
 def _calldata_seeds() -> Iterator[bytes]:
     yield _POSTED
     yield b"\0" * 36 + _POSTED
-    arrivals = _RESULT.arrivals.to_abi()
+    arrivals = A_RESULT.arrivals.to_abi()
     yield bytes(HexBytes(codec(MARKET).encode_abi("complain", [1, 1, 0, 1, arrivals])))
     yield bytes(HexBytes(codec(MARKET).encode_abi("answerProof", [1, [7, 8], b"proof"])))
 
@@ -240,7 +205,7 @@ def _revert_seeds() -> Iterator[bytes]:
     yield bytes.fromhex("4e487b71") + encode(["uint256"], [17])
     for selector, error in list(reverts._error_types().items())[::8]:
         kinds = [parameter.kind for parameter in error.parameters]
-        yield selector + encode(kinds, [_zero(kind) for kind in kinds])
+        yield selector + encoded(kinds)
 
 
 def _code(data: bytes) -> object:
@@ -299,7 +264,7 @@ def _signer(data: bytes) -> object:
 
 @functools.cache
 def _remote() -> RemoteSigner:
-    return RemoteSigner(_URL, _ACCOUNT)
+    return RemoteSigner(_URL, ACCOUNT)
 
 
 def _signer_seeds() -> Iterator[bytes]:
@@ -308,12 +273,12 @@ def _signer_seeds() -> Iterator[bytes]:
     account = Account.from_key(bytes(31) + b"\1")
     fields = {"chainId": 5, "nonce": 3, "to": _MARKET, "value": 0, "data": b"data", "gas": 100}
     signed = account.sign_transaction({**fields, "maxFeePerGas": 10, "maxPriorityFeePerGas": 1})
-    for result in (signed.raw_transaction.to_0x_hex(), "0x" + "11" * 65, [_ACCOUNT]):
+    for result in (signed.raw_transaction.to_0x_hex(), "0x" + "11" * 65, [ACCOUNT]):
         yield answer(json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode())
     yield answer(b'{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"no"}}')
 
 
-_RULES = Rules(5, _ACCOUNT, frozenset({_MARKET}), frozenset({NATIVE_COIN}), project_limit=100, other_limit=10)
+_RULES = Rules(5, ACCOUNT, frozenset({_MARKET}), frozenset({NATIVE_COIN}), project_limit=100, other_limit=10)
 
 
 def _asked_to_sign(data: bytes) -> object:
@@ -325,8 +290,8 @@ def _asked_to_sign(data: bytes) -> object:
     said: list[object] = []
     for rule in (
         lambda: _RULES.transaction(given),
-        lambda: _RULES.typed_data(_ACCOUNT, given),
-        lambda: _RULES.text(_ACCOUNT, given),
+        lambda: _RULES.typed_data(ACCOUNT, given),
+        lambda: _RULES.text(ACCOUNT, given),
     ):
         try:
             said.append(rule())
@@ -338,7 +303,7 @@ def _asked_to_sign(data: bytes) -> object:
 def _asked_seeds() -> Iterator[bytes]:
     quantities = ("nonce", "value", "gas", "maxFeePerGas", "maxPriorityFeePerGas")
     call = codec(MARKET).encode_abi("submit", [7, 1, 0, b"d" * 32, b"b" * 32])
-    document = {"from": _ACCOUNT, "to": _MARKET, "chainId": "0x5", "data": call}
+    document = {"from": ACCOUNT, "to": _MARKET, "chainId": "0x5", "data": call}
     yield json.dumps({**document, **dict.fromkeys(quantities, "0x1")}).encode()
     typed = {"primaryType": "Permit", "domain": {"chainId": 5, "verifyingContract": _MARKET}, "message": {}}
     yield json.dumps(typed).encode()
@@ -356,7 +321,7 @@ def _view_seeds() -> Iterator[bytes]:
         "trainerOf",
     ):
         kinds = [collapse_if_tuple(output) for output in abi_entry(MARKET, "function", name)["outputs"]]
-        yield encode(kinds, [_zero(kind) for kind in kinds])
+        yield encoded(kinds)
 
 
 def _result_seeds() -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from eth_account.signers.local import LocalAccount
 from aggregator.intake import Intake, read_submission, signer_of_receipt
 from marketplace.chain.signing_rules import Rules
 from marketplace.chain.submission import sign_submission
-from marketplace.chain.transaction_log import SignedTransaction
+from marketplace.chain.transaction_log import Mined, SignedTransaction
 from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError
 from marketplace.node import logging
@@ -128,7 +128,7 @@ def _sound_journal() -> bytes:
         journal.append_transaction(
             SignedTransaction("join:7", 31337, _TRAINER.address, 3, b"h" * 32, b"raw", signed_at_block=9)
         )
-        journal.note_mined(b"h" * 32, 10, 1000, 7, final=False)
+        journal.note_mined(b"h" * 32, Mined(True, 10, 100, 10), 7, final=True)
         own = Own(np.arange(5, dtype=np.int16), Point(1, 2), b"sealed", b"key")
         Prepared.of(_ROUND, b"d" * 32, 0, own).keep(journal, _PROJECT)
     return path.read_bytes()
@@ -147,6 +147,7 @@ def _read_journal(data: bytes) -> object:
             journal.unnoted(31337, sender, 5),
             journal.unsettled(31337, sender),
             journal.spent(31337, sender, 7),
+            journal.settled(31337, sender),
             Prepared.recall(journal, _PROJECT, _ROUND),
         ]
 

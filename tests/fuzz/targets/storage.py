@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from types import TracebackType
 from typing import cast
@@ -17,6 +18,7 @@ from marketplace.storage.dag import MalformedBlock, parse_block
 from marketplace.storage.files import FileReader
 from marketplace.storage.http_body import BadBody, receive, single_file
 from marketplace.storage.multiaddress import check_multiaddress
+from marketplace.storage.repo import Repo
 from marketplace.storage.rpc import Query, RpcError
 from marketplace.storage.store import ContentStore
 from tests.fuzz.forge import answer, every_server_answers, joined, parts, scratch
@@ -134,6 +136,20 @@ def _store_seeds() -> Iterator[bytes]:
     yield b"\x03" + b'{"Message":"not pinned or pinned indirectly","Code":0,"Type":"error"}'
 
 
+def _config(data: bytes) -> object:
+    """The config of our own storage node, read back and written anew, as at each start."""
+    repo = Repo(scratch() / "repo")
+    repo.prepare()
+    repo.config.write_bytes(data)
+    repo.configure(listen="127.0.0.1", swarm_port=0)
+    return json.loads(repo.config.read_text())["Addresses"]["Swarm"]
+
+
+def _config_seeds() -> Iterator[bytes]:
+    yield b'{"Addresses":{"Swarm":["/ip4/127.0.0.1/tcp/0"]},"Swarm":{"Transports":{}}}'
+    yield b'{"Addresses":{"API":"","Swarm":["/ip4/0.0.0.0/tcp/4001","/ip6/::/tcp/4001"]},"Identity":{"PeerID":"12D3"}}'
+
+
 def _block_seeds() -> Iterator[bytes]:
     yield file_block(b"data")
     yield file_block(links=((b"child", 5), (b"other", 7)))
@@ -152,5 +168,6 @@ TARGETS = (
         lambda: [joined(cid_of(b"").encode(), b"100", b"1m30.5s", b"true")],
         also=(RpcError,),
     ),
+    Target("storage-config", _config, _config_seeds, share=0.2, json_at=0),
     Target("storage-answer", _store, _store_seeds, share=0.2, json_at=1),
 )

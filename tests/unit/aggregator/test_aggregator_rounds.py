@@ -18,7 +18,7 @@ from marketplace.chain.events import (
 from marketplace.chain.types import Status
 from marketplace.node.telemetry.hooks import Work
 from marketplace.node.telemetry.record import Record
-from tests.support.mortal_journal import Killed, Mortal
+from tests.support.mortal_journal import killed_at_every_write
 from tests.support.served_market import Served, served
 from tests.support.stepped_market import SLOTS, Ground
 from trainer_node.behaviour import Attack as TrainerAttack
@@ -90,19 +90,7 @@ def test_the_next_aggregator_takes_over(ground: Ground) -> None:
 @pytest.mark.parametrize("mode", ["proved", "on-demand"])
 def test_killed_at_any_write_it_goes_on_and_posts_once(ground: Ground, mode: str) -> None:
     with served(ground, rounds__count=1, settlement__mode=mode) as game:
-        game.stop(0)
-        game.stop(1)
-        Mortal.deaths.clear()
-        game.journals = Mortal
-        game.add(0)
-        for _ in range(100):
-            try:
-                game.step()
-            except Killed:
-                game.add(0)
-            if results(game):
-                break
-        died = {name.split(":")[0] for name, _ in Mortal.deaths}
+        died = killed_at_every_write(game, lambda: results(game))
         assert died >= {"join-as-aggregator", "start", "update", "posting", "posted-slots", "result"}
         assert ("proof" in died) == (mode == "proved")
         assert [event.present for event in results(game)] == [ALL]

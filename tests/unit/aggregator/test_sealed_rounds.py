@@ -11,7 +11,7 @@ from marketplace.node.keyring import KeyRing
 from marketplace.node.models import fetch_current
 from marketplace.updates.codec import pack_model
 from marketplace.updates.sealed_model import recipients_of
-from tests.support.mortal_journal import Killed, Mortal
+from tests.support.mortal_journal import killed_at_every_write
 from tests.support.sealed_rounds import SEALED, files, members, opened
 from tests.support.served_market import served
 from tests.support.stepped_market import Ground
@@ -52,20 +52,9 @@ def test_each_cohorts_model_is_sealed_for_itself(ground: Ground) -> None:
 @pytest.mark.deep
 def test_killed_at_any_write_it_publishes_the_same_file(ground: Ground) -> None:
     with served(ground, rounds__count=1, **SEALED) as game:
-        game.stop(0)
-        game.stop(1)
         before = set(ground.store.blobs)
-        Mortal.deaths.clear()
-        game.journals = Mortal
-        game.add(0)
-        for _ in range(100):
-            try:
-                game.step()
-            except Killed:
-                game.add(0)
-            if files(game.play):
-                break
-        assert {name.split(":")[0] for name, _ in Mortal.deaths} >= {"seal", "posting", "result"}
+        died = killed_at_every_write(game, lambda: files(game.play))
+        assert died >= {"seal", "posting", "result"}
         made = [blob for cid, blob in ground.store.blobs.items() if cid not in before]
         assert [blob for blob in made if blob.startswith(b"FSM1")] == [files(game.play)[1]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ import pytest
 from marketplace.chain import token as tokens
 from marketplace.chain.client import MarketClient
 from marketplace.chain.events import AggregatorTimedOut, Claimed, Event, UpdateWithheld, fetch
+from marketplace.chain.receipts import mined
+from marketplace.chain.transaction_log import Mined
 from marketplace.chain.types import NATIVE_COIN, Address, Status, address
 from marketplace.devnet.anvil import public_account
 from marketplace.node import console
 from marketplace.node.journal import Journal
+from marketplace.node.money import spending
 from marketplace.node.money.account import Moved, Standing
 from marketplace.node.money.profit import Profit, Row, document, read_profit, table
 from marketplace.node.money.spending import Spent
@@ -92,6 +96,25 @@ def test_every_figure_is_the_chains(
     (native,) = document(profit)["totals"]
     net = sum(r.standing.earned + r.moved.won - r.moved.lost for r in profit.rows)
     assert native["net_after_gas"] == str(net - cost[holder])
+
+
+def test_the_chain_is_asked_for_no_receipt_that_the_journal_has(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+
+    def counted(client: MarketClient, hashes: Sequence[bytes]) -> list[Mined | None]:
+        asked.extend(hashes)
+        return mined(client, hashes)
+
+    whole = profit_of(told, FIRST_TRAINER)
+    monkeypatch.setattr(spending, "mined", counted)
+    assert profit_of(told, FIRST_TRAINER) == whole
+    assert whole.gas_wei
+    assert asked == []
+    monkeypatch.setattr(Journal, "settled", lambda *_: {})  # as the first program's journals are
+    assert profit_of(told, FIRST_TRAINER) == whole
+    assert asked
 
 
 def test_losses_and_what_they_won_are_of_their_project(told: Told) -> None:

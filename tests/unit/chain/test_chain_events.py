@@ -21,30 +21,16 @@ from marketplace.chain.types import (
     NATIVE_COIN,
     NO_PERMIT,
     Account,
-    Arrivals,
     ChallengeKind,
     Member,
-    RoundResult,
     Status,
     Terms,
     address,
 )
 from marketplace.devnet.anvil import Anvil
 from marketplace.errors import FairshareError, Reason
+from tests.support.structs import A_RESULT
 from zk.curve import Point
-
-RESULT = RoundResult(
-    round=1,
-    cohort=0,
-    merged=3,
-    median_score_slot=1,
-    median_norm_slot=0,
-    model=bytes(range(32)),
-    neighbours=(2, 1, 0, 0, 0),
-    gram=(7, 8, 2**255),
-    arrivals=Arrivals(b"\x01\xff", (b"d" * 32,), (b"e" * 32, b"f" * 32), (b"s" * 65, b"")),
-    proof=b"proof",
-)
 
 
 def create_call(client: MarketClient, terms: Terms) -> ContractFunction:
@@ -187,9 +173,9 @@ def test_logs_nobody_asked_for(
 
 
 def test_a_result_is_read_back_from_calldata(client: MarketClient) -> None:
-    call = client.market.encode_abi("postResult", [12, RESULT.to_abi()])
+    call = client.market.encode_abi("postResult", [12, A_RESULT.to_abi()])
     data = bytes.fromhex(call.removeprefix("0x"))
-    assert events.decode_result_calldata(data) == RESULT
+    assert events.decode_result_calldata(data) == A_RESULT
     assert events.decode_result_call(data).project == 12
     other = client.market.encode_abi("join", [12, bytes(32)])
     for wrong in (

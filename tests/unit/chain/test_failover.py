@@ -11,6 +11,7 @@ from web3.types import RPCEndpoint
 
 from marketplace.chain import failover
 from marketplace.chain.chain_client import ChainClient
+from marketplace.chain.endpoint import EndpointAway
 from marketplace.chain.failover import FailoverProvider
 from marketplace.chain.json_rpc import answers, block_in, block_request, header_in, request
 from marketplace.chain.types import address
@@ -255,6 +256,22 @@ def test_all_are_down_and_come_back(two: tuple[Endpoint, Endpoint]) -> None:
     assert isinstance(provider, FailoverProvider)
     provider._retry_for_s = 10.0
     assert client.latest_block().number == 5
+
+
+@pytest.mark.parametrize("first_is_down", [True, False])
+@pytest.mark.parametrize("second_is_down", [True, False])
+def test_whether_time_may_mend_it(
+    two: tuple[Endpoint, Endpoint], first_is_down: bool, second_is_down: bool
+) -> None:
+    """One that is away may come back; what answers, and is no chain's endpoint, stays so."""
+    for endpoint, down in zip(two, (first_is_down, second_is_down), strict=True):
+        endpoint.down = down
+        endpoint.answers["eth_chainId"] = {"raw": b"<html>"}
+    for several in (two, two[:1]):
+        with pytest.raises(FairshareError) as caught:
+            client_of(*several, retry_for_s=0.0).connect()
+        assert caught.value.reason is Reason.CHAIN_UNREACHABLE
+        assert isinstance(caught.value, EndpointAway) is any(endpoint.down for endpoint in several)
 
 
 def test_keys_in_urls_are_not_told() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,23 +11,11 @@ import pytest
 
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.node import console
-
-MARKET = "0x" + "11" * 20
-SILENT = "http://127.0.0.1:9"  # the discard port: nothing listens
+from tests.support.command_line import Said, in_process
 
 
-def fairshare(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("FAIRSHARE_", "XDG_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "marketplace.cli.main", *arguments],
-        cwd=folder,
-        env=clean | {"HOME": str(folder)} | environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def fairshare(folder: Path, *arguments: str) -> Said:
+    return in_process(arguments, {}, folder)
 
 
 CASES: list[tuple[list[str], Reason, str]] = [
@@ -56,7 +43,7 @@ def test_bad_input_is_one_line_with_its_reason(
     tmp_path: Path, arguments: list[str], reason: Reason, named: str
 ) -> None:
     done = fairshare(tmp_path, *arguments)
-    assert done.returncode == EXIT_STATUS[reason], done.stderr
+    assert done.status == EXIT_STATUS[reason], done.stderr
     assert done.stdout == ""
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith(f"error[{reason}]: ")
@@ -67,21 +54,9 @@ def test_bad_input_is_one_line_with_its_reason(
 def test_with_json_an_error_is_the_one_document(tmp_path: Path) -> None:
     done = fairshare(tmp_path, "wallet", "show", "--json")
     error = json.loads(done.stdout)["error"]
-    assert (error["code"], done.returncode) == ("not-found", EXIT_STATUS[Reason.NOT_FOUND])
+    assert (error["code"], done.status) == ("not-found", EXIT_STATUS[Reason.NOT_FOUND])
     assert error["message"]
     assert error["hint"]
-
-
-def test_an_unreachable_chain_says_so_after_retries(tmp_path: Path) -> None:
-    done = fairshare(tmp_path, "project", "list", "--market", MARKET, "--rpc", SILENT)
-    assert done.returncode == EXIT_STATUS[Reason.CHAIN_UNREACHABLE]
-    assert SILENT in done.stderr
-
-
-def test_an_audit_that_cannot_be_made_exits_2(tmp_path: Path) -> None:
-    done = fairshare(tmp_path, "audit", "1", "--market", MARKET, "--rpc", SILENT)
-    assert done.returncode == 2
-    assert "error[chain-unreachable]" in done.stderr
 
 
 def test_details_come_with_verbose_only(tmp_path: Path) -> None:
@@ -97,7 +72,7 @@ def test_a_wallet_is_made_shown_and_never_overwritten(tmp_path: Path) -> None:
     made = json.loads(fairshare(tmp_path, "wallet", "new", *arguments, "--json").stdout)
     content = (tmp_path / "key.json").read_bytes()
     again = fairshare(tmp_path, "wallet", "new", *arguments)
-    assert again.returncode == EXIT_STATUS[Reason.BAD_INPUT]
+    assert again.status == EXIT_STATUS[Reason.BAD_INPUT]
     assert (tmp_path / "key.json").read_bytes() == content
     assert json.loads(content)["address"].lower() in made["address"].lower()
     assert (tmp_path / "key.json").stat().st_mode & 0o077 == 0

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketplace.chain.transaction_log import SignedTransaction
+from marketplace.chain.transaction_log import Mined, SignedTransaction
 from marketplace.errors import FairshareError, Reason
 from marketplace.node import journal as journal_module
 from marketplace.node.journal import NODE, Journal
@@ -227,10 +227,29 @@ def test_a_journal_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> 
     with Journal(path) as journal:
         assert [each.intent for each in journal.transactions(31337, "0xabc", "submit:1:1")] == ["submit:1:1"]
         assert not journal.unsettled(31337, "0xabc")
-        journal.note_mined(b"\x01", 4, 5, 1, final=False)
+        journal.note_mined(b"\x01", Mined(True, 4, 5, 1), 1, final=False)
         assert journal.spent(31337, "0xabc", 1) == 5
     with Journal(path, read_only=True) as journal:
         assert [each.block for each in journal.unsettled(31337, "0xabc")] == [4]
+
+
+def test_what_the_second_schema_noted_is_asked_of_the_chain(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for statement in (*journal_module._UPGRADES[0].split(";"), *journal_module._UPGRADES[1].split(";")):
+            database.execute(statement)
+        database.execute("PRAGMA user_version = 2")
+        database.execute(
+            "INSERT INTO transactions (chain_id, sender, intent, nonce, hash, raw, signed_at_block)"
+            " VALUES (31337, '0xabc', 'submit:1:1', 0, x'01', x'02', 3)"
+        )
+        database.execute("INSERT INTO mined VALUES (x'01', 4, '50', 1, 1)")
+    with Journal(path) as journal:
+        assert journal.spent(31337, "0xabc", 1) == 50
+        assert journal.settled(31337, "0xabc") == {}
+        journal.note_mined(b"\x01", Mined(False, 4, 5, 10), 1, final=True)
+        assert journal.settled(31337, "0xabc") == {b"\x01": Mined(False, 4, 5, 10)}
+        assert journal.settled(31337, "0xdef") == journal.settled(1, "0xabc") == {}
 
 
 def test_what_was_mined_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
@@ -239,7 +258,8 @@ def test_what_was_mined_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
         for number in (1, 2, 3):
             journal.append_transaction(signed(number, nonce=3 - number))
         for number, project in ((1, 7), (2, 7), (3, None)):
-            journal.note_mined(number.to_bytes(32, "big"), number, dear + number, project, final=number == 1)
+            mined = Mined(True, number, 1, dear + number)
+            journal.note_mined(number.to_bytes(32, "big"), mined, project, final=number == 1)
         found = journal.unsettled(31337, "0xabc")
         assert [(each.transaction.hash[-1], each.block, each.cost) for each in found] == [
             (3, 3, dear + 3),
@@ -247,7 +267,8 @@ def test_what_was_mined_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
         ]  # by nonce
         assert journal.spent(31337, "0xabc", 7) == 2 * dear + 3
         assert journal.spent(1, "0xabc", 7) == journal.spent(31337, "0xdef", 7) == 0
-        journal.note_mined(b"\0" * 31 + b"\x02", 9, 4, 7, final=True)  # in another block, at another price
+        elsewhere = Mined(True, 9, 2, 2)  # in another block, at another price
+        journal.note_mined(b"\0" * 31 + b"\x02", elsewhere, 7, final=True)
         journal.forget_mined(b"\0" * 31 + b"\x03")
         assert not journal.unsettled(31337, "0xabc")
         assert journal.spent(31337, "0xabc", 7) == dear + 5

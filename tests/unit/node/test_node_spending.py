@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from marketplace.chain.receipts import Mined
-from marketplace.chain.transaction_log import SignedTransaction
+from marketplace.chain.transaction_log import Mined, SignedTransaction
 from marketplace.node.journal import NODE, Journal, Sent
 from marketplace.node.money.spending import Spent, spent_by_project
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import socket
@@ -34,6 +33,7 @@ from marketplace.node.options import Settings
 from marketplace.owner import circuits
 from marketplace.owner.draft import draft
 from tests.support.circuits import circuit_cache
+from tests.support.command_line import in_process, settings_of
 from zk import keys
 from zk.shape import CircuitShape
 
@@ -86,15 +86,14 @@ class Owner:
         self.directory, self.record = directory, record
         self.client = MarketClient(record.rpc, record.market).connect()
         self.address = address(record.accounts["owner"])
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("FAIRSHARE_")} | {
-            "FAIRSHARE_CACHE_DIR": str(circuit_cache()),
-        }
+        self.environment = {"FAIRSHARE_CACHE_DIR": str(circuit_cache())}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command in a process of its own."""
         return subprocess.Popen(
             [*FAIRSHARE, *arguments, "--json"],
             cwd=self.directory,  # its fairshare.toml says the rest
-            env=self.environment,
+            env=settings_of(self.environment, self.directory),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -102,10 +101,10 @@ class Owner:
         )
 
     def run(self, *arguments: str) -> tuple[int, dict[str, object]]:
-        process = self.start(*arguments)
-        said, problems = process.communicate(timeout=200)
-        assert said, problems
-        return process.returncode, json.loads(said)
+        """Status and document of a command."""
+        said = in_process([*arguments, "--json"], self.environment, self.directory)
+        assert said.stdout, said.stderr
+        return said.status, json.loads(said.stdout)
 
     def project(self, name: str, **changes: str) -> str:
         """A small project's file; `changes` replace text by key."""

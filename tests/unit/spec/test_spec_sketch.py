@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -197,6 +198,54 @@ def test_ten_million_parameters_have_a_cut_and_too_many_chunks_have_none() -> No
             cut(shape, parameters, length)
         assert caught.value.message.startswith("arithmetic.chunk_length: ")
     assert cut(shape, 4096 * 2851, 4096).chunks == 2851
+
+
+def no_cut(inputs: int, width: int, parameters: int, length: int | None = None) -> str:
+    """The hint where it is refused."""
+    with pytest.raises(FairshareError) as caught:
+        cut(sketch_shape(inputs, width), parameters, length)
+    return caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("inputs", "width", "parameters", "length"),
+    [(3, 1024, 10_000_000, None), (6, 1024, 10_000_000, 2048), (3, 256, 12_000_000, None)],
+)
+def test_where_no_chunk_has_room_another_width_has(
+    inputs: int, width: int, parameters: int, length: int | None
+) -> None:
+    hint = no_cut(inputs, width, parameters, length)
+    told = re.fullmatch(r"use at most (\d+) parameters, or a width of (\d+)", hint)
+    assert told is not None, hint
+    most, other = map(int, told.groups())
+    assert width < other
+    narrow, wide = sketch_shape(inputs, width), sketch_shape(inputs, other)
+    lengths = range(width, 15_361, width)
+    assert any(is_cut(narrow, most, length) for length in lengths)
+    assert not any(is_cut(narrow, most + 1, length) for length in lengths)
+    assert any(is_cut(wide, parameters, length) for length in range(other, 15_361, other))
+
+
+def is_cut(shape: CircuitShape, parameters: int, length: int) -> bool:
+    try:
+        cut(shape, parameters, length)
+    except FairshareError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("parameters", "length"), [(10_000_000, 1024), (4096 * 2851 + 1, 4096), (2_000_000, 256)]
+)
+def test_the_chunk_length_that_is_named_is_taken(parameters: int, length: int) -> None:
+    width = 1024 if length % 1024 == 0 else 256
+    told = re.fullmatch(r"use a chunk length of (\d+)", no_cut(11, width, parameters, length))
+    assert told is not None
+    assert is_cut(sketch_shape(11, width), parameters, int(told[1]))
+
+
+def test_where_no_width_helps_only_fewer_parameters_do() -> None:
+    assert no_cut(16, 1024, cutting.MAX_SKETCHED) == "use at most 14966784 parameters"
 
 
 @pytest.mark.parametrize(("chunks", "chunk_length"), [(2851, 4096), (1826, 8192), (34, 15_360)])
