@@ -29,6 +29,7 @@ from marketplace.storage.embedded import EmbeddedNode
 from marketplace.storage.keeping import KeepingStore
 
 _IDLE_S = 5.0
+_AGAIN = 50
 _FETCH_S = 30.0
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -89,20 +90,26 @@ def measure(nodes: list[EmbeddedNode], blobs: int, size: int) -> Table:
     hub, leaf = stores[:2]
     (address,) = hub.addresses()
     bench.memory("started")
-    bench.step("connect all, each", len(nodes) - 1, lambda: [store.connect(address) for store in stores[1:]])
+
+    def connect(at: list[KeepingStore]) -> None:
+        for store in at:
+            store.connect(address)
+
+    bench.step("connect all, each", len(nodes) - 1, lambda: connect(stores[1:]))
     time.sleep(2.0)  # what peers tell each other once
-    bench.step("connect again", 50, lambda: [leaf.connect(address) for _ in range(50)])
+    bench.step("connect again", _AGAIN, lambda: connect([leaf] * _AGAIN))
     for source, sink, way in ((hub, leaf, "hub to leaf"), (leaf, hub, "leaf to hub")):
         data = [secrets.token_bytes(size) for _ in range(blobs)]
         cids: list[str] = []
-        bench.step(
-            f"add, {way}", blobs, lambda data=data, cids=cids, at=source: cids.extend(map(at.add, data))
-        )
+
+        def add_all(data: list[bytes] = data, cids: list[str] = cids, at: KeepingStore = source) -> None:
+            cids.extend(map(at.add, data))
 
         def fetch_all(cids: list[str] = cids, at: KeepingStore = sink) -> None:
             for cid in cids:
                 at.fetch(cid, max_bytes=size, timeout_s=_FETCH_S)
 
+        bench.step(f"add, {way}", blobs, add_all)
         bench.step(f"fetch, {way}", blobs, fetch_all)
         bench.step("fetch what is here", blobs, fetch_all)
     bench.memory("after that")
