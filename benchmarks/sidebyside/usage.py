@@ -50,7 +50,7 @@ def used_by(command: Sequence[str], environment: Mapping[str, str], log: Path, t
             if process.returncode is not None or wall_s > timeout_s:
                 break
             alive = _below(os.getpid()) - others
-            memory = sum(map(_pss, alive))
+            memory = sum(map(pss, alive))
             if memory > peak:
                 peak, count = memory, len(alive)
         _end_all_but(others)
@@ -81,12 +81,13 @@ def _below(root: int) -> set[int]:
     return found
 
 
-def _pss(pid: int) -> int:
+def pss(pid: int) -> int:
+    """Bytes of a process, its share of what it shares with others; 0 once it has ended."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
-    return 0  # it has ended
+    return 0
 
 
 def _end_all_but(others: set[int]) -> None:

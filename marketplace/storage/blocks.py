@@ -6,7 +6,6 @@ import hashlib
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from marketplace.storage.cid import from_digest, raw_block_cid
 from marketplace.storage.inventory import Inventory
@@ -14,6 +13,8 @@ from marketplace.storage.node import KuboNode
 
 MAX_PENDING = 128
 MAX_ABANDONED = 32
+MAX_DOWNLOADS = 4096  # 150 MB of what the library does not let go of
+_ATTEMPTS = 3
 _LOOK_EVERY_S = 0.5
 
 
@@ -39,17 +40,16 @@ class Blocks:
 
     A download is one block, at most 2 MiB, so a caller that stops asking stops the transfer. Callers that
     want the same block share one download. One that nobody waits for any more stays, as the node's standing
-    request to its peers; when there are too many of those the node is recycled, which ends them.
+    request to its peers; when there are too many of those the node is recycled, which ends them. So it is after many
+    downloads, when nobody waits for one.
     """
 
-    def __init__(self, node: KuboNode, folder: Path, inventory: Inventory) -> None:
+    def __init__(self, node: KuboNode, inventory: Inventory) -> None:
         self._node = node
         self._inventory = inventory
-        self._folder = folder
         self._lock = threading.Lock()
         self._recycling = threading.Lock()
         self._wants: dict[bytes, _Want] = {}
-        self._serial = 0
 
     def ask(self, digest: bytes) -> BlockRequest:
         """Start to fetch the block; use the request as a context manager, and give it up by leaving.
@@ -62,7 +62,8 @@ class Blocks:
             here.done.set()
             return BlockRequest(self, digest, here)
         with self._recycling:
-            if self._abandoned() >= MAX_ABANDONED:
+            abandoned, waiting = self._standing()
+            if abandoned >= MAX_ABANDONED or (self._node.downloads >= MAX_DOWNLOADS and not waiting):
                 self._node.recycle()
         with self._lock:
             want = self._wants.get(digest)
@@ -70,9 +71,7 @@ class Blocks:
                 if len(self._wants) >= MAX_PENDING:
                     raise BlockUnavailable("too many blocks are being waited for")
                 want = self._wants[digest] = _Want()
-                self._serial += 1
-                path = self._folder / f"block-{self._serial}"
-                threading.Thread(target=self._fetch, args=(digest, want, path), daemon=True).start()
+                threading.Thread(target=self._fetch, args=(digest, want), daemon=True).start()
             want.callers += 1
         return BlockRequest(self, digest, want)
 
@@ -88,12 +87,18 @@ class Blocks:
         """The block, where it is on disk: one that was added meanwhile ends no request to peers."""
         return self._inventory.read(digest)
 
-    def _fetch(self, digest: bytes, want: _Want, path: Path) -> None:
+    def _fetch(self, digest: bytes, want: _Want) -> None:
+        def wanted() -> bool:
+            return want.callers > 0
+
         try:
-            if self._node.download(raw_block_cid(digest), path, wanted=lambda: want.callers > 0):
-                want.block = path.read_bytes()
+            for _ in range(_ATTEMPTS):
+                if not self._node.download(raw_block_cid(digest), wanted=wanted):
+                    break
+                want.block = self._inventory.read(digest)
+                if want.block is not None:  # else a collection of garbage was quicker
+                    break
         finally:
-            path.unlink(missing_ok=True)
             with self._lock:
                 del self._wants[digest]
             want.done.set()
@@ -102,9 +107,11 @@ class Blocks:
         with self._lock:
             want.callers -= 1
 
-    def _abandoned(self) -> int:
+    def _standing(self) -> tuple[int, int]:
+        """How many downloads nobody waits for any more, and how many somebody does."""
         with self._lock:
-            return sum(want.callers == 0 for want in self._wants.values())
+            abandoned = sum(want.callers == 0 for want in self._wants.values())
+            return abandoned, len(self._wants) - abandoned
 
 
 class BlockRequest:

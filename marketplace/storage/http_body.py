@@ -22,18 +22,22 @@ class BadBody(ValueError):
 
 
 def receive(stream: BinaryIO, headers: dict[str, str], path: Path) -> None:
-    """Write the body of a request to `path`. `headers` has lower-case names. Raises BadBody, OSError.
+    """Write the body of a request to `path`; no file is made where there is none. `headers` has lower-case names.
 
     It is read to its end though the disk is full: a client that is cut off while it sends does not read why.
+    Raises BadBody, OSError.
     """
+    chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+    length = headers.get("content-length", "0")
+    if not chunked and (not _LENGTH.fullmatch(length) or int(length) > MAX_BODY_BYTES):
+        raise BadBody(f"a body of {length[:20]} bytes; the limit is {MAX_BODY_BYTES}")
+    if not chunked and int(length) == 0:
+        return
     with path.open("wb", buffering=0) as raw:
         file = _Spill(raw)
-        if headers.get("transfer-encoding", "").lower() == "chunked":
+        if chunked:
             _receive_chunks(stream, file)
         else:
-            length = headers.get("content-length", "0")
-            if not _LENGTH.fullmatch(length) or int(length) > MAX_BODY_BYTES:
-                raise BadBody(f"a body of {length[:20]} bytes; the limit is {MAX_BODY_BYTES}")
             _copy(stream, file, int(length))
         if file.error is not None:
             raise file.error
@@ -63,7 +67,7 @@ class _Spill:
 def single_file(path: Path, content_type: str, target: Path) -> None:
     """Write the content of the one file of a multipart body at `path` to `target`. Raises BadBody."""
     found = _BOUNDARY.match(content_type)
-    if not found:
+    if not found or not path.exists():
         raise BadBody("not a multipart form")
     boundary = b"--" + found[1].encode("latin-1")
     with path.open("rb") as body:

@@ -23,6 +23,7 @@ _FIRST_SHARE = 0.3  # of a fetch's time, for the peers at hand, before others ar
 _MOST_FIRST_S = 3.0
 _DIAL_S = 5.0
 _BRING_S = 60.0
+_WITH_PEERS_S = 10.0  # so long a node that had peers is taken to have some still
 _DRAFT_S = 7 * 86_400  # a project that was not posted by then never will be
 
 
@@ -54,6 +55,7 @@ class KeepingStore(ContentStore):
             None if housekeeping.cap is None else Room(self.used, self.collect_garbage, housekeeping.cap)
         )
         self._on_wanted: Callable[[], None] | None = None
+        self._ask_peers_at = 0.0  # time.monotonic: until then it has some
 
     @property
     def cap(self) -> int | None:
@@ -124,6 +126,13 @@ class KeepingStore(ContentStore):
         """As `ContentStore.connect`; the peer is remembered, and dialled again when something is missing."""
         self.providers.learn(check_multiaddress(multiaddress))  # though it may not answer yet
         super().connect(multiaddress)
+        self._ask_peers_at = time.monotonic() + _WITH_PEERS_S
+
+    def _is_alone(self) -> bool:
+        now = time.monotonic()
+        if now >= self._ask_peers_at and self.peers():
+            self._ask_peers_at = now + _WITH_PEERS_S
+        return now >= self._ask_peers_at
 
     def _want(self, cid: str, max_bytes: int, why: Why, *, bring: bool) -> None:
         ledger = self.ledger
@@ -143,7 +152,7 @@ class KeepingStore(ContentStore):
     def _with_others(self, deadline: float, call: Callable[[float], T]) -> T:
         """The call's result; UNAVAILABLE only where others that were dialled do not serve it either."""
         others = self.providers.any_due()
-        if others and not self.peers():
+        if others and self._is_alone():
             self.providers.connect(min(_DIAL_S, (deadline - time.monotonic()) / 2))
             others = False
         left = max(0.001, deadline - time.monotonic())

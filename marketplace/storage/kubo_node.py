@@ -25,7 +25,7 @@ from marketplace.storage.rpc import Rpc
 from marketplace.storage.rpc_server import RpcServer
 
 _WATCH_S = 1.0
-_POLL_S = 0.1  # the server looks as often whether it is to stop
+_POLL_S = 3600.0  # the server need not look whether it is to stop: it ends with the process
 
 
 def run_node(
@@ -37,7 +37,10 @@ def run_node(
     with RepoLock(repo.path):
         repo.clear()
         library = KuboLibrary(repo.path)
-        library.create_repo()
+        if not repo.config.exists():
+            from marketplace.storage.new_repo import write_new_repo  # its cryptography is needed but once
+
+            write_new_repo(repo.path)
         repo.configure(listen=listen, swarm_port=swarm_port)
         node = KuboNode(library)
         node.start()
@@ -46,7 +49,7 @@ def run_node(
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
         try:
-            rpc = Rpc(node, Blocks(node, repo.temporary, repo.inventory), repo, stopped.set)
+            rpc = Rpc(node, Blocks(node, repo.inventory), repo, stopped.set)
             with _bind(api_port, rpc, repo, failed) as server:
                 threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True).start()
                 if until_stdin_closes:
@@ -55,7 +58,6 @@ def run_node(
                 print("ready", server.multiaddress, flush=True)
                 while not stopped.wait(_WATCH_S) and not failed.is_set():
                     pass
-                server.shutdown()
         finally:
             repo.api.unlink(missing_ok=True)
             node.stop()

@@ -15,7 +15,7 @@ _DNS_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _DNS_NAME = re.compile(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*\.?\Z")
 _PORT = re.compile(r"[1-9][0-9]{0,4}\Z")
 _SHA256_MULTIHASH = b"\x12\x20"
-_ED25519_IDENTITY = b"\x00\x24\x08\x01\x12\x20"
+ED25519_IDENTITY = b"\x00\x24\x08\x01\x12\x20"
 
 
 def check_multiaddress(text: str) -> str:
@@ -71,7 +71,7 @@ def _is_peer_id(peer: str) -> bool:
         return False
     if len(decoded) == 34:
         return decoded.startswith(_SHA256_MULTIHASH)
-    return len(decoded) == 38 and decoded.startswith(_ED25519_IDENTITY)
+    return len(decoded) == 38 and decoded.startswith(ED25519_IDENTITY)
 
 
 def _bad(text: str, cause: str) -> FairshareError:

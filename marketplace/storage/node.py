@@ -31,12 +31,14 @@ class KuboNode:
         self._open = False
         self._generation = 0
         self._dialled: OrderedDict[str, None] = OrderedDict()
+        self.downloads = 0  # begun since the node started: each leaves some 40 kB behind in the library
         self.peer_id = ""
         self.addresses: list[str] = []
 
     def start(self) -> None:
         """Start the node. Raises STORAGE_UNREACHABLE."""
         self._library.run()
+        self.downloads = 0
         self.peer_id = self._library.peer_id()
         self.addresses = self._library.addresses()
         with self._gate:
@@ -54,17 +56,20 @@ class KuboNode:
             self._gate.wait_for(lambda: self._inside == 0)
 
     def recycle(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Stop and start the node, then dial again whom it was told to dial; `meanwhile` is called in between.
+        """Stop and start the node, then dial again whom it was connected to; `meanwhile` is called in between.
+
+        Who had dialled us is dialled where it came from: libp2p dials from the port that it listens on.
 
         Raises STORAGE_UNREACHABLE.
         """
         with self._changing:
+            came = [f"{address}/p2p/{peer}" for address, peer in self.peers()[:_REMEMBERED_PEERS]]
             self.stop()
             try:
                 meanwhile()
             finally:
                 self.start()
-            peers = list(self._dialled)
+            peers = dict.fromkeys((*self._dialled, *came))
         for multiaddress in peers:  # a dead peer takes seconds to be found dead: nobody waits for it
             threading.Thread(target=self._dial_again, args=(multiaddress,), daemon=True).start()
 
@@ -72,12 +77,14 @@ class KuboNode:
         """CID of the file at `path`, stored and pinned unless `only_hash`; empty if that failed."""
         return self._call(lambda: self._library.add_file(path, only_hash=only_hash))
 
-    def download(self, cid: str, path: Path, *, wanted: Callable[[], bool]) -> bool:
-        """Write the content of `cid` to `path`.
+    def download(self, cid: str, *, wanted: Callable[[], bool]) -> bool:
+        """Bring `cid` into the repo.
 
         Waits until it comes, or until the node is recycled while it is not `wanted()`.
         """
-        return self._call(lambda: self._library.download(cid, path), wanted)
+        with self._gate:
+            self.downloads += 1
+        return self._call(lambda: self._library.download(cid), wanted)
 
     def pin(self, cid: str) -> bool:
         """Pin `cid`, whose blocks are all here."""
@@ -109,7 +116,7 @@ class KuboNode:
     def _dial_again(self, multiaddress: str) -> None:
         for pause_s in (0.0, 0.5, 2.0, 10.0):  # the peer may still hold the connection that was just closed
             time.sleep(pause_s)
-            if self.connect(multiaddress):
+            if self._call(lambda: self._library.connect(multiaddress)):
                 return
 
     def _call(self, call: Callable[[], _T], wanted: Callable[[], bool] = lambda: True) -> _T:

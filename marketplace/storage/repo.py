@@ -46,6 +46,12 @@ class RepoLock:
         os.close(self._descriptor)
 
 
+# Streams of the DHT, which the library always has: without any it knows nobody, and asks and tells nobody.
+_NO_STREAMS = dict.fromkeys(("Streams", "StreamsInbound", "StreamsOutbound"), "blockAll")
+_LIMITS = {"Protocol": dict.fromkeys(("/ipfs/kad/1.0.0", "/ipfs/lan/kad/1.0.0"), _NO_STREAMS)}
+_BLOCK_READERS = 16  # of Kubo's 128, each of which has a stack
+
+
 @dataclass(frozen=True)
 class Repo:
     """Paths in the repo at `path`."""
@@ -55,6 +61,11 @@ class Repo:
     @property
     def config(self) -> Path:
         return self.path / "config"
+
+    @property
+    def limits(self) -> Path:
+        """What the library's resource manager is told beside its own limits."""
+        return self.path / "libp2p-resource-limit-overrides.json"
 
     @property
     def api(self) -> Path:
@@ -77,7 +88,7 @@ class Repo:
         self.temporary.mkdir(mode=0o700)
 
     def configure(self, *, listen: str, swarm_port: int) -> None:
-        """Write an offline config: no bootstrap, discovery, relay or NAT traversal; TCP on `listen` only.
+        """Write an offline config: no bootstrap, discovery, DHT, relay or NAT traversal; TCP on `listen` only.
 
         `swarm_port` 0 keeps the port of the last start, and picks a free one at the first.
         Raises BAD_INPUT if the config cannot be read or the port cannot be used.
@@ -97,17 +108,20 @@ class Repo:
         config["Routing"] = {"Type": "none"}
         config["AutoNAT"] = {"ServiceMode": "disabled"}
         config["Reprovider"] = {"Interval": "0"}
+        # Kubo's name for: announce nothing
+        config.setdefault("Experimental", {})["StrategicProviding"] = True
+        config["Pubsub"] = {"Router": "floodsub"}  # nobody subscribes; the other one wakes up every second
+        config.setdefault("Internal", {})["Bitswap"] = {"EngineBlockstoreWorkerCount": _BLOCK_READERS}
         config.setdefault("Swarm", {}).update(
+            DisableBandwidthMetrics=True,
             DisableNatPortMap=True,
             EnableHolePunching=False,
             RelayClient={"Enabled": False},
             RelayService={"Enabled": False},
             Transports={"Network": dict.fromkeys(("QUIC", "Websocket", "WebTransport", "Relay"), False)},
         )
-        replacement = self.config.with_suffix(".new")
-        replacement.touch(mode=0o600)
-        replacement.write_text(json.dumps(config, indent=2))
-        replacement.replace(self.config)
+        write_private(self.config, json.dumps(config, indent=2))
+        write_private(self.limits, json.dumps(_LIMITS, indent=2))
 
     def announce_api(self, multiaddress: str) -> None:
         """Write the `api` file, whole or not at all."""
@@ -119,6 +133,14 @@ class Repo:
     def inventory(self) -> Inventory:
         """Its blocks."""
         return Inventory(self.path)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file, whole or not at all, that nobody else may read."""
+    replacement = path.with_suffix(".new")
+    replacement.touch(mode=0o600)
+    replacement.write_text(text)
+    replacement.replace(path)
 
 
 def _bindable_port(listen: str, port: int) -> int:

@@ -56,6 +56,8 @@ class RpcServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_S
+    wbufsize = 1 << 16  # head and body of an answer go out together
+    disable_nagle_algorithm = True
     server: RpcServer
 
     def do_POST(self) -> None:

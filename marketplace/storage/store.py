@@ -73,6 +73,7 @@ class ContentStore:
         if api.startswith(_LOOPBACK):
             # a proxy from the environment cannot reach our loopback address
             self._client._client._session_props["trust_env"] = False
+        self._client._client.open_session()  # connections are kept: a call on a new one takes twice the time
         self._api = api
         self._timeout_s = timeout_s
         self._recent = Recent()

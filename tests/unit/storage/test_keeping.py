@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.storage import keeping
 from marketplace.storage.cid import cid_of
 from marketplace.storage.embedded import EmbeddedNode
 from marketplace.storage.keeping import Housekeeping, KeepingStore
@@ -201,3 +202,24 @@ def test_a_node_that_dies_comes_back_at_the_same_address(tmp_path):
         assert store.fetch(cid, max_bytes=4, timeout_s=20) == b"kept"
     assert said == ["the storage node is gone: starting it again"]
     assert not node.running
+
+
+def test_a_node_that_had_peers_is_not_asked_for_them_at_each_fetch(node, alices, monkeypatch):
+    class Counting(KeepingStore):
+        asked = 0
+
+        def peers(self):
+            self.asked += 1
+            return super().peers()
+
+    store = Counting(node.api, Housekeeping(providers=tuple(alices.addresses()[:1])))
+    blobs = [os.urandom(10) for _ in range(3)]
+    cids = [alices.add(blob) for blob in blobs]
+    assert store.fetch(cids[0], max_bytes=10, timeout_s=20) == blobs[0]  # it had none, and dialled
+    for cid, blob in zip(cids, blobs, strict=True):
+        assert store.fetch(cid, max_bytes=10, timeout_s=20) == blob
+    assert store.asked == 2
+    monkeypatch.setattr(keeping, "_WITH_PEERS_S", -1.0)
+    store._ask_peers_at = 0.0
+    assert [store.fetch(cid, max_bytes=10, timeout_s=20) for cid in cids] == blobs
+    assert store.asked == 5

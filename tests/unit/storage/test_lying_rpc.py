@@ -222,3 +222,18 @@ def test_what_is_no_rpc_address_is_refused(api):
     with pytest.raises(FairshareError) as refusal:
         ContentStore(api)
     assert refusal.value.reason is Reason.BAD_INPUT
+
+
+def test_connections_are_kept_and_one_that_was_closed_is_opened_again():
+    seen = []
+
+    def answer(handler, name):
+        seen.append(handler.client_address)
+        handler.close_connection = len(seen) == 3  # as a server does with one that was idle for long
+        send_json(handler, {"Version": "0.22.0"})
+
+    with rpc(answer) as api:
+        store = ContentStore(api)
+        for _ in range(5):
+            store.ping()
+    assert seen[0] == seen[1] == seen[2] != seen[3] == seen[4]

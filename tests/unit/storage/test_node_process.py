@@ -162,6 +162,7 @@ def test_the_config_is_offline_and_private(alice):
     assert config["Bootstrap"] == []
     assert config["Discovery"]["MDNS"]["Enabled"] is False
     assert all(address.startswith("/ip4/127.0.0.1/tcp/") for address in config["Addresses"]["Swarm"])
+    assert config["Experimental"]["StrategicProviding"] is True  # it announces nothing
     assert (alice.repo / "config").stat().st_mode & 0o077 == 0
     assert all(address.startswith("/ip4/127.0.0.1/tcp/") for address in ContentStore(alice.api).addresses())
 

@@ -187,3 +187,20 @@ def test_a_storage_node_that_is_down_is_no_peer_s_fault():
     with pytest.raises(FairshareError) as refused:
         Providers(dial, [address(1)]).connect(5)
     assert refused.value.reason is Reason.STORAGE_UNREACHABLE
+
+
+def test_a_node_knows_only_whom_it_was_connected_to(tmp_path):
+    """The library brings a hash table of who has what, over which two that share a peer would find each other."""
+    with (
+        EmbeddedNode(tmp_path / "hub") as hub,
+        EmbeddedNode(tmp_path / "one") as one,
+        EmbeddedNode(tmp_path / "two") as two,
+    ):
+        middle, *ends = (ContentStore(node.api) for node in (hub, one, two))
+        for store in ends:
+            store.connect(middle.addresses()[0])
+        cid = ends[0].add(os.urandom(1000))
+        with pytest.raises(FairshareError) as failure:
+            ends[1].fetch(cid, max_bytes=1000, timeout_s=2.5)  # it looks for providers after a second
+        assert failure.value.reason is Reason.UNAVAILABLE
+        assert [store.peers() for store in ends] == [[middle.peer_id()]] * 2
