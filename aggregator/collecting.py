@@ -16,6 +16,9 @@ from marketplace.protocol.digests import update_digest
 from marketplace.protocol.krum import members
 from zk.curve import Point
 
+FIRST_TRY_S = 1.0  # for what is small, and may be served only now: storage asks anew at the second try
+SMALL_BYTES = 1_000_000
+
 
 @dataclass
 class Case:
@@ -29,7 +32,8 @@ class Case:
     missing: dict[int, str] = field(default_factory=dict)  # nobody serves it yet
     false_chunks: dict[int, int] = field(default_factory=dict)  # of the unopenable, where one is known
     left_out: frozenset[int] = frozenset()  # answered for, and not to be had all the same
-    seed: bytes | None = None  # sketch path: that `updates` are sketched by; None before the draw
+    seed: bytes | None = None  # sketch path: that `updates` are sketched by
+    tried: bool = False  # whether storage was asked
 
     @property
     def complained(self) -> frozenset[int]:
@@ -52,19 +56,15 @@ class Case:
 
 
 def collect(node: ProjectDaemon, path: Path, project: Project, cases: Sequence[Case], block: Block) -> None:
-    """Try once for every update that is not there yet: in the journal, on chain as an answer, in storage.
-
-    On the sketch path also before the round's seed is drawn: then they are kept, and not in the cases yet.
-    """
+    """Try once for every update that is not there yet: in the journal, on chain as an answer, in storage."""
     resealed = _resealed(node, project, block)
-    seed = project.sketch_seed if path.may_begin(project) else None
     wanted: list[Wanted] = []
     by_index = {case.index: case for case in cases}
     for case in cases:
         case.missing.clear()
-        if case.seed != seed:  # drawn, or drawn anew after a reorganisation
+        if case.seed != project.sketch_seed:  # which a reorganisation draws anew
             case.updates.clear()
-            case.seed = seed
+            case.seed = project.sketch_seed
         with node.journal.atomic():  # their sketches, once and not one by one
             for submission in case.arrived.submissions.values():
                 _recall(node, path, project, case, submission)
@@ -79,6 +79,8 @@ def collect(node: ProjectDaemon, path: Path, project: Project, cases: Sequence[C
             else:
                 wanted.append((case.index, submission))
     timeout_s = path.fetch_s(node.context.terms, len(wanted), path.sealed_bytes(node))
+    if path.sealed_bytes(node) <= SMALL_BYTES and not any(case.tried for case in cases):
+        timeout_s = min(timeout_s, FIRST_TRY_S)
     for cohort, submission, blob in fetched(node, path, wanted, timeout_s):
         case, key = by_index[cohort], (resealed or {}).get(submission.holder)
         try:
@@ -93,14 +95,13 @@ def collect(node: ProjectDaemon, path: Path, project: Project, cases: Sequence[C
             continue
         _recall(node, path, project, case, submission)
     for case in cases:
+        case.tried = True
         case.left_out = path.left_out(project, case, block)
 
 
 def _recall(node: ProjectDaemon, path: Path, project: Project, case: Case, submission: Submission) -> None:
     """What was taken in, just now or in an earlier run of this node."""
-    if submission.slot in case.updates or case.seed is None:
-        return
-    if not _is_taken_in(node, path, project, case, submission):
+    if submission.slot in case.updates or not _is_taken_in(node, path, project, case, submission):
         return
     kept = path.recall(node, project.round, case.index, submission.slot, case.seed)
     if kept is not None:

@@ -64,7 +64,7 @@ class Path(Protocol):
     announces: bool  # whether trainers are shown the model before its proof is made
 
     def may_begin(self, project: Project) -> bool:
-        """Whether updates that were taken in can be merged, once their window is closed."""
+        """Whether updates can be taken in, once their window is closed."""
 
     def fetch_s(self, terms: Terms, wanted: int, size: int) -> float:
         """Seconds for one attempt at an update of `size` bytes sealed, where so many are `wanted`."""

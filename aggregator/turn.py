@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from aggregator.arrived import arrived
@@ -19,6 +20,10 @@ from marketplace.node.daemon import ProjectDaemon
 from marketplace.node.reorganisation import on_chain
 from marketplace.protocol.krum import quorum
 
+# Trainers see the block that closes the window when we do, and only then serve what they submitted: who asks their
+# storage a moment too early hears of it late.
+SERVED_AFTER_S = 0.25
+
 
 @dataclass
 class Turn:
@@ -31,19 +36,19 @@ class Turn:
     _cases: dict[int, Case] = field(default_factory=dict)
     _listless: set[int] = field(default_factory=set)  # cohorts with a batch whose list is still awaited
     _given_up: bool = False
+    _closed_at: float = field(default_factory=time.monotonic)  # when we saw that the window is
 
     def act(self, node: ProjectDaemon, project: Project, block: Block) -> bool:
         """Do what is due in this turn, as far as it can be done now; whether a cohort, at most one, was concluded.
 
         `project`, as read at `block`, is in round `self.round`, its window is closed, and the turn is ours.
         """
-        if not self.behaviour.concludes or self._given_up:
+        if not self.behaviour.concludes or self._given_up or not self.path.may_begin(project):
             return False
         self._look(node, project, block)
         cases = list(self._cases.values())
+        time.sleep(max(0.0, self._closed_at + SERVED_AFTER_S - time.monotonic()))
         collect(node, self.path, project, cases, block)
-        if not self.path.may_begin(project):
-            return False
         # Proofs take long: first everything is complained about that has to be, while that is possible.
         settled = [settle_complaint(node, self.path, self.behaviour, project, case, block) for case in cases]
         if not all(settled) or self._listless:

@@ -15,6 +15,7 @@ MAX_PENDING = 128
 MAX_ABANDONED = 32
 MAX_DOWNLOADS = 4096  # 150 MB of what the library does not let go of
 _ATTEMPTS = 3
+_FIRST_PATIENCE_S, _LONGEST_PATIENCE_S = 0.5, 32.0  # with a peer that did not have a block when it was asked
 _LOOK_EVERY_S = 0.5
 
 
@@ -33,6 +34,8 @@ class _Want:
     done: threading.Event = field(default_factory=threading.Event)
     callers: int = 0
     block: bytes | None = None
+    since: float = field(default_factory=time.monotonic)
+    late: bool = False  # peers were asked for it anew
 
 
 class Blocks:
@@ -41,7 +44,8 @@ class Blocks:
     A download is one block, at most 2 MiB, so a caller that stops asking stops the transfer. Callers that
     want the same block share one download. One that nobody waits for any more stays, as the node's standing
     request to its peers; when there are too many of those the node is recycled, which ends them. So it is after many
-    downloads, when nobody waits for one.
+    downloads, when nobody waits for one; and where a block is asked for again that did not come: the library tells a
+    peer only every 30 s that it still wants one, and a peer that has got it meanwhile tells nobody.
     """
 
     def __init__(self, node: KuboNode, inventory: Inventory) -> None:
@@ -50,6 +54,8 @@ class Blocks:
         self._lock = threading.Lock()
         self._recycling = threading.Lock()
         self._wants: dict[bytes, _Want] = {}
+        self._patience_s = _FIRST_PATIENCE_S
+        self._impatient_at = 0.0  # time.monotonic of the last recycling for a block that did not come
 
     def ask(self, digest: bytes) -> BlockRequest:
         """Start to fetch the block; use the request as a context manager, and give it up by leaving.
@@ -63,17 +69,12 @@ class Blocks:
             return BlockRequest(self, digest, here)
         with self._recycling:
             abandoned, waiting = self._standing()
-            if abandoned >= MAX_ABANDONED or (self._node.downloads >= MAX_DOWNLOADS and not waiting):
+            worn = self._node.downloads >= MAX_DOWNLOADS
+            due = abandoned >= MAX_ABANDONED or (not waiting and (worn or self._is_late(digest)))
+            standing = self._join(digest)  # first: what somebody waits for goes on afterwards
+            if due:
                 self._node.recycle()
-        with self._lock:
-            want = self._wants.get(digest)
-            if want is None:
-                if len(self._wants) >= MAX_PENDING:
-                    raise BlockUnavailable("too many blocks are being waited for")
-                want = self._wants[digest] = _Want()
-                threading.Thread(target=self._fetch, args=(digest, want), daemon=True).start()
-            want.callers += 1
-        return BlockRequest(self, digest, want)
+        return BlockRequest(self, digest, standing or self._begin(digest))
 
     def get(self, digest: bytes, deadline: float) -> bytes:
         """The block, if it comes before `deadline` (time.monotonic).
@@ -100,12 +101,49 @@ class Blocks:
                     break
         finally:
             with self._lock:
+                if want.late and want.block is not None:  # to ask anew was worth it
+                    self._patience_s = _FIRST_PATIENCE_S
                 del self._wants[digest]
             want.done.set()
 
     def _leave(self, want: _Want) -> None:
         with self._lock:
             want.callers -= 1
+
+    def _join(self, digest: bytes) -> _Want | None:
+        """The download in progress, with one caller more."""
+        with self._lock:
+            want = self._wants.get(digest)
+            if want is not None:
+                want.callers += 1
+            return want
+
+    def _begin(self, digest: bytes) -> _Want:
+        """A download that another caller may have begun just now."""
+        with self._lock:
+            want = self._wants.get(digest)
+            if want is None:
+                if len(self._wants) >= MAX_PENDING:
+                    raise BlockUnavailable("too many blocks are being waited for")
+                want = self._wants[digest] = _Want()
+                threading.Thread(target=self._fetch, args=(digest, want), daemon=True).start()
+            want.callers += 1
+            return want
+
+    def _is_late(self, digest: bytes) -> bool:
+        """Whether peers are to be asked anew for a block that was asked for before; more and more seldom."""
+        now = time.monotonic()
+        with self._lock:
+            want = self._wants.get(digest)
+            since = self._impatient_at if want is None else max(want.since, self._impatient_at)
+        if now - self._impatient_at > 2 * _LONGEST_PATIENCE_S:
+            self._patience_s = _FIRST_PATIENCE_S
+        if want is None or now - since < self._patience_s:
+            return False
+        want.late = True
+        self._patience_s = min(2 * self._patience_s, _LONGEST_PATIENCE_S)
+        self._impatient_at = now
+        return True
 
     def _standing(self) -> tuple[int, int]:
         """How many downloads nobody waits for any more, and how many somebody does."""

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
+import pytest
+
+from aggregator import turn
 from aggregator.behaviour import Attack
 from aggregator.duty import Duty
 from aggregator.intake import Intake
@@ -177,7 +180,9 @@ def served(
     with (
         play(ground, trainers=trainers, attacks=trainer_attacks, demand_rate=demand_rate, **changes) as game,
         ExitStack() as stack,
+        pytest.MonkeyPatch.context() as patched,
     ):
+        patched.setattr(turn, "SERVED_AFTER_S", 0.0)  # who is stepped by hand races with nobody
         made = Served(game, attacks or {}, listens, private, stack)
         for index in range(len(AGGREGATORS)):
             made.add(index)

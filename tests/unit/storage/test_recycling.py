@@ -3,8 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
+import pytest
+
+from marketplace.errors import FairshareError
+from marketplace.storage.cid import cid_of
 from marketplace.storage.embedded import EmbeddedNode
 from marketplace.storage.store import ContentStore
 
@@ -42,3 +47,18 @@ def test_who_had_dialled_it_is_dialled_when_it_is_started_again(tmp_path):
         stores[0].collect_garbage()
         data = os.urandom(1000)
         assert stores[0].fetch(stores[1].add(data), max_bytes=1000, timeout_s=20) == data
+
+
+def test_what_is_asked_for_before_it_is_there_comes_at_the_next_try(tmp_path):
+    """The library tells its peers again after 30 s only, and of what it adds it tells nobody."""
+    with EmbeddedNode(tmp_path / "hub") as hub, EmbeddedNode(tmp_path / "leaf") as leaf:
+        here, there = ContentStore(hub.api), ContentStore(leaf.api)
+        there.connect(here.addresses()[0])
+        for _ in range(3):
+            data = os.urandom(1000)
+            with pytest.raises(FairshareError):
+                here.fetch(cid_of(data), max_bytes=1000, timeout_s=0.6)
+            cid = there.add(data)
+            began = time.monotonic()
+            assert here.fetch(cid, max_bytes=1000, timeout_s=25) == data
+            assert time.monotonic() - began < 15
