@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from marketplace.chain.events import (
     AggregatorTimedOut,
     Challenged,
     RoundOpened,
+    SketchDrawn,
     TrainerStruck,
     UpdatesComplained,
     UpdateSubmitted,
@@ -45,22 +47,61 @@ QUIET = {"submit": 240, "result": 240}
 # Leaps of time shorten them (`play`), so that only who is away for long misses one.
 WIDE = {"join": 1800, "submit": 900, "answer": 600, "result": 900, "challenge": 600}
 SHORT = Amount(kills=16, reorganisations=3, drops=2, stalls=2, storage_restarts=2)
+MIDDLING = Amount(kills=40, reorganisations=8, drops=3, stalls=3, storage_restarts=3)
 LONG = Amount(kills=200, reorganisations=20, drops=10, stalls=10, storage_restarts=10)
+
+
+# 1,603 parameters in 7 chunks, sketches of 256 numbers
+SKETCHED: dict[str, object] = {
+    "task.kind": "mlp",
+    "task.hidden": 200,
+    "arithmetic.path": "sketch",
+    "arithmetic.width": 256,
+    "arithmetic.chunk_length": 256,
+}
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("rounds", "amount"), [(2, SHORT), (10, LONG)], ids=["short", "long"])
 def test_a_project_survives_everything_at_once(tmp_path: Path, rounds: int, amount: Amount) -> None:
-    print(f"FAIRSHARE_CHAOS_SEED={SEED}")
     with live_market(
         tmp_path / "quiet", circuit_cache(), trainers=TRAINERS, aggregators=AGGREGATORS
     ) as market:
         quiet = market.run(market.post(_file(rounds, QUIET)), timeout_s=600)
+    with _survived(tmp_path, _file(rounds, WIDE), rounds, amount) as (stage, played, absent):
+        outcome = outcome_of(stage.client, played.project)
+        alike = min((round_ - 1 for round_, _ in absent), default=rounds)  # what follows is of other updates
+        _assert_paid_as(quiet, outcome, stage.accounts, alike)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(3600)
+def test_a_project_on_the_sketch_path_survives_as_well(tmp_path: Path) -> None:
+    """Its pay follows the hash of a block, so there is no other run to compare it with."""
+    rounds, file = 3, _file(3, WIDE, **SKETCHED)
+    with _survived(tmp_path, file, rounds, MIDDLING) as (stage, played, _):
+        drawn = fetch(stage.client, [SketchDrawn], played.project)
+        assert [event.round for event in drawn] == [1, 2, 3]
+        outcome = outcome_of(stage.client, played.project)
+        assert [result.round for result in outcome.results] == [1, 2, 3]
+        assert all(
+            0 < sum(of_round) <= round_budget(REWARD, rounds, 1, FEE) for of_round in outcome.paid_by_round
+        )
+        assert not outcome.undone
+        assert not outcome.withheld
+
+
+@contextmanager
+def _survived(
+    tmp_path: Path, file: ProjectFile, rounds: int, amount: Amount
+) -> Iterator[tuple[Ground, Played, list[tuple[int, str]]]]:
+    """The project after all of it, settled and audited, with who was absent; nobody was accused, nothing was lost."""
+    print(f"FAIRSHARE_CHAOS_SEED={SEED}")
     logging.configure(file=tmp_path / "log.jsonl")
     acts = plan(SEED, rounds, NAMES, ENDPOINTS, amount)
     with ground(tmp_path / "chaos", tmp_path / "keys", circuit_cache(), NAMES) as stage:
-        played = play(stage, _file(rounds, WIDE), AGGREGATORS, acts, SEED)
+        played = play(stage, file, AGGREGATORS, acts, SEED)
         print(
             played.record.counts(),
             played.record.targets(Kind.REORGANISE),
@@ -72,20 +113,18 @@ def test_a_project_survives_everything_at_once(tmp_path: Path, rounds: int, amou
         assert {status for _, status, _ in played.record.ended} <= MAY_PASS
         assert_nothing_left(stage.folder)
         assert stage.client.project(played.project).status is Status.SETTLED
-        outcome = outcome_of(stage.client, played.project)
         absent = _absences(stage, played, rounds)
-        alike = min((round_ - 1 for round_, _ in absent), default=rounds)  # what follows is of other updates
         print(f"absent: {absent}")
-        _assert_paid_as(quiet, outcome, stage.accounts, alike)
         accusations = [Challenged, UpdatesComplained, TrainerStruck, AggregatorTimedOut]
         assert not fetch(stage.client, accusations, played.project)  # all are honest
         assert_nothing_twice(stage.client, played.project, journals_below(stage.folder, stage.accounts))
         assert_money_adds_up(stage.client, played.project)
         report = audit(stage.client, stage.store(), played.project, stage.cache)
         assert report.ok, report.first_failure
+        yield stage, played, absent
 
 
-def _file(rounds: int, windows: Mapping[str, int]) -> ProjectFile:
+def _file(rounds: int, windows: Mapping[str, int], **changes: object) -> ProjectFile:
     return project_file(
         **{
             "cohort.slots": TRAINERS,
@@ -93,6 +132,7 @@ def _file(rounds: int, windows: Mapping[str, int]) -> ProjectFile:
             "cohort.faults": FAULTS,
             "rounds.count": rounds,
             **{f"rounds.{name}_window": seconds for name, seconds in windows.items()},
+            **changes,
         }
     )
 
