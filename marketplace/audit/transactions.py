@@ -127,7 +127,7 @@ def check_receipts(client: MarketClient, history: History) -> str:
                 raise failed(f"transaction 0x{transaction_hash.hex()} was reverted, so it has no events")
             for where, kinds, served in (
                 (history.market, PROJECT_EVENTS, history.events),
-                (address(client.reputation.address), e.REPUTATION_EVENTS, history.reputation),
+                (client.reputation_address, e.REPUTATION_EVENTS, history.reputation),
             ):
                 _compare(
                     [event for event in served if event.transaction_hash == transaction_hash],

@@ -16,7 +16,17 @@ from marketplace.chain.endpoint import RETRY_FOR_S, EndpointProvider, translated
 from marketplace.chain.failover import FailoverProvider, Say, silent
 from marketplace.chain.finality import default_confirmations
 from marketplace.chain.heads import Heads
-from marketplace.chain.json_rpc import ask, ask_all, block_at, block_tag, header_in, is_hash, result_in
+from marketplace.chain.json_rpc import (
+    ask,
+    ask_all,
+    block_at,
+    block_tag,
+    header_in,
+    is_hash,
+    number_in,
+    request,
+    result_in,
+)
 from marketplace.chain.looks import Habit, Look
 from marketplace.chain.types import Address, Block
 from marketplace.chain.views import Question
@@ -80,7 +90,7 @@ class ChainClient:
     def chain_id(self) -> int:
         """EIP-155 id of the endpoint's chain."""
         with translated_errors("read the chain's id"):
-            return int(self.web3.eth.chain_id)
+            return number_in(ask(self.web3, request("eth_chainId")))
 
     def latest_block(self) -> Block:
         """The newest block's header."""

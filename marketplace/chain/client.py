@@ -72,7 +72,6 @@ class MarketClient(ChainClient):
             confirmations=confirmations,
         )
         self.from_block = from_block
-        self.market: Contract = contract_at(self.web3, MARKET, self.address)
 
     def connect(self) -> Self:
         """Checks the chain's id and that a TrainingMarket lives at the address; returns self.
@@ -87,15 +86,32 @@ class MarketClient(ChainClient):
                 "check the market's address and the chain",
             )
         try:
-            parts = (self.vault.address, self.reputation.address, self.gram_verifier.address)
+            parts = (self.vault.address, self.reputation_address, self.gram_verifier_address)
             self.project_count()
         except FairshareError as error:
             if error.reason is not Reason.REFUSED:
                 raise
             raise self._no_market() from error
-        if not all(self.code(address(part)) for part in parts):
+        if not all(map(self.code, parts)):
             raise self._no_market()
         return self
+
+    # web3's contract objects take long to make, and are for transactions only
+
+    @functools.cached_property
+    def market(self) -> Contract:
+        """The market, for calls that change it."""
+        return contract_at(self.web3, MARKET, self.address)
+
+    @functools.cached_property
+    def reputation(self) -> Contract:
+        """The market's reputation registry."""
+        return contract_at(self.web3, REPUTATION, self.reputation_address)
+
+    @functools.cached_property
+    def gram_verifier(self) -> Contract:
+        """The market's registry of circuits."""
+        return contract_at(self.web3, GRAM_VERIFIER, self.gram_verifier_address)
 
     # The contracts around the market
 
@@ -105,15 +121,14 @@ class MarketClient(ChainClient):
         return VaultClient(self, address(self._call("vault", block="latest")))
 
     @functools.cached_property
-    def reputation(self) -> Contract:
+    def reputation_address(self) -> Address:
         """The market's reputation registry."""
-        return contract_at(self.web3, REPUTATION, address(self._call("reputation", block="latest")))
+        return address(self._call("reputation", block="latest"))
 
     @functools.cached_property
-    def gram_verifier(self) -> Contract:
+    def gram_verifier_address(self) -> Address:
         """The market's registry of circuits."""
-        found = address(self._call("gramVerifier", block="latest"))
-        return contract_at(self.web3, GRAM_VERIFIER, found)
+        return address(self._call("gramVerifier", block="latest"))
 
     @functools.cached_property
     def judge(self) -> Address:
@@ -122,7 +137,7 @@ class MarketClient(ChainClient):
 
     def circuit(self, digest: bytes, *, block: BlockIdentifier = "latest") -> Circuit:
         """The circuit registered under `digest`; NOT_FOUND when none is."""
-        asked = view(GRAM_VERIFIER, "circuitOf").at(address(self.gram_verifier.address), (digest,))
+        asked = view(GRAM_VERIFIER, "circuitOf").at(self.gram_verifier_address, (digest,))
         circuit = self._read(Circuit, asked, block)
         if circuit.slots == 0:
             raise FairshareError(
@@ -257,7 +272,7 @@ class MarketClient(ChainClient):
         return view(MARKET, name).at(self.address, arguments)
 
     def _record(self, name: str, account: Address) -> Question:
-        return view(REPUTATION, name).at(address(self.reputation.address), (account,))
+        return view(REPUTATION, name).at(self.reputation_address, (account,))
 
     def _read(self, kind: type[S], question: Question, block: BlockIdentifier) -> S:
         doing = f"read {question.view.name}"

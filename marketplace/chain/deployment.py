@@ -169,9 +169,9 @@ def code_on_chain(client: MarketClient) -> dict[str, CodeOnChain]:
         (compile_contracts()[name], place)
         for name, place in (
             ("TrainingMarket", client.address),
-            ("GramVerifier", address(client.gram_verifier.address)),
+            ("GramVerifier", client.gram_verifier_address),
             ("StakeVault", client.vault.address),
-            ("ReputationRegistry", address(client.reputation.address)),
+            ("ReputationRegistry", client.reputation_address),
             ("RoundJudge", client.judge),
         )
     ]

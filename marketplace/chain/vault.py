@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.types import BlockIdentifier
 
@@ -18,8 +20,12 @@ class VaultClient:
 
     def __init__(self, client: ChainClient, address: Address) -> None:
         self.address = address
-        self.contract = contract_at(client.web3, VAULT, address)
         self._client = client
+
+    @functools.cached_property
+    def contract(self) -> Contract:
+        """The vault, for calls that change it: web3's object takes long to make."""
+        return contract_at(self._client.web3, VAULT, self.address)
 
     def free(self, token: Address, account: Address, *, block: BlockIdentifier = "latest") -> int:
         """Stake that may be locked or unbonded."""

@@ -85,7 +85,7 @@ def run(
     rules = Rules(
         chain_id=client.chain_id,
         account=own,
-        contracts=frozenset([client.address, client.vault.address, address(client.gram_verifier.address)]),
+        contracts=frozenset([client.address, client.vault.address, client.gram_verifier_address]),
         tokens=tokens,
         may_create=allow_creation,
         project_limit=amount_of("project_limit", project_limit),

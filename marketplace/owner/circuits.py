@@ -11,7 +11,6 @@ from marketplace.chain.compile import compile_source
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.srs_rule import require_srs
-from marketplace.chain.types import address
 from marketplace.errors import FairshareError, Reason
 from zk import ceremony, keys, srs, verifier
 from zk.files import CircuitFiles
@@ -57,7 +56,7 @@ def register(client: MarketClient, sender: TransactionSender, files: CircuitFile
     """Deploys and registers the circuit unless it is; its digest, 32 bytes."""
     return deploy_circuit(
         sender,
-        address(client.gram_verifier.address),
+        client.gram_verifier_address,
         compiled_verifier(files),
         circuit_of(files),
     )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from eth_abi.exceptions import DecodingError
-from web3.exceptions import MismatchedABI, Web3ValueError
+from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 
-from marketplace.chain.contracts import MARKET, codec
+from marketplace.chain.contracts import MARKET, abi_entry
 from marketplace.chain.types import RoundResult, SketchResult
+from marketplace.chain.views import decoded
 from marketplace.errors import FairshareError, Reason
+
+_SELECTOR_BYTES = 4
 
 
 class ResultCall(NamedTuple):
@@ -23,20 +28,29 @@ class ResultCall(NamedTuple):
 def decode_result_call(transaction_input: bytes) -> ResultCall:
     """Project and result that a transaction's input posted; INTEGRITY when it posts none."""
     try:
-        function, arguments = codec(MARKET).decode_function_input(transaction_input)
-        if function.fn_name not in ("postResult", "postSketchResult"):
-            raise Web3ValueError(function.fn_name)
+        types = _posting().get(transaction_input[:_SELECTOR_BYTES])
+        if types is None:
+            raise ValueError("another function")
+        project, result, *sketch = decoded(types, transaction_input[_SELECTOR_BYTES:])
         return ResultCall(
-            int(arguments["project"]),
-            RoundResult.from_abi(arguments["result"]),
-            SketchResult.from_abi(arguments["sketch"]) if "sketch" in arguments else None,
+            int(project), RoundResult.from_abi(result), *(SketchResult.from_abi(stated) for stated in sketch)
         )
-    except (Web3ValueError, MismatchedABI, DecodingError, OverflowError) as error:
+    except (ValueError, DecodingError, OverflowError) as error:
         raise FairshareError(
             Reason.INTEGRITY,
             "the transaction that posted the result does not call postResult itself",
             "check the endpoint; a result posted through another contract cannot be audited yet",
         ) from error
+
+
+@functools.cache
+def _posting() -> Mapping[bytes, tuple[str, ...]]:
+    """The types that functions which post results take, by their selector: project, result, sketch."""
+    entries = [abi_entry(MARKET, "function", name) for name in ("postResult", "postSketchResult")]
+    return {
+        bytes(function_abi_to_4byte_selector(entry)): tuple(map(collapse_if_tuple, entry["inputs"]))  # type: ignore[arg-type]
+        for entry in entries
+    }
 
 
 def decode_result_calldata(transaction_input: bytes) -> RoundResult:

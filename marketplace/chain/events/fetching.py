@@ -24,7 +24,6 @@ from marketplace.chain.types import (
     SketchFacts,
     SketchStatement,
     Status,
-    address,
 )
 from marketplace.errors import FairshareError, Reason
 
@@ -163,6 +162,6 @@ def _address_of(client: MarketClient, contract: str) -> Address:
         case "IStakeVault":
             return client.vault.address
         case "IReputationRegistry":
-            return address(client.reputation.address)
+            return client.reputation_address
         case _:
-            return address(client.gram_verifier.address)
+            return client.gram_verifier_address
