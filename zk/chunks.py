@@ -29,7 +29,7 @@ WIDTHS = (2, 4)  # bytes of an integer: an update's, a model's
 _AT_ONCE = 1 << 17  # numbers that ezkl is given at once: some 50 MB
 _LEAST_LOGROWS = 4
 _SMALL = 64  # what is left of a chunk below this is put into one column, full or not
-_COEFFICIENT_BITS = 128
+_COEFFICIENT_BITS = 64  # drawn once the points are fixed: nobody can try until they suit
 _HIGHEST = 1 << 61  # what numbers are moved up by must fit 64 bits with them
 _LIMB_BITS = 16
 
@@ -77,7 +77,7 @@ class ChunkCommitter:
     def agree(self, vector: NDArray[np.integer[Any]], points: Sequence[Point]) -> bool:
         """Whether these are the `points` of the vector, for a tenth of their price.
 
-        One random combination of all chunks is committed to: with a false point it holds with probability 2^-128.
+        One random combination of all chunks is committed to: with a false point it holds with probability 2^-64.
         """
         chunks = self._chunks(vector)
         if len(points) != len(chunks) or not all(map(curve.is_on_curve, points)):
@@ -87,7 +87,7 @@ class ChunkCommitter:
         added = [*map(batch.affine, points), batch.negated(batch.affine(self.zero))]
         bits = _COEFFICIENT_BITS + len(points).bit_length()
         left = batch.combination(added, [*factors, sum(factors)], bits)
-        scalars = [felts.encode(value) for value in _combined(chunks, factors)]
+        scalars = felts.encode_limbs(_combined(chunks, factors))
         total: Affine = None
         for columns in self._columns:
             (total,) = batch.sums([total], [columns.point(scalars)])
@@ -175,8 +175,8 @@ class _Columns:
         return [batch.affine(point) for point in points]
 
 
-def _combined(chunks: NDArray[np.integer[Any]], factors: Sequence[int]) -> list[int]:
-    """sum_j factors_j chunks_j, shape (chunk_length,), exactly: limb by limb in int64."""
+def _combined(chunks: NDArray[np.integer[Any]], factors: Sequence[int]) -> NDArray[np.int64]:
+    """sum_j factors_j chunks_j exactly, in limbs of 16 bits: int64 [limbs, chunk_length], for `felts.encode_limbs`."""
     limbs = _COEFFICIENT_BITS // _LIMB_BITS
     mask = (1 << _LIMB_BITS) - 1
     split = np.array([[factor >> _LIMB_BITS * limb & mask for factor in factors] for limb in range(limbs)])
@@ -185,4 +185,4 @@ def _combined(chunks: NDArray[np.integer[Any]], factors: Sequence[int]) -> list[
     step = max(1, _AT_ONCE // chunks.shape[1])
     for first in range(0, len(chunks), step):
         totals += split[:, first : first + step] @ chunks[first : first + step].astype(np.int64)
-    return [sum(limb << _LIMB_BITS * at for at, limb in enumerate(column)) for column in totals.T.tolist()]
+    return totals

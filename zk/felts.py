@@ -13,6 +13,8 @@ ROOT_OF_UNITY = pow(7, (FIELD - 1) >> TWO_ADICITY, FIELD)  # halo2curves' bn256:
 
 _BYTES = 32
 _DIGITS = 2 * _BYTES
+_DIGITS16, _MASK16 = 16, (1 << 16) - 1
+_FIELD16 = np.frombuffer(FIELD.to_bytes(_BYTES, "little"), dtype="<u2")
 _LIMBS = np.frombuffer(FIELD.to_bytes(_BYTES, "little"), dtype="<u8")
 
 
@@ -33,6 +35,25 @@ def encode_all(values: NDArray[np.signedinteger[Any]]) -> list[str]:
         limbs[negative, 0] -= magnitude
         limbs[negative, 1] -= (magnitude > _LIMBS[0]).astype(np.uint64)  # borrowed; that limb is not 0
     text = limbs.tobytes().hex()
+    return [text[at : at + _DIGITS] for at in range(0, len(text), _DIGITS)]
+
+
+def encode_limbs(limbs: NDArray[np.int64]) -> list[str]:
+    """`encode` of sum_i 2^(16 i) limbs_i, for each column of int64 [count, m]; |sums| <= FIELD // 2."""
+    columns = limbs.shape[1]
+    digits = np.zeros((_DIGITS16, columns), dtype=np.int64)
+    carry = np.zeros(columns, dtype=np.int64)
+    for place in range(_DIGITS16):
+        carry = carry + limbs[place] if place < len(limbs) else carry
+        digits[place] = carry & _MASK16
+        carry >>= 16
+    negative = carry < 0  # what is in the digits is 2^256 more
+    carry = np.zeros(columns, dtype=np.int64)
+    for place in range(_DIGITS16):
+        carry += digits[place] + np.where(negative, int(_FIELD16[place]), 0)
+        digits[place] = carry & _MASK16
+        carry >>= 16
+    text = digits.T.astype("<u2").tobytes().hex()
     return [text[at : at + _DIGITS] for at in range(0, len(text), _DIGITS)]
 
 

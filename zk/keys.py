@@ -15,7 +15,7 @@ from pathlib import Path
 from marketplace.errors import FairshareError, Reason
 from zk import cache as caches
 from zk import files as circuit_files
-from zk import pairing, process, srs
+from zk import process, srs
 from zk.files import CircuitFiles
 from zk.process import Progress
 from zk.shape import CIRCUIT_VERSION, CircuitShape, layout_of
@@ -63,6 +63,8 @@ def build(
         if known is not None:
             return known
         if srs_file is not None and kind == "test":
+            from zk import pairing  # takes long to load, and most nodes check no SRS point by point
+
             pairing.check_srs(srs_file, logrows, on_progress)
         srs_path = srs_file or _test_srs(cache, logrows, on_progress)
         with caches.unfinished(cache) as directory:

@@ -75,7 +75,9 @@ def test_a_doubted_project_holds(doubted: Play, cache: Path) -> None:
 
 
 def test_a_drawn_project_holds_so_far(drawn: Play, drawn_history: History, cache: Path) -> None:
-    last = max(event.block_number for event in drawn_history.events)  # others' blocks come after it, and time passes
+    last = max(
+        event.block_number for event in drawn_history.events
+    )  # others' blocks come after it, and time passes
     report = audit(drawn.client, drawn.stage.store, drawn.project, cache, block=last)
     assert report.ok, report.first_failure
     said = {check.name: check.detail for check in report.checks}

@@ -27,3 +27,14 @@ def test_every_integer_type_is_encoded(kind: str) -> None:
     limits = np.iinfo(kind)
     values = [limits.min, -1, 0, 1, limits.max]
     assert felts.encode_all(np.array(values, dtype=kind)) == [felts.encode(value) for value in values]
+
+
+columns = st.lists(st.integers(-(2**62), 2**62 - 1), min_size=8, max_size=8)
+
+
+@given(st.lists(columns, min_size=1, max_size=6))
+@example([[0] * 8, [-1, *[0] * 7], [0] * 7 + [-1], [2**62 - 1] * 8, [-(2**62)] * 8, [-(2**16), 1, *[0] * 6]])
+def test_sums_of_limbs_are_encoded_as_the_sums_are(limbs: list[list[int]]) -> None:
+    sums = [sum(limb << 16 * place for place, limb in enumerate(column)) for column in limbs]
+    encoded = felts.encode_limbs(np.array(limbs, dtype=np.int64).T)
+    assert encoded == [felts.encode(value) for value in sums]
