@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import shutil
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,7 @@ from typing import Any
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.inventory import Inventory
+from marketplace.storage.ports import lasting_port, try_port
 
 _LARGEST_CONFIG = 1 << 20  # bytes; Kubo's own has a few KB
 _SECTIONS = ("Addresses", "Experimental", "Internal", "Swarm")  # that `configure` adds to; others it replaces
@@ -145,18 +145,17 @@ def write_private(path: Path, text: str) -> None:
 
 def _bindable_port(listen: str, port: int) -> int:
     """`port`, or a free one for 0. The library would share a port with another listener, and lose half the calls."""
-    family = socket.AF_INET6 if ":" in listen else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not held up by what the last run left
-        try:
-            probe.bind((listen, port))
-        except OSError as error:
-            raise FairshareError(
-                Reason.BAD_INPUT,
-                f"swarm port {port} on {listen} cannot be used: {error.strerror}",
-                "name another, or 0 to have one picked for a new repo",
-            ) from error
-        return int(probe.getsockname()[1])
+    try:
+        if port == 0:
+            return lasting_port(listen)
+        try_port(listen, port)
+    except OSError as error:
+        raise FairshareError(
+            Reason.BAD_INPUT,
+            f"swarm port {port} on {listen} cannot be used: {error.strerror}",
+            "name another, or 0 to have one picked for a new repo",
+        ) from error
+    return port
 
 
 def _config_in(data: bytes) -> tuple[dict[str, Any], int]:

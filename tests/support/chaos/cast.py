@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from marketplace.devnet.anvil import free_port
 from marketplace.learning.data import save_npz
+from marketplace.storage.ports import lasting_port
 from tests.support.chaos.ground import Ground
 from tests.support.live_market import iris
 from tests.support.processes import Role
@@ -30,7 +30,7 @@ def _command_lines(
     number = str(project)
     yield "owner", ["project", "serve", number]
     for index in range(aggregators):
-        listen = f"127.0.0.1:{free_port()}"
+        listen = f"127.0.0.1:{lasting_port()}"
         yield f"aggregator-{index}", ["aggregator", "run", "--project", number, "--listen", listen]
     for index, part in enumerate(iris(trainers)[0]):
         data = ground.folder / f"trainer-{index}.npz"

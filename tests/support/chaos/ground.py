@@ -18,11 +18,12 @@ from marketplace.chain.deployment import deploy
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Address
 from marketplace.devnet import accounts
-from marketplace.devnet.anvil import Anvil, free_port, public_account
+from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.learning.data import save_npz
 from marketplace.node.journal import Journal
 from marketplace.spec import ProjectFile
 from marketplace.storage.embedded import EmbeddedNode
+from marketplace.storage.ports import lasting_port
 from marketplace.storage.store import ContentStore
 from tests.support.chaos.pace import Pace
 from tests.support.chaos.proxy import EndpointProxy
@@ -99,7 +100,7 @@ def ground(folder: Path, keys: Path, cache: Path, names: tuple[str, ...]) -> Ite
         anvil = stack.enter_context(Anvil())
         client = _deployed(anvil, folder)
         made = accounts.create(client, keys, names)
-        storage = stack.enter_context(EmbeddedNode(folder / "storage", free_port()))
+        storage = stack.enter_context(EmbeddedNode(folder / "storage", lasting_port()))
         proxies = {name: stack.enter_context(EndpointProxy(anvil.port)) for name in ("A", "B")}
         pace = stack.enter_context(Pace(client))
         address = ContentStore(storage.api).addresses()[0]
