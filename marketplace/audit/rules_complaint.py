@@ -126,8 +126,8 @@ def settle_silence(book: Book, event: e.ResultPosted | e.RoundSkipped, cohort: C
     aggregator = book.aggregator()
     due = [slot for slot in range(book.terms.slots) if cohort.complained >> slot & 1]
     fits = [
-        (other.transaction_hash, other.cohort, other.slot, other.trainer)
-        == (event.transaction_hash, cohort.index, slot, holder_of(book, cohort, slot))
+        (other.transaction_hash, other.round, other.cohort, other.slot, other.trainer)
+        == (event.transaction_hash, event.round, cohort.index, slot, holder_of(book, cohort, slot))
         for other, slot in zip(found, due, strict=False)
     ]
     book.require(
