@@ -12,7 +12,9 @@ from tests.support.circuits import circuit_cache
 from tests.support.live_market import LiveMarket, live_market
 
 # A machine shared with others is slow at times: how long an example takes to draw says nothing of the code.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 settings.load_profile("suite")
 
 
