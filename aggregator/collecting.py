@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 from aggregator.arrived import Arrived, Submission
-from aggregator.fetching import Wanted, fetched
 from aggregator.path import Input, NotCommitted, Path
 from marketplace.chain.events import AggregatorTimedOut, KeyResealed, fetch
 from marketplace.chain.types import Address, Block, Cohort, Project
@@ -14,6 +16,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
 from marketplace.protocol.digests import update_digest
 from marketplace.protocol.krum import members
+from marketplace.storage.cid import from_digest
 from zk.curve import Point
 
 FIRST_TRY_S = 1.0  # for what is small, and may be served only now: storage asks anew at the second try
@@ -58,33 +61,26 @@ class Case:
 def collect(node: ProjectDaemon, path: Path, project: Project, cases: Sequence[Case], block: Block) -> None:
     """Try once for every update that is not there yet: in the journal, on chain as an answer, in storage."""
     resealed = _resealed(node, project, block)
-    wanted: list[Wanted] = []
-    by_index = {case.index: case for case in cases}
+    wanted: list[tuple[Case, Submission]] = []
     for case in cases:
         case.missing.clear()
         if case.seed != project.sketch_seed:  # which a reorganisation draws anew
             case.updates.clear()
             case.seed = project.sketch_seed
-        with node.journal.atomic():  # their sketches, once and not one by one
-            for submission in case.arrived.submissions.values():
-                _recall(node, path, project, case, submission)
+        with node.journal.atomic():  # what is sketched anew is written at once
+            _recall(node, path, project, case)
         path.take_answers(node, project, case, block)
         for slot, submission in case.arrived.submissions.items():
             if slot in case.updates or slot in case.unopenable or slot in case.complained:
                 continue
-            if _is_taken_in(node, path, project, case, submission):
-                continue
             if resealed is not None and submission.holder not in resealed:
                 case.missing[slot] = "its key is not sealed to this aggregator yet"
             else:
-                wanted.append((case.index, submission))
-    timeout_s = path.fetch_s(node.context.terms, len(wanted), path.sealed_bytes(node))
-    if path.sealed_bytes(node) <= SMALL_BYTES and not any(case.tried for case in cases):
-        timeout_s = min(timeout_s, FIRST_TRY_S)
-    for cohort, submission, blob in fetched(node, path, wanted, timeout_s):
-        case, key = by_index[cohort], (resealed or {}).get(submission.holder)
+                wanted.append((case, submission))
+    for case, submission, blob in _fetched(node, path, wanted):
+        key = (resealed or {}).get(submission.holder)
         try:
-            path.take_in(node, project, cohort, submission, blob.result(), key)
+            opened = path.open(node, project, case.index, submission, blob.result(), key)
         except FairshareError as error:
             if error.reason in (Reason.STORAGE_UNREACHABLE, Reason.STORAGE_FULL):
                 raise
@@ -93,27 +89,20 @@ def collect(node: ProjectDaemon, path: Path, project: Project, cases: Sequence[C
             if isinstance(error, NotCommitted) and error.chunk is not None:
                 case.false_chunks[submission.slot] = error.chunk
             continue
-        _recall(node, path, project, case, submission)
+        case.updates[submission.slot] = opened
     for case in cases:
         case.tried = True
         case.left_out = path.left_out(project, case, block)
 
 
-def _recall(node: ProjectDaemon, path: Path, project: Project, case: Case, submission: Submission) -> None:
-    """What was taken in, just now or in an earlier run of this node."""
-    if submission.slot in case.updates or not _is_taken_in(node, path, project, case, submission):
-        return
-    kept = path.recall(node, project.round, case.index, submission.slot, case.seed)
-    if kept is not None:
-        case.updates[submission.slot] = kept
-
-
-def _is_taken_in(
-    node: ProjectDaemon, path: Path, project: Project, case: Case, submission: Submission
-) -> bool:
-    """Whether the update that was kept for the slot is this one."""
-    commitment = path.commitment(node, project.round, case.index, submission.slot)
-    return commitment is not None and is_committed(commitment, submission)
+def _recall(node: ProjectDaemon, path: Path, project: Project, case: Case) -> None:
+    """What an earlier run of this node has opened."""
+    for slot, submission in case.arrived.submissions.items():
+        if slot in case.updates:
+            continue
+        kept = path.recall(node, project.round, case.index, slot, project.sketch_seed)
+        if kept is not None and is_committed(kept[0], submission):
+            case.updates[slot] = kept[1]
 
 
 def is_committed(commitment: Point, submission: Submission) -> bool:
@@ -131,6 +120,30 @@ def _resealed(node: ProjectDaemon, project: Project, block: Block) -> Mapping[Ad
         for event in fetch(client, [KeyResealed], number, project.round, to_block=block.number)
         if event.aggregator_index == project.aggregator_index
     }
+
+
+def _fetched(
+    node: ProjectDaemon, path: Path, wanted: Sequence[tuple[Case, Submission]]
+) -> Iterator[tuple[Case, Submission, Future[bytes]]]:
+    """Their sealed updates, in order; no more than the path has room for are fetched and not looked at yet."""
+    size = path.sealed_bytes(node)
+    timeout_s = path.fetch_s(node.context.terms, len(wanted), size)
+    if size <= SMALL_BYTES and not any(case.tried for case, _ in wanted):
+        timeout_s = min(timeout_s, FIRST_TRY_S)
+
+    def fetch_one(digest: bytes) -> bytes:
+        return node.context.store.fetch(from_digest(digest), max_bytes=size, timeout_s=timeout_s)
+
+    left = iter(wanted)
+    with ThreadPoolExecutor(path.at_once) as pool:
+        under_way = deque(
+            (case, submission, pool.submit(fetch_one, submission.blob))
+            for case, submission in islice(left, path.at_once)
+        )
+        while under_way:
+            yield under_way.popleft()
+            for case, submission in islice(left, 1):
+                under_way.append((case, submission, pool.submit(fetch_one, submission.blob)))
 
 
 def not_served(what: str) -> FairshareError:

@@ -60,7 +60,7 @@ def posted_inputs(node: ProjectDaemon, path: Path, round_: int, cohort: int) -> 
     """The inputs of the result that this node posted; NOT_FOUND where its journal does not have them."""
     slots = Kept(node.journal, node.context.project, round_).posted_slots(cohort)
     updates = {
-        slot: kept for slot in slots or () if (kept := path.recall(node, round_, cohort, slot)) is not None
+        slot: kept[1] for slot in slots or () if (kept := path.recall(node, round_, cohort, slot)) is not None
     }
     if slots is None or set(updates) != slots:
         raise no_longer_kept(round_)

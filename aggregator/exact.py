@@ -50,15 +50,13 @@ class ExactPath:
     def sealed_bytes(self, node: ProjectDaemon) -> int:
         return sealed_update_bytes(node.context.length)
 
-    def commitment(self, node: ProjectDaemon, round_: int, cohort: int, slot: int) -> Point | None:
-        return Kept(node.journal, node.context.project, round_).commitment(cohort, slot)
-
     def recall(
         self, node: ProjectDaemon, round_: int, cohort: int, slot: int, seed: bytes | None = None
-    ) -> Input | None:
-        return Kept(node.journal, node.context.project, round_).update(cohort, slot, node.context.length)
+    ) -> tuple[Point, Input] | None:
+        kept = Kept(node.journal, node.context.project, round_).update(cohort, slot, node.context.length)
+        return None if kept is None else (kept.commitment, kept)
 
-    def take_in(
+    def open(
         self,
         node: ProjectDaemon,
         project: Project,
@@ -66,11 +64,11 @@ class ExactPath:
         submission: Submission,
         blob: bytes,
         key: bytes | None,
-    ) -> None:
+    ) -> Input:
         bound_to = node.context.update_context(project.round, submission.holder)
         length = node.context.length
         opened = open_update(blob, node.key, bound_to, submission.digest, length, sealed_key=key)
-        _keep(node, project.round, cohort, submission.slot, opened)
+        return _keep(node, project.round, cohort, submission.slot, opened)
 
     def take_answers(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> None:
         """Updates that a complaint brought on chain."""

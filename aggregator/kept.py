@@ -10,7 +10,6 @@ from marketplace.updates.batch import Batch, unpack_batch
 from marketplace.updates.codec import pack_update, unpack_update
 from marketplace.updates.envelope import OpenedUpdate
 from zk import curve
-from zk.curve import Point
 
 UPDATE, PROOF, PROVED_SLOTS = "update", "proof", "proved-slots"
 POSTED_SLOTS, POSTING, BATCH = "posted-slots", "posting", "batch"
@@ -30,11 +29,6 @@ class Kept:
         self._put_blob(
             f"{UPDATE}:{cohort}:{slot}", curve.to_bytes(opened.commitment) + pack_update(opened.update)
         )
-
-    def commitment(self, cohort: int, slot: int) -> Point | None:
-        """That of the update that was opened for a slot."""
-        blob = self._blob(f"{UPDATE}:{cohort}:{slot}")
-        return None if blob is None else curve.from_bytes(blob[: curve.SIZE])
 
     def update(self, cohort: int, slot: int, length: int) -> OpenedUpdate | None:
         """The update that was opened for a slot."""

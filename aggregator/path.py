@@ -72,18 +72,15 @@ class Path(Protocol):
     def sealed_bytes(self, node: ProjectDaemon) -> int:
         """Size of a sealed update."""
 
-    def commitment(self, node: ProjectDaemon, round_: int, cohort: int, slot: int) -> Point | None:
-        """What the update that this node has taken in for a slot was committed to by."""
-
     def recall(
         self, node: ProjectDaemon, round_: int, cohort: int, slot: int, seed: bytes | None = None
-    ) -> Input | None:
-        """The input for a slot, where this node has taken the update in.
+    ) -> tuple[Point, Input] | None:
+        """What was submitted for a slot and its input, where an earlier run of this node has opened them.
 
-        `seed`: of the round's sketches, where the input must be by that one.
+        `seed`: of the round's sketches, where the input must be by that one; it is made anew where it is not.
         """
 
-    def take_in(
+    def open(
         self,
         node: ProjectDaemon,
         project: Project,
@@ -91,11 +88,8 @@ class Path(Protocol):
         submission: Submission,
         blob: bytes,
         key: bytes | None,
-    ) -> None:
-        """Open a sealed update, check it, and keep it for `recall`.
-
-        `key`: sealed anew. INTEGRITY, NotCommitted where it is false.
-        """
+    ) -> Input:
+        """Open a sealed update, check and keep it; `key`: sealed anew. INTEGRITY, NotCommitted where it is false."""
 
     def take_answers(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> None:
         """What complaints brought on chain."""

@@ -59,23 +59,19 @@ class SketchPath:
     def sealed_bytes(self, node: ProjectDaemon) -> int:
         return sealed_bytes(packed_bytes(node.context))
 
-    def commitment(self, node: ProjectDaemon, round_: int, cohort: int, slot: int) -> Point | None:
-        kept = KeptSketches(node.journal, node.context, round_)
-        if not kept.has(cohort, slot):
-            return None
-        return Point(int.from_bytes(kept.root(cohort, slot), "big"), node.context.chunks)
-
     def recall(
         self, node: ProjectDaemon, round_: int, cohort: int, slot: int, seed: bytes | None = None
-    ) -> Input | None:
+    ) -> tuple[Point, Input] | None:
         kept = KeptSketches(node.journal, node.context, round_)
         sketched = kept.sketched(cohort, slot, seed)
         if sketched is None and seed is not None and kept.has(cohort, slot):
             sketched = self._sketched(node, kept.update(cohort, slot), slot, seed)
             kept.keep_sketch(cohort, slot, sketched, seed)
-        return sketched
+        if sketched is None:
+            return None
+        return Point(int.from_bytes(kept.root(cohort, slot), "big"), node.context.chunks), sketched
 
-    def take_in(
+    def open(
         self,
         node: ProjectDaemon,
         project: Project,
@@ -83,11 +79,16 @@ class SketchPath:
         submission: Submission,
         blob: bytes,
         key: bytes | None,
-    ) -> None:
+    ) -> Input:
         context = node.context
         bound_to = context.update_context(project.round, submission.holder)
         opened = open_committed(context, node.key, bound_to, submission.digest, blob, key)
-        KeptSketches(node.journal, context, project.round).keep(cohort, submission.slot, opened)
+        sketched = self._sketched(node, opened.update, submission.slot, project.sketch_seed)
+        kept = KeptSketches(node.journal, context, project.round)
+        with node.journal.atomic():
+            kept.keep(cohort, submission.slot, opened)
+            kept.keep_sketch(cohort, submission.slot, sketched, project.sketch_seed)
+        return sketched
 
     def take_answers(self, node: ProjectDaemon, project: Project, case: Case, block: Block) -> None:
         """One chunk is no update: the rest has to come from storage as before."""

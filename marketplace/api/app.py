@@ -82,8 +82,8 @@ def _add_market(app: FastAPI, client: MarketClient, store: ContentStore | None) 
                 chain_id=client.chain_id,
                 market=client.address,
                 vault=client.vault.address,
-                reputation=str(client.reputation_address),
-                gram_verifier=str(client.gram_verifier_address),
+                reputation=client.reputation_address,
+                gram_verifier=client.gram_verifier_address,
                 judge=client.judge,
                 project_count=client.project_count(block=block.number),
             )

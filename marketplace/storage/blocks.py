@@ -70,7 +70,7 @@ class Blocks:
         with self._recycling:
             abandoned, waiting = self._standing()
             worn = self._node.downloads >= MAX_DOWNLOADS
-            due = abandoned >= MAX_ABANDONED or (not waiting and (worn or self._is_late(digest)))
+            due = abandoned >= MAX_ABANDONED or (not waiting and (worn or self._loses_patience(digest)))
             standing = self._join(digest)  # first: what somebody waits for goes on afterwards
             if due:
                 self._node.recycle()
@@ -130,20 +130,19 @@ class Blocks:
             want.callers += 1
             return want
 
-    def _is_late(self, digest: bytes) -> bool:
-        """Whether peers are to be asked anew for a block that was asked for before; more and more seldom."""
+    def _loses_patience(self, digest: bytes) -> bool:
+        """Whether peers are to be asked anew for a block that was asked for before; more seldom each time."""
         now = time.monotonic()
         with self._lock:
             want = self._wants.get(digest)
-            since = self._impatient_at if want is None else max(want.since, self._impatient_at)
-        if now - self._impatient_at > 2 * _LONGEST_PATIENCE_S:
-            self._patience_s = _FIRST_PATIENCE_S
-        if want is None or now - since < self._patience_s:
-            return False
-        want.late = True
-        self._patience_s = min(2 * self._patience_s, _LONGEST_PATIENCE_S)
-        self._impatient_at = now
-        return True
+            if now - self._impatient_at > 2 * _LONGEST_PATIENCE_S:
+                self._patience_s = _FIRST_PATIENCE_S
+            if want is None or now - max(want.since, self._impatient_at) < self._patience_s:
+                return False
+            want.late = True
+            self._patience_s = min(2 * self._patience_s, _LONGEST_PATIENCE_S)
+            self._impatient_at = now
+            return True
 
     def _standing(self) -> tuple[int, int]:
         """How many downloads nobody waits for any more, and how many somebody does."""
