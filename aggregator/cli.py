@@ -12,6 +12,7 @@ from aggregator.proof_queue import ProofQueue
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.errors import FairshareError, Reason
+from marketplace.loading import loading
 from marketplace.node import console
 from marketplace.node.logging import Logger
 from marketplace.node.money.showing import show_profit
@@ -81,12 +82,13 @@ def run(
     dry_run: DryRun = False,
 ) -> None:
     """Serve projects until they are over (with --project), or all that pay until stopped."""
-    from aggregator.watch import Policy, Watch
-    from marketplace.node import logging
-    from marketplace.node.clock import ChainClock
-    from marketplace.node.lifecycle import keep_going, stop_on_signals
-    from marketplace.node.storekeeping import storekeeping
-    from marketplace.node.telemetry.observing import observing
+    with loading():
+        from aggregator.watch import Policy, Watch
+        from marketplace.node import logging
+        from marketplace.node.clock import ChainClock
+        from marketplace.node.lifecycle import keep_going, stop_on_signals
+        from marketplace.node.storekeeping import storekeeping
+        from marketplace.node.telemetry.observing import observing
 
     if dry_run:
         _preview(settings, project or [])
@@ -173,15 +175,16 @@ def _open_queue(ray: str | None, log: Logger, stack: ExitStack) -> ProofQueue:
 
 
 def _serve(session: Session, project: int, office: Office, proofs: ProofQueue, attack: Attack | None) -> None:
-    from aggregator.duty import Duty
-    from marketplace.node import logging
-    from marketplace.node.clock import ChainClock
-    from marketplace.node.keyring import KeyRing
-    from marketplace.node.lifecycle import keep_going
-    from marketplace.node.peers import PeerBook
-    from marketplace.node.project import ProjectContext, load_project
-    from marketplace.node.project_keys import own_key
-    from marketplace.updates.sealing import EncryptionKey
+    with loading():
+        from aggregator.duty import Duty
+        from marketplace.node import logging
+        from marketplace.node.clock import ChainClock
+        from marketplace.node.keyring import KeyRing
+        from marketplace.node.lifecycle import keep_going
+        from marketplace.node.peers import PeerBook
+        from marketplace.node.project import ProjectContext, load_project
+        from marketplace.node.project_keys import own_key
+        from marketplace.updates.sealing import EncryptionKey
 
     log = logging.logger(project=project)
     loaded: list[tuple[ProjectContext, EncryptionKey]] = []

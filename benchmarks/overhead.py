@@ -26,7 +26,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from sidebyside import plain, prepare
-from sidebyside.contest import environment, make_keys
+from sidebyside.contest import compile_modules, environment, make_keys
 from sidebyside.plain import Work
 from sidebyside.usage import Usage, used_by
 
@@ -40,7 +40,7 @@ TIMEOUT_S = 900.0
 
 ONE, TWO = "bare loop, one process", "bare loop, two processes"
 SIMULATION, DEPLOYMENT = "Flower, simulation", "Flower, deployment"
-ON_DEMAND, PROVED = "market, on demand, nodes forked", "market, proved"
+ON_DEMAND, PROVED = "market, on demand, nodes forked", "market, proved, nodes forked"
 _MARKET = [sys.executable, "-m", "sidebyside.market"]
 CONTESTANTS = {
     "one": (ONE, [sys.executable, "-m", "sidebyside.bare", "1"]),
@@ -50,7 +50,8 @@ CONTESTANTS = {
     "on-demand": (ON_DEMAND, [*_MARKET, "on-demand", "forked", "at-once"]),
     "on-demand-alone": ("market, on demand", [*_MARKET, "on-demand", "alone", "at-once"]),
     "on-demand-blocks": ("market, on demand, a block a second", [*_MARKET, "on-demand", "alone", "seconds"]),
-    "proved": (PROVED, [*_MARKET, "proved", "alone", "at-once"]),
+    "proved": (PROVED, [*_MARKET, "proved", "forked", "at-once"]),
+    "proved-alone": ("market, proved", [*_MARKET, "proved", "alone", "at-once"]),
 }
 WORKS = {
     "mlp": Work("mlp", 32, 0, 10, 3, 1, 32, 0.05, 0.9, 0),  # 25,450 parameters
@@ -156,6 +157,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a directory for all files and logs")
     given = parser.parse_args()
     out, met = Console(width=170), True
+    compile_modules()
     with tempfile.TemporaryDirectory(prefix="fairshare-overhead-", ignore_cleanup_errors=True) as folder:
         for kind in given.work:
             work = dataclasses.replace(WORKS[kind], rounds=given.rounds)

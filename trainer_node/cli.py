@@ -12,6 +12,7 @@ from marketplace.chain.local import LOCAL_CHAIN_IDS
 from marketplace.chain.types import Address, Status
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.learning.engine.options import Engine
+from marketplace.loading import loading
 from marketplace.node import console
 from marketplace.node.journal import Journal
 from marketplace.node.money.showing import show_profit
@@ -171,27 +172,28 @@ def run(
     dry_run: DryRun = False,
 ) -> None:
     """Join a project and work for it until it is over; stop and start it again at any time."""
-    from marketplace.learning.devices import check_device, pick_device
-    from marketplace.learning.private import check_private
-    from marketplace.learning.sources.loading import load_sound
-    from marketplace.learning.tasks import check_usable
-    from marketplace.node import logging
-    from marketplace.node.clock import ChainClock
-    from marketplace.node.costs import trainer_costs
-    from marketplace.node.identity import training_seed
-    from marketplace.node.keyring import KeyRing
-    from marketplace.node.lifecycle import keep_going, stop_on_signals
-    from marketplace.node.peers import PeerBook
-    from marketplace.node.project import load_project
-    from marketplace.node.project_keys import own_key
-    from marketplace.node.storekeeping import storekeeping
-    from marketplace.node.telemetry.observing import observing
-    from trainer_node.challenging import Doubt
-    from trainer_node.daemon import TrainerDaemon
-    from trainer_node.flower.client import chosen_client
-    from trainer_node.privacy import caution, foreseen, policy_of
-    from trainer_node.privacy_budget import PrivacyBudget
-    from trainer_node.submitting import Worker
+    with loading():
+        from marketplace.learning.devices import check_device, pick_device
+        from marketplace.learning.private import check_private
+        from marketplace.learning.sources.loading import load_sound
+        from marketplace.learning.tasks import check_usable
+        from marketplace.node import logging
+        from marketplace.node.clock import ChainClock
+        from marketplace.node.costs import trainer_costs
+        from marketplace.node.identity import training_seed
+        from marketplace.node.keyring import KeyRing
+        from marketplace.node.lifecycle import keep_going, stop_on_signals
+        from marketplace.node.peers import PeerBook
+        from marketplace.node.project import load_project
+        from marketplace.node.project_keys import own_key
+        from marketplace.node.storekeeping import storekeeping
+        from marketplace.node.telemetry.observing import observing
+        from trainer_node.challenging import Doubt
+        from trainer_node.daemon import TrainerDaemon
+        from trainer_node.flower.client import chosen_client
+        from trainer_node.privacy import caution, foreseen, policy_of
+        from trainer_node.privacy_budget import PrivacyBudget
+        from trainer_node.submitting import Worker
 
     if not data.path.exists():
         raise FairshareError(Reason.BAD_DATA, f"there is no {data.path}", "give your data with --data")

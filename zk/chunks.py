@@ -7,10 +7,10 @@ with p - |v|: numbers are moved up to be at least 0, and what that adds is taken
 
 from __future__ import annotations
 
+import functools
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -83,11 +83,12 @@ class ChunkCommitter:
         if len(points) != len(chunks) or not all(map(curve.is_on_curve, points)):
             return False
         factors = [secrets.randbits(_COEFFICIENT_BITS) for _ in points]
-        # sum_j f_j (P_j - C_0) is a commitment less C_0
-        added = [*map(batch.affine, points), batch.negated(batch.affine(self.zero))]
+        # With every number moved up by o, sum_j f_j (P_j + o L - C_0) is a commitment less C_0; L: of ones, less C_0
+        offset = 1 << 8 * vector.dtype.itemsize - 1
+        added = [*map(batch.affine, points), self._moved_by(offset)]
         bits = _COEFFICIENT_BITS + len(points).bit_length()
         left = batch.combination(added, [*factors, sum(factors)], bits)
-        scalars = felts.encode_limbs(_combined(chunks, factors))
+        scalars = felts.encode_limbs(_combined(chunks, factors, offset))
         total: Affine = None
         for columns in self._columns:
             (total,) = batch.sums([total], [columns.point(scalars)])
@@ -126,7 +127,13 @@ class ChunkCommitter:
         added = curve.multiply(curve.subtract(ones, zeros), offset)
         return batch.affine(curve.subtract(curve.add(zeros, added), self.zero))
 
-    @cached_property
+    @functools.cache  # noqa: B019  of two offsets; it goes with its committer
+    def _moved_by(self, offset: int) -> Affine:
+        """o L - C_0."""
+        zeros, ones = self._zeros_and_ones
+        return batch.affine(curve.subtract(curve.multiply(curve.subtract(ones, zeros), offset), self.zero))
+
+    @functools.cached_property
     def _zeros_and_ones(self) -> tuple[Point, Point]:
         both = np.stack([np.zeros(self.chunk_length, np.int64), np.ones(self.chunk_length, np.int64)])
         zeros, ones = self._raw(both)
@@ -175,8 +182,8 @@ class _Columns:
         return [batch.affine(point) for point in points]
 
 
-def _combined(chunks: NDArray[np.integer[Any]], factors: Sequence[int]) -> NDArray[np.int64]:
-    """sum_j factors_j chunks_j exactly, in limbs of 16 bits: int64 [limbs, chunk_length], for `felts.encode_limbs`."""
+def _combined(chunks: NDArray[np.integer[Any]], factors: Sequence[int], offset: int) -> NDArray[np.int64]:
+    """sum_j factors_j (chunks_j + offset), as `felts.encode_limbs` takes it: int64 [limbs, chunk_length]."""
     limbs = _COEFFICIENT_BITS // _LIMB_BITS
     mask = (1 << _LIMB_BITS) - 1
     split = np.array([[factor >> _LIMB_BITS * limb & mask for factor in factors] for limb in range(limbs)])
@@ -185,4 +192,7 @@ def _combined(chunks: NDArray[np.integer[Any]], factors: Sequence[int]) -> NDArr
     step = max(1, _AT_ONCE // chunks.shape[1])
     for first in range(0, len(chunks), step):
         totals += split[:, first : first + step] @ chunks[first : first + step].astype(np.int64)
-    return totals
+    moved = offset * sum(factors)
+    size = max(limbs, -(-moved.bit_length() // _LIMB_BITS))
+    digits = np.array([moved >> _LIMB_BITS * limb & mask for limb in range(size)], dtype=np.int64)
+    return np.pad(totals, ((0, size - limbs), (0, 0))) + digits[:, np.newaxis]

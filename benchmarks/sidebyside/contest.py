@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def environment(where: Path) -> dict[str, str]:
         "FLWR_DISABLE_UPDATE_CHECK": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
+
+
+def compile_modules() -> None:
+    """To byte code, as an installer does with the packages of others."""
+    root = _BENCHMARKS.parent
+    for package in ("marketplace", "trainer_node", "aggregator", "zk", "benchmarks"):
+        compileall.compile_dir(root / package, quiet=1)
 
 
 def make_keys(work: Work) -> None:

@@ -45,6 +45,7 @@ PRELOADED = (
     "trainer_node.cli",
     "trainer_node.daemon",
     "aggregator.duty",
+    "sidebyside.market",  # which each forked process imports as its main module
 )
 
 

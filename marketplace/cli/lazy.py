@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from marketplace.cli import settings_file
+from marketplace.loading import loading
 
 ROLES = "fairshare.commands"  # entry-point group by which roles bring their commands
 
@@ -54,7 +55,8 @@ class LazyGroup(TyperGroup):
         name, stand_in, rest = super().resolve_command(ctx, args)
         if stand_in is None or name not in self.sources:
             return name, stand_in, rest
-        command = typer.main.get_command(self.sources[name].load())
+        with loading():
+            command = typer.main.get_command(self.sources[name].load())
         path = settings_file.find()
         if path is not None:
             ctx.default_map = {name: _by_command(command, settings_file.defaults(path, name))}

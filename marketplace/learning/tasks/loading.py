@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.tasks.task import Task
+from marketplace.loading import loading
 from marketplace.spec import ProjectSpec, plugins
 from marketplace.spec.problems import bad_field
 from marketplace.spec.sections import TaskSection
@@ -33,4 +34,5 @@ def task_of(spec: ProjectSpec) -> Task:
 
 def check_usable(task: Task) -> None:
     """Make a model once, so that nobody joins who cannot train. Raises what the task raises: TOOL_MISSING, BAD_SPEC."""
-    task.module(task.initial(0))
+    with loading():  # torch
+        task.module(task.initial(0))

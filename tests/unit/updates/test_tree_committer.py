@@ -43,6 +43,25 @@ def test_leaves_are_points_and_hashes_of_the_packed_chunks(
     assert committer.tree(vector.astype(vector.dtype.newbyteorder(">"))) == tree
 
 
+def test_a_model_is_committed_to_once(files: CircuitFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    committer, asked = TreeCommitter(files, CHUNK, CHUNKS), []
+    points = committer._points.points
+    monkeypatch.setattr(committer._points, "points", lambda vector: asked.append(vector) or points(vector))
+    tree = committer.tree(MODEL)
+    assert committer.tree(UPDATES[0]) != tree
+    assert committer.tree(MODEL.copy()) == tree
+    assert len(asked) == 2
+    other = MODEL.copy()
+    other[-1] += 1
+    assert committer.tree(other).leaves[:-1] == tree.leaves[:-1]
+    assert committer.tree(other).root != tree.root
+    with pytest.raises(FairshareError):
+        committer.tree(other.view(np.float32))
+    with pytest.raises(FairshareError):
+        committer.tree(other.view(np.uint32))
+    assert len(asked) == 5
+
+
 def test_the_same_numbers_in_other_widths_are_other_leaves(committer: TreeCommitter) -> None:
     narrow, wide = committer.tree(UPDATES[0]), committer.tree(UPDATES[0].astype(np.int32))
     assert narrow.root != wide.root
