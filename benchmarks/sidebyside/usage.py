@@ -15,7 +15,8 @@ from pathlib import Path
 
 from marketplace.errors import FairshareError, Reason
 
-LOOK_S = 1.5  # a look takes some milliseconds of a core for each process
+LOOK_S = 1.5
+_LOOK_SHARE = 0.01  # of the time at most: a look takes some milliseconds of a core for each process
 _PATIENCE_S = 5.0
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -38,19 +39,21 @@ def used_by(command: Sequence[str], environment: Mapping[str, str], log: Path, t
     """
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     cpu_before, began, others = _cpu_of_children(), time.monotonic(), _below(os.getpid())
-    peak, count = 0, 0
+    peak, count, look_s = 0, 0, 0.0
     with log.open("wb") as said:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
         )
         while True:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(LOOK_S)
+                process.wait(max(LOOK_S, look_s / _LOOK_SHARE))
             wall_s = time.monotonic() - began
             if process.returncode is not None or wall_s > timeout_s:
                 break
+            looked = time.monotonic()
             alive = _below(os.getpid()) - others
             memory = sum(map(pss, alive))
+            look_s = time.monotonic() - looked
             if memory > peak:
                 peak, count = memory, len(alive)
         _end_all_but(others)

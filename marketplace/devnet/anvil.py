@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,9 @@ from marketplace.devnet.processes import dies_with_parent
 from marketplace.errors import FairshareError, Reason
 
 MNEMONIC = "test test test test test test test test test test test junk"  # everybody knows these keys
+_PAST_STATES = (
+    1000  # on disk, beside some hundred in memory: anvil keeps 3600, for ever and in the user's home
+)
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 10.0
 _SYSTEMS = {"linux": "linux", "darwin": "darwin", "win32": "win32"}
@@ -55,9 +60,10 @@ class Anvil:
     """An anvil process, as a context manager.
 
     `block_time_s` None mines a block with each transaction, so that time stands still between them; `at_once`: with
-    each transaction as well. `state`
-    is a file from which the chain goes on, and which is written when it stops and every few seconds.
-    `start` raises TOOL_MISSING, CHAIN_UNREACHABLE (it ended or did not answer; see `log`).
+    each transaction as well. `state`: a file from which the chain goes on, and which is written when it stops and every
+    few seconds. `past`: a folder for the states of older blocks, up to a gigabyte, which is emptied at the start and
+    gone at the end; by default a temporary one. `start` raises TOOL_MISSING, CHAIN_UNREACHABLE (it ended or did not
+    answer; see `log`).
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class Anvil:
         at_once: bool = False,
         accounts: int = 10,
         state: Path | None = None,
+        past: Path | None = None,
         log: Path | None = None,
         chain_id: int = DEVNET_CHAIN_ID,
     ) -> None:
@@ -75,11 +82,13 @@ class Anvil:
         self.chain_id = chain_id
         self._arguments = ["--host", "127.0.0.1", "--port", str(self.port), "--chain-id", str(chain_id)]
         self._arguments += ["--accounts", str(accounts), "--mnemonic", MNEMONIC, "--silent"]
+        self._arguments += ["--max-persisted-states", str(_PAST_STATES)]
         if block_time_s is not None:
             self._arguments += ["--block-time", str(block_time_s)]
             self._arguments += ["--mixed-mining"] if at_once else []
         if state is not None:
             self._arguments += ["--state", str(state), "--state-interval", "5"]
+        self._past_given, self._past = past, past
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -97,10 +106,13 @@ class Anvil:
 
     def start(self) -> Self:
         """Starts the process and waits until it answers."""
+        binary = find_anvil()
+        self._clear()
+        self._past = self._past_given or Path(tempfile.mkdtemp(prefix="fairshare-chain-"))
         output = self._log.open("ab") if self._log else None
         try:
             self._process = subprocess.Popen(
-                [str(find_anvil()), *self._arguments],
+                [str(binary), *self._arguments, "--cache-path", str(self._past)],
                 stdin=subprocess.DEVNULL,
                 stdout=output or subprocess.DEVNULL,
                 stderr=subprocess.STDOUT,
@@ -135,6 +147,11 @@ class Anvil:
             self._process.kill()
             self._process.wait()
         self._process = None
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._past is not None:
+            shutil.rmtree(self._past, ignore_errors=True)
 
     def _listens(self) -> bool:
         with socket.socket() as probe:

@@ -49,6 +49,7 @@ def running_devnet(
         Anvil(
             port=port,
             log=directory / "chain.log",
+            past=directory / "chain-past",
             block_time_s=BLOCK_TIME_S if at_once else None,
             at_once=at_once,
         ) as anvil,

@@ -20,7 +20,7 @@ from pathlib import Path
 from marketplace.devnet.processes import dies_with_parent
 
 _COMMAND = "fairshare"
-_LAST = "marketplace.devnet.preloaded"
+_FIRST, _LAST = "marketplace.devnet.preloading", "marketplace.devnet.preloaded"
 
 
 class Forked:
@@ -57,7 +57,7 @@ class Nursery:
 
     def __init__(self, preloaded: Sequence[str]) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([*preloaded, _LAST])
+        self._context.set_forkserver_preload([_FIRST, *preloaded, _LAST])
         forkserver.ensure_running()  # it loads while its keeper sets up everything else
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], words: Path) -> Forked:

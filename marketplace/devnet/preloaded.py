@@ -8,3 +8,4 @@ from __future__ import annotations
 import gc
 
 gc.freeze()
+gc.enable()

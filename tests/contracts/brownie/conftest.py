@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +58,11 @@ def pytest_configure(config: pytest.Config) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    past = tempfile.mkdtemp(
+        prefix="fairshare-chain-"
+    )  # states of older blocks: anvil leaves them in the home folder
+    config.add_cleanup(lambda: shutil.rmtree(past, ignore_errors=True))
+    CONFIG.networks["development"]["cmd"] += f" --cache-path {past}"
     # Here, because brownie 1.22 cannot take these from brownie-config.yaml.
     CONFIG.networks["development"]["cmd_settings"].update(
         port=port, accounts=ACCOUNTS, gas_limit=30_000_000, mnemonic=MNEMONIC
