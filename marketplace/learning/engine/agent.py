@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from signal import SIGTERM
 
-from marketplace.learning.engine.exchange import RENDEZVOUS
+from marketplace.learning.engine.exchange import LOGS, RENDEZVOUS
 from zk.lifeline import die_with
 
 
@@ -20,6 +20,7 @@ def main() -> None:
     folder, processes, parent = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     die_with(parent)
     os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"  # it would listen on every interface
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -34,6 +35,7 @@ def main() -> None:
         local_addr="127.0.0.1",
         max_restarts=0,
         monitor_interval=0.1,
+        logs_specs=DefaultLogsSpecs(log_dir=str(folder / LOGS)),  # else in a temporary folder that stays
     )
     worker = ("-P", "-m", "marketplace.learning.engine.worker", str(folder), str(os.getpid()))
     try:

@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 
 X, Y, START, DELTA, REQUEST, PROBLEM = "X", "y", "start.npy", "delta.npy", "request.json", "problem-{}.json"
 STORE, RENDEZVOUS = "store", "rendezvous"  # where the processes find each other
+LOGS = "logs"
 _PIECE = 8 << 20  # bytes of X written at a time
 _SPARE = 1 << 30  # bytes of the disk that are left to others
 

@@ -25,7 +25,6 @@ from marketplace.learning.engine import exchange
 from marketplace.learning.engine.options import PLAIN, Engine
 from marketplace.learning.train import local_delta
 from marketplace.spec.sections import TaskSection, TrainingSection
-from zk.scratch import PREFIX
 
 # What two processes can train on: with one GPU they cannot.
 SHAREABLE = ["cpu"] + ["cuda"] * (torch.cuda.device_count() > 1)
@@ -43,6 +42,7 @@ TEAMS = {
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where this test's processes keep their files."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     return tmp_path
 
 
@@ -75,7 +75,7 @@ def test_two_processes_train_what_one_does(
     alone = delta(section, part, recipe, PLAIN, device)
     together = delta(section, part, recipe, TEAMS[name], device)
     np.testing.assert_allclose(together, alone, atol=2e-4 * np.abs(alone).max())
-    assert not list(temporary.glob(f"{PREFIX}*"))
+    assert not list(temporary.iterdir())
 
 
 @pytest.mark.deep
@@ -115,7 +115,7 @@ def test_a_process_that_is_killed_is_an_error_and_takes_the_others_along(
     assert [error.reason for error in caught] == [Reason.INTERNAL]
     assert "was killed by signal 9" in caught[0].message
     assert not trainers(temporary)
-    assert not list(temporary.glob(f"{PREFIX}*"))
+    assert not list(temporary.iterdir())
 
 
 @pytest.mark.deep
