@@ -16,7 +16,7 @@ from pathlib import Path
 from marketplace.errors import FairshareError, Reason
 
 LOOK_S = 1.5
-_LOOK_SHARE = 0.01  # of the time at most: a look takes some milliseconds of a core for each process
+_LOOK_SHARE = 0.03  # of the time at most: a look takes some milliseconds of a core for each process
 _PATIENCE_S = 5.0
 _PR_SET_CHILD_SUBREAPER = 36
 

@@ -124,7 +124,8 @@ def test_where_one_peer_is_silent_and_one_has_rubbish_another_is_asked(tmp_path,
             alices.addresses()[0],
         )
         store = KeepingStore(reader.api, Housekeeping(providers=addresses))
-        assert store.fetch(cid, max_bytes=len(data), timeout_s=30) == data
+        # Bitswap may ask for half a minute nobody but who says that it has a block.
+        assert store.fetch(cid, max_bytes=len(data), timeout_s=90) == data
         assert block_path(reader.repo, digest_of(cid)).exists()
 
 

@@ -76,7 +76,9 @@ def test_two_processes_train_what_one_does(
     together = delta(section, part, recipe, TEAMS[name], device)
     np.testing.assert_allclose(together, alone, atol=2e-4 * np.abs(alone).max())
     left = {each.name for each in temporary.iterdir()}
-    assert all(name.startswith("torchinductor_") for name in left)  # torch's cache, one for all of a user's processes
+    assert all(
+        name.startswith("torchinductor_") for name in left
+    )  # torch's cache, one for all of a user's processes
 
 
 @pytest.mark.deep
@@ -117,7 +119,9 @@ def test_a_process_that_is_killed_is_an_error_and_takes_the_others_along(
     assert "was killed by signal 9" in caught[0].message
     assert not trainers(temporary)
     left = {each.name for each in temporary.iterdir()}
-    assert all(name.startswith("torchinductor_") for name in left)  # torch's cache, one for all of a user's processes
+    assert all(
+        name.startswith("torchinductor_") for name in left
+    )  # torch's cache, one for all of a user's processes
 
 
 @pytest.mark.deep
