@@ -38,6 +38,10 @@ from trainer_node.privacy_budget import kept, kept_choice, shown
 app = typer.Typer(help="Train for a project and be paid for it.", no_args_is_help=True)
 
 ROLE = "trainer"
+_OUT_OF_REACH = (
+    Reason.CHAIN_UNREACHABLE,
+    Reason.STORAGE_UNREACHABLE,
+)  # what has answered before, and will again
 READER = "reader"  # who signs nothing, below the state directory
 UNPACKED = "data"  # where large data is unpacked, below the cache directory
 
@@ -182,7 +186,7 @@ def run(
         from marketplace.node.costs import trainer_costs
         from marketplace.node.identity import training_seed
         from marketplace.node.keyring import KeyRing
-        from marketplace.node.lifecycle import keep_going, stop_on_signals
+        from marketplace.node.lifecycle import keep_going, patiently, stop_on_signals
         from marketplace.node.peers import PeerBook
         from marketplace.node.project import load_project
         from marketplace.node.project_keys import own_key
@@ -208,7 +212,12 @@ def run(
         if attack is not None and session.client.chain_id not in LOCAL_CHAIN_IDS:
             raise FairshareError(Reason.BAD_INPUT, "--attack is for test chains only", "leave it out")
         log = logging.logger(project=project)
-        context = load_project(session.client, session.store, project, session.cache)
+        context = patiently(
+            lambda: load_project(session.client, session.store, project, session.cache),
+            stop=stop,
+            log=log,
+            passes=lambda error: error.reason in _OUT_OF_REACH and not dry_run,
+        )
         dataset = load_sound(
             data.path,
             context.task,

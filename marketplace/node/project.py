@@ -16,6 +16,7 @@ from marketplace.chain.srs_rule import require_srs
 from marketplace.chain.types import Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.tasks import Task, task_of
+from marketplace.node.known_leaves import is_committed_to
 from marketplace.node.sealed_models import fetch_sealed
 from marketplace.node.task_files import with_files
 from marketplace.protocol.fixed_point import dequantise
@@ -124,8 +125,8 @@ class ProjectContext:
         """The model int32[d] in the file `cid` that `round_` made; INTEGRITY unless it is the one behind `commitment`.
 
         Round 0 made the initial one, which is never sealed. On the sketch path this commits to every chunk, seconds for
-        a million numbers; `marketplace.node.models` knows a cheaper way for a round's model. Raises what
-        `sealed_models.fetch_sealed` raises.
+        a million numbers, the first time; `marketplace.node.models` knows a cheaper way for a round's model. Raises
+        what `sealed_models.fetch_sealed` raises.
         """
         try:
             model = self._fetch(cid, timeout_s, round_)
@@ -137,13 +138,18 @@ class ProjectContext:
                 f"the model {cid} is false: {error.message}",
                 "whoever published it lies: do not use it",
             ) from error
-        if self.committer.commit(model) != commitment:
+        if not self._is_behind(commitment, model):
             raise FairshareError(
                 Reason.INTEGRITY,
                 f"the model {cid} is not the one whose commitment the chain holds",
                 "the aggregator that published it lies; do not train on it",
             )
         return model
+
+    def _is_behind(self, commitment: Point, model: NDArray[np.int32]) -> bool:
+        if isinstance(self.committer, TreeCommitter):
+            return is_committed_to(self.committer, model, commitment, self.circuit.cache)
+        return self.committer.commit(model) == commitment
 
     def _fetch(self, cid: str, timeout_s: float, round_: int) -> NDArray[np.int32]:
         if self.is_sealed and round_:

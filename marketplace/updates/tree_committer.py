@@ -67,7 +67,10 @@ class TreeCommitter:
         self._check(vector)
         if [leaf.hash for leaf in leaves] != self._hashes(vector):
             return False
-        return self._points.agree(vector, points_of(leaves))
+        agree = self._points.agree(vector, points_of(leaves))
+        if agree and vector.dtype == np.int32:
+            self._of_model = ChunkTree(tuple(leaves))
+        return agree
 
     def sketch_commitment(self, sketch: NDArray[np.int64]) -> Point:
         """The point of a sketch, int64 [width], as the proof carries it."""

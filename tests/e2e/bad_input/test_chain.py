@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from marketplace.chain.client import MarketClient
-from marketplace.errors import EXIT_STATUS, Reason
-from marketplace.node import session
+from marketplace.errors import EXIT_STATUS, FairshareError, Reason
+from marketplace.node import project, session
 from tests.e2e.bad_input.commands import (
     ALL,
     AUDIT,
@@ -191,6 +192,28 @@ def test_a_node_that_waits_for_its_chain_can_be_stopped(
     said = visitor.call(*filled(visitor, command), "--log-file", str(log), rpc=rpc)
     stopping.join()
     assert (said.status, said.stdout, said.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("reason", [Reason.CHAIN_UNREACHABLE, Reason.STORAGE_UNREACHABLE])
+@pytest.mark.parametrize("command", [TRAIN, SERVE], ids=name)
+def test_what_goes_away_while_a_project_is_read_is_waited_for(
+    visitor: Visitor, command: Command, reason: Reason, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [FairshareError(reason, "it is gone"), FairshareError(Reason.BAD_SPEC, "enough is seen")]
+
+    def gone_once(*arguments: Any, **options: Any) -> None:
+        raise failures.pop(0)
+
+    monkeypatch.setattr(project, "fetch_spec", gone_once)
+    visitor.refused(
+        *filled(visitor, command),
+        *("--log-file", str(log)),
+        reason=Reason.BAD_SPEC,
+        named=["enough is seen"],
+    )
+    assert not failures
+    waited = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [event["reason"] for event in waited if event["event"] == "will retry"] == [str(reason)]
 
 
 def test_a_preview_does_not_wait_for_a_chain(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
