@@ -16,6 +16,7 @@ from marketplace.node.models import current_model, fetch_reference
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 
+_AT_HAND_S = 0.5  # where our storage has it, or one that it is connected to
 _FETCH_S = 60.0
 
 
@@ -34,10 +35,15 @@ def fetch_model(context: ProjectContext, peers: PeerBook) -> FetchedModel:
     block = context.client.latest_block().number
     project = context.client.project(context.project, block=block)
     reference = current_model(context, project, block)
-    peers.connect_to_owner()
-    for index in range(project.aggregator_count):
-        peers.connect_to(index)
-    model = fetch_reference(context, reference, _FETCH_S)
+    try:
+        model = fetch_reference(context, reference, _AT_HAND_S)
+    except FairshareError as error:
+        if error.reason is not Reason.UNAVAILABLE:
+            raise
+        peers.connect_to_owner()
+        for index in range(project.aggregator_count):
+            peers.connect_to(index)
+        model = fetch_reference(context, reference, _FETCH_S)
     return FetchedModel(reference.round, reference.cid, reference.commitment, context.weights(model))
 
 

@@ -62,6 +62,20 @@ def test_a_model_is_committed_to_once(files: CircuitFiles, monkeypatch: pytest.M
     assert len(asked) == 5
 
 
+def test_a_models_leaves_are_looked_at_once(files: CircuitFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    committer, looks = TreeCommitter(files, CHUNK, CHUNKS), []
+    agree = committer._points.agree
+    monkeypatch.setattr(committer._points, "agree", lambda *given: looks.append(given) or agree(*given))
+    leaves = TreeCommitter(files, CHUNK, CHUNKS).tree(MODEL).leaves
+    for _ in range(2):
+        assert committer.agrees(MODEL, leaves)
+    assert len(looks) == 1
+    assert not committer.agrees(UPDATES[0], leaves)
+    false = Leaf(leaves[1].x, leaves[1].y, leaves[0].hash)
+    assert not committer.agrees(MODEL, (false, *leaves[1:]))
+    assert len(looks) == 2
+
+
 def test_the_same_numbers_in_other_widths_are_other_leaves(committer: TreeCommitter) -> None:
     narrow, wide = committer.tree(UPDATES[0]), committer.tree(UPDATES[0].astype(np.int32))
     assert narrow.root != wide.root
