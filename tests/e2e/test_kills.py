@@ -174,5 +174,5 @@ def _finish(market: LiveMarket, project: int, roles: list[Role]) -> None:
         named = market.owner.store.fetch(from_digest(result.model), max_bytes=1 << 16, timeout_s=60)
         if market.owner.client.terms(project).chunks:
             manifest = Manifest.from_bytes(named)
-            for cid in (manifest.model, manifest.leaves, *manifest.updates.values()):
+            for cid in filter(None, (manifest.model, manifest.leaves, manifest.updates)):
                 market.owner.store.fetch(cid, max_bytes=1 << 16, timeout_s=60)
