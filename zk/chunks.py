@@ -47,6 +47,7 @@ class ChunkCommitter:
         self.chunk_length = chunk_length
         self._files = files
         self._columns = [_Columns(files, first, length) for first, length in columns_of(chunk_length)]
+        self._moved: dict[int, Affine] = {}  # by what numbers are moved up by: of two widths
 
     @property
     def zero(self) -> Point:
@@ -127,11 +128,13 @@ class ChunkCommitter:
         added = curve.multiply(curve.subtract(ones, zeros), offset)
         return batch.affine(curve.subtract(curve.add(zeros, added), self.zero))
 
-    @functools.cache  # noqa: B019  of two offsets; it goes with its committer
     def _moved_by(self, offset: int) -> Affine:
         """o L - C_0."""
-        zeros, ones = self._zeros_and_ones
-        return batch.affine(curve.subtract(curve.multiply(curve.subtract(ones, zeros), offset), self.zero))
+        if offset not in self._moved:
+            zeros, ones = self._zeros_and_ones
+            moved = curve.subtract(curve.multiply(curve.subtract(ones, zeros), offset), self.zero)
+            self._moved[offset] = batch.affine(moved)
+        return self._moved[offset]
 
     @functools.cached_property
     def _zeros_and_ones(self) -> tuple[Point, Point]:

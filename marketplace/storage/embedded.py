@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
+import selectors
 import subprocess
 import sys
 import time
@@ -121,12 +121,14 @@ class EmbeddedNode:
         descriptor = self._process.stdout.fileno()
         deadline = time.monotonic() + self._start_timeout_s
         received = b""
-        while not received.endswith(b"\n"):
-            ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
-            piece = os.read(descriptor, 4096) if ready else b""
-            if not piece:
-                break
-            received += piece
+        with selectors.DefaultSelector() as selector:  # select() takes no descriptor beyond 1023
+            selector.register(descriptor, selectors.EVENT_READ)
+            while not received.endswith(b"\n"):
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                piece = os.read(descriptor, 4096) if ready else b""
+                if not piece:
+                    break
+                received += piece
         return received.decode(errors="replace").strip()
 
     def __enter__(self) -> EmbeddedNode:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -159,3 +162,14 @@ def test_chunks_of_every_length_are_cut_to_columns_that_they_fill() -> None:
         for _, size in columns[:-1]:
             assert (size + BLINDING_ROWS).bit_count() == 1
         assert columns[-1][1] < 64 or (columns[-1][1] + BLINDING_ROWS).bit_count() == 1
+
+
+def test_a_committer_that_nobody_has_any_more_holds_no_file(files: CircuitFiles) -> None:
+    vector = np.arange(244, dtype=np.int32)
+    held = len(os.listdir("/dev/fd"))
+    for _ in range(3):
+        committer = ChunkCommitter(files, 122)
+        assert committer.agree(vector, committer.points(vector))
+        del committer
+    gc.collect()
+    assert len(os.listdir("/dev/fd")) <= held
