@@ -59,6 +59,11 @@ def trainers(folder: Path) -> list[int]:
     return [int(line.split()[0]) for line in listed.splitlines() if WORKER in line and str(folder) in line]
 
 
+def assert_nothing_left(folder: Path) -> None:
+    """But torch's cache, one for all of a user's processes."""
+    assert not [each.name for each in folder.iterdir() if not each.name.startswith("torchinductor_")]
+
+
 def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -75,10 +80,7 @@ def test_two_processes_train_what_one_does(
     alone = delta(section, part, recipe, PLAIN, device)
     together = delta(section, part, recipe, TEAMS[name], device)
     np.testing.assert_allclose(together, alone, atol=2e-4 * np.abs(alone).max())
-    left = {each.name for each in temporary.iterdir()}
-    assert all(
-        name.startswith("torchinductor_") for name in left
-    )  # torch's cache, one for all of a user's processes
+    assert_nothing_left(temporary)
 
 
 @pytest.mark.deep
@@ -118,10 +120,7 @@ def test_a_process_that_is_killed_is_an_error_and_takes_the_others_along(
     assert [error.reason for error in caught] == [Reason.INTERNAL]
     assert "was killed by signal 9" in caught[0].message
     assert not trainers(temporary)
-    left = {each.name for each in temporary.iterdir()}
-    assert all(
-        name.startswith("torchinductor_") for name in left
-    )  # torch's cache, one for all of a user's processes
+    assert_nothing_left(temporary)
 
 
 @pytest.mark.deep
