@@ -162,6 +162,7 @@ def test_what_was_read_while_the_chain_was_reorganised_is_read_again(
         game.look(game.duties[0], game.state.submit_deadline)
         assert len(game.play.events(UpdateSubmitted)) == SLOTS - 1
         game.play.trainers[SLOTS - 1].sender.look_back()
+        until_mined(game, SLOTS)
         assert game.play.events(UpdateSubmitted)[-1].transaction_hash == last.transaction_hash
         game.at(game.state.submit_deadline)
         game.play.step()
