@@ -59,6 +59,14 @@ def is_opened(history: History, event: Any) -> bool:
     return cohorts[event.cohort].posted is not None
 
 
+def is_only_called(history: History, place: int, name: str) -> bool:
+    """Whether the field is the kind of a question that nobody answered: the round goes, whatever was asked."""
+    if name != "kind" or not isinstance(history.events[place], e.Challenged):
+        return False
+    ends = (e.ChallengeAnswered, e.RoundUndone)
+    return isinstance(next(it for it in history.events[place + 1 :] if isinstance(it, ends)), e.RoundUndone)
+
+
 def other(value: Any, data: st.DataObject) -> Any:
     """Another value of the same kind."""
     match value:

@@ -18,7 +18,7 @@ from marketplace.chain import events as e
 from marketplace.chain.types import Arrivals, ChallengeKind, RoundResult
 from marketplace.errors import FairshareError
 from marketplace.protocol.krum import members
-from tests.support.altered_history import NOT_REPLAYED, holds, is_opened, other
+from tests.support.altered_history import NOT_REPLAYED, holds, is_only_called, is_opened, other
 from tests.support.market_run import Play
 
 _LENIENT = settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
@@ -46,7 +46,7 @@ def test_any_field_of_any_event_counts(any_history: History, data: st.DataObject
     if not names or isinstance(event, e.KeyResealed):
         return
     name = data.draw(st.sampled_from(names))
-    if name == "digest" and not is_opened(any_history, event):
+    if (name == "digest" and not is_opened(any_history, event)) or is_only_called(any_history, place, name):
         return
     changed = dataclasses.replace(event, **{name: other(getattr(event, name), data)})
     events = (*any_history.events[:place], changed, *any_history.events[place + 1 :])
@@ -62,6 +62,16 @@ def test_every_number_of_a_round_cohort_or_slot_counts(any_history: History) -> 
             changed = dataclasses.replace(event, **{name: getattr(event, name) + 1})
             events = (*any_history.events[:place], changed, *any_history.events[place + 1 :])
             assert not holds(dataclasses.replace(any_history, events=events)), (event, name)
+
+
+def test_every_other_kind_of_an_answered_question_counts(doubted_history: History) -> None:
+    """What is asked in vain only the call tells: `test_every_other_kind_of_question_shows_in_its_call`."""
+    events = doubted_history.events
+    for place, event in enumerate(events):
+        if isinstance(event, e.Challenged) and not is_only_called(doubted_history, place, "kind"):
+            for kind in set(ChallengeKind) - {event.kind}:
+                altered = (*events[:place], dataclasses.replace(event, kind=kind), *events[place + 1 :])
+                assert not holds(dataclasses.replace(doubted_history, events=altered)), (event, kind)
 
 
 def test_every_event_is_needed_once(any_history: History) -> None:

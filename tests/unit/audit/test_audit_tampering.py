@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,14 @@ from eth_utils.abi import function_abi_to_4byte_selector
 
 from marketplace.audit import AuditReport, Check, checks
 from marketplace.audit.history import History
+from marketplace.audit.transactions import check_calldata
 from marketplace.chain import events as e
 from marketplace.chain.client import MarketClient
 from marketplace.chain.contracts import MARKET, abi_entry
+from marketplace.chain.types import ChallengeKind
+from marketplace.errors import FairshareError
 from tests.support import market_run as run
+from tests.support.altered_history import is_only_called
 from tests.support.local_store import LocalStore
 from tests.support.lying_endpoint import (
     Lie,
@@ -115,6 +120,21 @@ def test_a_byte_of_what_is_held_of_sketches(function: str, questioned: Play, cac
     with client_of(questioned, altered_call(questioned.client.address, "0x" + selector, 31)) as c:
         first = first_failure(questioned, cache, c)
     assert (first.name, first.ok) == ("state", False)
+
+
+def test_every_other_kind_of_question_shows_in_its_call(doubted: Play, doubted_history: History) -> None:
+    """Also of one that nobody answered, of which the project keeps nothing."""
+    events = doubted_history.events
+    asked = [place for place, event in enumerate(events) if isinstance(event, e.Challenged)]
+    assert any(is_only_called(doubted_history, place, "kind") for place in asked)
+    assert not all(is_only_called(doubted_history, place, "kind") for place in asked)
+    check_calldata(doubted.client, doubted_history)
+    for place in asked:
+        for kind in set(ChallengeKind) - {events[place].kind}:  # type: ignore[attr-defined]
+            changed = dataclasses.replace(events[place], kind=kind)  # type: ignore[call-arg]
+            altered = (*events[:place], changed, *events[place + 1 :])
+            with pytest.raises(FairshareError, match="Challenged: kind"):
+                check_calldata(doubted.client, dataclasses.replace(doubted_history, events=altered))
 
 
 def _alter_an_event(kind: type[e.Event], play: Play, history: History, cache: Path) -> None:
