@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from marketplace.chain.events import ReferenceSubmitted, UpdateSubmitted, fetch
 from marketplace.chain.types import Address, Arrivals, Block, Cohort, Project, ScoreRule
-from marketplace.errors import FairshareError, Reason
 from marketplace.node.arrivals import arrivals, received
 from marketplace.node.daemon import ProjectDaemon
+from marketplace.node.lagging import lagging
 from marketplace.node.seats import cohort_trainers
 from marketplace.node.signatures import signed_by
 from marketplace.updates.batch import Batch
@@ -40,8 +40,8 @@ def arrived(
 ) -> Arrived:
     """What cohort `index` of the round under way received; `project` and `cohort` as read at `block`.
 
-    `batch`: the list where one was posted and could be had. Raises INTEGRITY where the endpoint's events are not
-    those that the chain holds.
+    `batch`: the list where one was posted and could be had. Raises UNAVAILABLE (`lagging`) where the endpoint's events
+    are not those that the chain holds.
     """
     client, number, slots = node.context.client, node.context.project, node.context.terms.slots
     known = arrivals(client, number, project.round, index, slots, batch=batch, block=block.number)
@@ -77,8 +77,4 @@ def _reference(node: ProjectDaemon, project: Project, block: Block) -> Submissio
     ):
         if event.digest == project.reference_digest:
             return Submission(terms.slots, project.owner, event.digest, event.blob)
-    raise FairshareError(
-        Reason.INTEGRITY,
-        f"the endpoint does not serve the reference that the chain holds for round {project.round}",
-        "use another endpoint",
-    )
+    raise lagging(f"the endpoint does not serve the reference that the chain holds for round {project.round}")

@@ -40,7 +40,7 @@ def conclude(
     else:
         proof = commitments_of(node.context.rules, updates, node.context.committer.zero)
     digest = made.publish(serve=behaviour.serves_model(project.open_cohorts))
-    result = round_result(project.round, case.index, made, case.arrived.arrivals, digest, proof)
+    result = round_result(project, case.index, made, case.arrived.arrivals, digest, proof)
     if behaviour.lies:
         _lie(node, project, made, result)
         return False

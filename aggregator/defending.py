@@ -11,6 +11,7 @@ from marketplace.chain.events import Challenged, fetch
 from marketplace.chain.types import Block, Challenge, ChallengeKind, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
+from marketplace.node.lagging import lagging
 from marketplace.node.outcomes import statement
 from marketplace.protocol.field import to_felt
 
@@ -72,9 +73,5 @@ def _challenged_cohort(node: ProjectDaemon, round_: int, block: Block) -> int:
     events = fetch(node.context.client, [Challenged], node.context.project, round_, to_block=block.number)
     demands = [event.cohort for event in events if event.kind is ChallengeKind.PROOF]
     if not demands:
-        raise FairshareError(
-            Reason.INTEGRITY,
-            f"the endpoint does not serve the challenge of round {round_} that the chain holds",
-            "use another endpoint",
-        )
+        raise lagging(f"the endpoint does not serve the challenge of round {round_} that the chain holds")
     return demands[-1]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aggregator.behaviour import Behaviour
 from aggregator.path import Input, Made
-from marketplace.chain.types import Arrivals, RoundResult
+from marketplace.chain.types import Arrivals, Project, RoundResult
 from marketplace.protocol.field import to_felt
 from marketplace.protocol.fixed_point import apply_updates
 from marketplace.protocol.gram import Gram, gram
@@ -80,17 +80,18 @@ def inputs_of(rules: Rules) -> int:
 
 
 def round_result(
-    round_: int, cohort: int, made: Made | Merge, arrivals: Arrivals, model_digest: bytes, proof: bytes
+    project: Project, cohort: int, made: Made | Merge, arrivals: Arrivals, model_digest: bytes, proof: bytes
 ) -> RoundResult:
-    """What the result says; on the sketch path `model_digest` is the manifest's."""
+    """What the result says, made on the model of `project`; on the sketch path `model_digest` is the manifest's."""
     judgement = made.judgement
     return RoundResult(
-        round=round_,
+        round=project.round,
         cohort=cohort,
         merged=mask(judgement.merged),
         median_score_slot=judgement.median_score_slot,
         median_norm_slot=judgement.median_norm_slot,
         model=model_digest,
+        before=project.model.x.to_bytes(32, "big"),
         neighbours=tuple(mask(near) for near in judgement.neighbours),
         gram=tuple(to_felt(entry) for entry in made.gram.triangle),
         arrivals=arrivals,

@@ -13,6 +13,7 @@ from marketplace.chain.events import SketchAnswered, SketchQuestioned, fetch
 from marketplace.chain.types import Block, Challenge, ChallengeKind, Project, SketchFacts
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
+from marketplace.node.lagging import lagging
 from marketplace.node.sketch.answers import challenge_of, values_of
 from marketplace.node.sketch.artifacts import Shelf, reference_of
 from marketplace.node.sketch.record import RoundRecord, record_of
@@ -45,9 +46,7 @@ def _answer_sketch(node: ProjectDaemon, behaviour: Behaviour, project: Project, 
     context, round_ = node.context, project.outcome_round
     asked = fetch(context.client, [SketchQuestioned], context.project, round_, to_block=block.number)
     if not asked:
-        raise FairshareError(
-            Reason.INTEGRITY, "the endpoint does not serve the question", "use another endpoint"
-        )
+        raise lagging("the endpoint does not serve the question")
     facts = asked[-1].facts
     given = fetch(context.client, [SketchAnswered], context.project, round_, to_block=block.number)
     if given and given[-1].block_number >= asked[-1].block_number:

@@ -65,12 +65,14 @@ class SketchMade:
         return digest_of(store(manifest.to_bytes()))
 
     def call(self, result: RoundResult) -> ContractFunction:
-        context, usable = self._node.context, self._case.usable()
+        context, usable, seed = self._node.context, self._case.usable(), self._case.seed
+        if seed is None:
+            raise ValueError("no seed, and yet sketches")
         roots = tuple(
             self._kept.root(self._case.index, slot) if slot in usable else bytes(32)
             for slot in range(inputs_of(context.rules))
         )
-        sketch = SketchResult(roots=roots, root=self._tree.root, left_out=mask(self._case.left_out))
+        sketch = SketchResult(roots, self._tree.root, seed, mask(self._case.left_out))
         return context.client.market.functions.postSketchResult(
             context.project, result.to_abi(), sketch.to_abi()
         )

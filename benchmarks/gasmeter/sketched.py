@@ -62,7 +62,8 @@ class SketchPlay(Play):
         self.model = apply_updates(self.model, merged)
         self.before, self.after, self.batch = self.after, self.vectors.long(self.model), None
         roots = [bytes(32) if slot in out else update.tree.root for slot, update in enumerate(updates)]
-        sketch = SketchResult(tuple(roots), self.after.tree.root, left_out)
+        seed = self.meter.client.project(self.project).sketch_seed
+        sketch = SketchResult(tuple(roots), self.after.tree.root, seed, left_out)
         call = self.calls.postSketchResult(self.project, result.to_abi(), sketch.to_abi())
         return self.send(self.aggregators[aggregator], call, name)
 

@@ -10,6 +10,7 @@ import {G1} from "../libraries/BN254.sol";
 struct SketchResult {
     bytes32[] roots; // by input, of the updates; 0 where none is present
     bytes32 root; // of the new model
+    bytes32 seed; // of the sketches; a reorganisation may draw another
     uint16 leftOut; // mask of inputs whose complaint was answered and whose update could not be had all the same
 }
 

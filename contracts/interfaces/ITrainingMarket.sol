@@ -157,6 +157,7 @@ struct RoundResult {
     uint8 medianScoreSlot; // a slot whose Krum score is the median
     uint8 medianNormSlot; // a slot whose norm is the median
     bytes32 model; // sha2-256 digest of the new model's CIDv0
+    bytes32 before; // x of M as it was made on, sketch path: the root; a reorganisation may put it on another
     uint16[] neighbours; // by slot: the n - f - 2 nearest present slots; 0 for a slot that is not present
     uint256[] gram; // upper triangle, field elements
     Arrivals arrivals;
@@ -447,6 +448,10 @@ interface ITrainingMarket {
     error InvalidBatch(uint256 slots);
     /// @notice The arrivals are not those of this cohort's round.
     error WrongArrivals(bytes32 chain, bytes32 expected);
+    /// @notice The result was made on another model: x of its commitment, sketch path: its root.
+    error WrongModel(bytes32 before, bytes32 expected);
+    /// @notice The result's sketches are drawn by another seed.
+    error WrongSeed(bytes32 seed, bytes32 expected);
     /// @notice The commitment is not a point on the curve.
     error NotOnCurve(uint256 x, uint256 y);
     /// @notice The commitment is not the one that was submitted.

@@ -256,8 +256,12 @@ library Results {
 
     // Effects
 
-    /// @notice The outcome, as far as it is the state before it.
+    /// @notice The outcome, as far as it is the state before it; reverts where the result was made on another model.
+    /// @dev Else a reorganisation could put an honest result on a model whose sum nobody has: its maker would pay.
     function begin(Project storage p, Outcome memory outcome, RoundResult calldata result) internal view {
+        if (result.before != bytes32(p.model.x)) {
+            revert ITrainingMarket.WrongModel(result.before, bytes32(p.model.x));
+        }
         outcome.round = p.round;
         outcome.cohort = result.cohort;
         outcome.aggregatorIndex = p.aggregatorIndex;

@@ -47,7 +47,7 @@ library SketchRounds {
     /// @param encoded The call's data after the selector, as TrainingMarket has them.
     function postSketchResult(MarketState storage s, Parts calldata parts, bytes calldata encoded) external {
         (uint256 project, RoundResult calldata result, SketchResult calldata sketch) = _decoded(encoded);
-        _requireInTime(s, project, result);
+        _requireInTime(s, project, result, sketch.seed);
         Arrival.Received memory received = Arrival.read(s, project, result.cohort, result.arrivals);
         Results.Work memory work;
         work.project = project;
@@ -59,7 +59,14 @@ library SketchRounds {
         Rounds.conclude(s, project, s.cohorts[project][result.cohort]);
     }
 
-    function _requireInTime(MarketState storage s, uint256 project, RoundResult calldata result) private {
+    /// @dev The proof does not know the seed: without it here, an honest result that a reorganisation puts after
+    /// another draw would stand, and be false.
+    function _requireInTime(
+        MarketState storage s,
+        uint256 project,
+        RoundResult calldata result,
+        bytes32 seed
+    ) private {
         Project storage p = Rounds.inRound(s, project, result.round);
         Rounds.requirePath(p, project, true);
         Rounds.requireUnchallenged(s, project);
@@ -67,6 +74,7 @@ library SketchRounds {
         Rounds.requireTurn(s, project);
         if (Rounds.cohort(s, project, result.cohort).complained != 0) Rounds.requireFrom(p.answerDeadline);
         if (p.seedRound != p.round) revert ITrainingMarket.NotDrawn(project, p.round);
+        if (seed != p.sketchSeed) revert ITrainingMarket.WrongSeed(seed, p.sketchSeed);
     }
 
     /// @notice A round's seed.

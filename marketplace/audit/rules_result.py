@@ -80,10 +80,14 @@ def _settle(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> dict[str
     if sketch is not None:
         drawn = book.standing.seed_round == event.round
         book.require(drawn, Theme.SEED, event, "the round's seed was not drawn before it")
+        by_it = sketch.seed == book.standing.sketch_seed
+        book.require(by_it, Theme.SEED, event, "its sketches are not drawn by the round's seed", cohort.index)
         hold_left_out(book, cohort, event, sketch)
     for name, said, found in (("merged", read.merged, event.merged), ("model", read.model, event.model)):
         message = f"{name} is not what its transaction said"
         book.require(said == found, Theme.JUDGEMENT, event, message, cohort.index)
+    on_it = read.before == cohort.before.x.to_bytes(32, "big")
+    book.require(on_it, Theme.MODEL, event, "it was made on another model", cohort.index)
     known, wrong = read_arrivals(book, cohort, read.arrivals)
     book.require(not wrong, Theme.ARRIVALS, event, wrong, cohort.index)
     cohort.received = known

@@ -23,7 +23,8 @@ _REVERTED = "the contract refused it without a reason"
 _ANY_STATE = "check the state of the project"
 _ODD_TOKEN = "use a token that keeps no fee and changes no balances by itself"
 
-# What a custom error means to a user: its reason, and what to do next. Those not here are REFUSED.
+# What a custom error means to a user: its reason, and what to do next. Those not here are REFUSED, as is what quotes a
+# state that is no longer the chain's: who read it reads again.
 _MEANINGS: Mapping[str, tuple[Reason, str]] = {
     "DeadlinePassed": (Reason.DEADLINE_PASSED, "it is too late for this; see the project's deadlines"),
     "TooEarly": (Reason.REFUSED, "wait until then"),
@@ -48,14 +49,16 @@ _MEANINGS: Mapping[str, tuple[Reason, str]] = {
     "ProofRejected": (Reason.INTEGRITY, "prove again with the circuit's own keys"),
     "CommitmentMismatch": (Reason.INTEGRITY, "prove with exactly the updates that were committed to"),
     "DigestMismatch": (Reason.INTEGRITY, "use exactly the commitments that were submitted"),
-    "WrongArrivals": (Reason.INTEGRITY, "read the round's submissions and batch anew"),
-    "WrongOutcomes": (Reason.INTEGRITY, "read the round's results anew"),
+    "WrongArrivals": (Reason.REFUSED, "read the round's submissions and batch anew"),
+    "WrongModel": (Reason.REFUSED, "read the model that the project stands at anew"),
+    "WrongSeed": (Reason.REFUSED, "read the round's seed anew"),
+    "WrongOutcomes": (Reason.REFUSED, "read the round's results anew"),
     "OpeningRejected": (Reason.INTEGRITY, "open exactly the vector that was committed to"),
     "WrongPath": (Reason.REFUSED, "use the calls of the project's own path, exact or sketch"),
     "NotDrawn": (Reason.REFUSED, "draw the round's sketches first"),
     "AlreadyDrawn": (Reason.REFUSED, "there is nothing to do"),
     "NotUnderRoot": (Reason.INTEGRITY, "use exactly the chunks that were committed to"),
-    "WrongFacts": (Reason.INTEGRITY, "read the round's results and challenges anew"),
+    "WrongFacts": (Reason.REFUSED, "read the round's results and challenges anew"),
     "AnswerStands": (Reason.REFUSED, "refute it, or close the challenge once its time is over"),
     "NotRefuted": (Reason.REFUSED, "the value is right: there is nothing to refute"),
     "ModelMoved": (Reason.INTEGRITY, "keep the model where nothing is merged"),

@@ -28,6 +28,7 @@ class SketchResult(AbiStruct):
 
     roots: tuple[bytes, ...]  # by input, of the updates; zeros where none is present
     root: bytes  # of the new model
+    seed: bytes  # of the sketches
     left_out: int  # mask of inputs whose complaint was answered and whose update could not be had
 
 

@@ -213,6 +213,7 @@ class RoundResult(AbiStruct):
     median_score_slot: int
     median_norm_slot: int
     model: bytes
+    before: bytes  # x of the model's commitment that it was made on; on the sketch path its root
     neighbours: tuple[int, ...]  # masks by slot
     gram: tuple[int, ...]  # upper triangle, field elements
     arrivals: Arrivals

@@ -9,6 +9,7 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.events import BatchPosted, Event, UpdateSubmitted, fetch
 from marketplace.chain.types import Arrivals
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.lagging import lagging
 from marketplace.protocol.digests import BATCH, EMPTY_CHAIN, chain_batch, chain_transaction
 from marketplace.protocol.krum import mask, members
 from marketplace.updates.batch import Batch
@@ -40,7 +41,8 @@ def arrivals(
     """The arrivals of a cohort (`slots`: K) of the round under way at `block` (None: the newest).
 
     `batch`: the published list where one was posted; without it the arrivals are a stand-in's, the batch left out.
-    Raises INTEGRITY where the list is not the posted one, or the events are not those of the chain's hash.
+    Raises INTEGRITY where the list is not the posted one, UNAVAILABLE (`lagging`) where the events are not those of the
+    chain's hash.
     """
     at = client.latest_block().number if block is None else block
     found: list[Event] = fetch(client, [UpdateSubmitted, BatchPosted], project, round, to_block=at)
@@ -52,10 +54,8 @@ def arrivals(
     rebuilt, chain = rebuild(events, batch)
     held = client.cohort(project, cohort, block=at)
     if (held.chain if held.round == round else EMPTY_CHAIN) != chain:
-        raise FairshareError(
-            Reason.INTEGRITY,
-            f"the submissions that the endpoint serves for round {round} are not those that the chain holds",
-            "use another endpoint",
+        raise lagging(
+            f"the submissions that the endpoint serves for round {round} are not those that the chain holds"
         )
     return rebuilt
 

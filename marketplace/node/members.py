@@ -15,7 +15,7 @@ from marketplace.chain.events import (
     fetch,
 )
 from marketplace.chain.types import Address
-from marketplace.errors import FairshareError, Reason
+from marketplace.node.lagging import lagging
 from marketplace.updates.sealed_model import can_be_sealed_to
 
 MEMBERSHIP: tuple[type[Event], ...] = (TrainerJoined, TrainerLeft, AggregatorJoined, AggregatorLeft)
@@ -55,10 +55,6 @@ def recipients_of_round(
     """
     opened = fetch(client, [RoundOpened], project, round_)
     if not opened:
-        raise FairshareError(
-            Reason.UNAVAILABLE,
-            f"the endpoint does not serve how round {round_} of project {project} opened",
-            "try again later, or use another endpoint",
-        )
+        raise lagging(f"the endpoint does not serve how round {round_} of project {project} opened")
     then = fetch(client, MEMBERSHIP, project, to_block=opened[-1].block_number)
     return recipients(keys_of(then).values(), owner_key)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from marketplace.chain.events import ChallengeAnswered, Event, ResultPosted, RoundUndone, fetch
 from marketplace.chain.types import ChallengeKind, Project
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.lagging import lagging
 from marketplace.node.manifests import fetch_by_manifest, fetch_manifest
 from marketplace.node.project import FETCH_S, ProjectContext
 from marketplace.storage.cid import cid_of, from_digest
@@ -46,11 +47,7 @@ def current_model(context: ProjectContext, project: Project, block: int) -> Mode
     else:
         reference = ModelReference(last.round, from_digest(last.model), Point(last.x, last.y))
     if reference.commitment != project.model:
-        raise FairshareError(
-            Reason.UNAVAILABLE,
-            "the results that the endpoint serves are not those of the model that the chain holds",
-            "try again; where it stays so, use another endpoint",
-        )
+        raise lagging("the results that the endpoint serves are not those of the model that the chain holds")
     return reference
 
 

@@ -22,6 +22,7 @@ from marketplace.chain.events import (
 )
 from marketplace.chain.types import Outcome, RoundResult, Settlement, SketchStatement, Terms
 from marketplace.errors import FairshareError, Reason
+from marketplace.node.lagging import lagging
 from marketplace.node.seats import cohort_numbers
 from zk import curve
 from zk.curve import Point
@@ -36,7 +37,7 @@ S = TypeVar("S", ResultStated, SketchResultPosted)
 def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
     """Outcomes of the project's latest round with results, as the chain holds their hash; () where there is none.
 
-    Raises INTEGRITY where the endpoint's events are not those of the hash.
+    Raises UNAVAILABLE (`lagging`) where the endpoint's events are not those of the hash.
     """
     at = client.latest_block().number
     state, terms = client.project(project, block=at), client.terms(project)
@@ -50,10 +51,8 @@ def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
         index = client.membership(project, event.aggregator, block=at).aggregator_index
         found.append(outcome_of(event, index or 0, slashed[event], models[event], statement, numbers))
     if chain_of(found) != state.outcome:
-        raise FairshareError(
-            Reason.INTEGRITY,
-            f"the results that the endpoint serves for round {state.outcome_round} are not those that the chain holds",
-            "use another endpoint",
+        raise lagging(
+            f"the results that the endpoint serves for round {state.outcome_round} are not those that the chain holds"
         )
     return tuple(found)
 
@@ -76,7 +75,7 @@ def posted_call(client: MarketClient, project: int, event: ResultPosted) -> Resu
 def sketch_statements(
     client: MarketClient, project: int, results: Sequence[ResultPosted], block: int
 ) -> list[SketchStatement]:
-    """What a round's results on the sketch path state, as of `block`; INTEGRITY where the endpoint serves less."""
+    """What a round's results on the sketch path state, as of `block`; UNAVAILABLE where the endpoint serves less."""
     return [stated.statement for stated in _with(client, SketchResultPosted, project, results, block)]
 
 
@@ -101,10 +100,8 @@ def _with(
     by_place = {(event.transaction_hash, event.cohort): event for event in found}
     places = [(event.transaction_hash, event.cohort) for event in results]
     if missing := [cohort for transaction, cohort in places if (transaction, cohort) not in by_place]:
-        raise FairshareError(
-            Reason.INTEGRITY,
-            f"the endpoint does not serve what the result of round {results[0].round}, cohort {missing[0]}, states",
-            "use another endpoint",
+        raise lagging(
+            f"the endpoint does not serve what the result of round {results[0].round}, cohort {missing[0]}, states"
         )
     return [by_place[place] for place in places]
 

@@ -102,6 +102,7 @@ def result_of(playing: Play, whole: WholeRound, proof: Proof) -> RoundResult:
         median_score_slot=judgement.median_score_slot,
         median_norm_slot=judgement.median_norm_slot,
         model=digest_of(playing.spec.initial_model),
+        before=playing.client.project(playing.project).model.x.to_bytes(32, "big"),
         neighbours=tuple(mask(near) for near in judgement.neighbours),
         gram=tuple(to_felt(entry) for entry in proof.gram),
         arrivals=run.arrived(playing),

@@ -289,6 +289,8 @@ def _claims(scene: Scene) -> Iterator[Forgery]:
         score, norm = frozenset({"WrongMedianScore"}), frozenset({"WrongMedianNorm"})
         yield Forgery(f"median score: slot {slot}", replace(true, median_score_slot=slot), score)
         yield Forgery(f"median norm: slot {slot}", replace(true, median_norm_slot=slot), norm)
+    for name, before in (("none", bytes(32)), ("the new one", true.model), ("another", true.before[::-1])):
+        yield Forgery(f"made on {name}", replace(true, before=before), frozenset({"WrongModel"}))
     length = frozenset({"WrongLength"})
     yield Forgery("neighbours of five slots", replace(true, neighbours=true.neighbours[:-1]), length)
     yield Forgery("neighbours of seven slots", replace(true, neighbours=(*true.neighbours, 0)), length)

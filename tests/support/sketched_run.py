@@ -167,13 +167,14 @@ def result_of(
         median_score_slot=verdict.median_score_slot,
         median_norm_slot=verdict.median_norm_slot,
         model=digest_of(manifest),
+        before=state.model.x.to_bytes(32, "big"),
         neighbours=tuple(mask(near) for near in verdict.neighbours),
         gram=tuple(to_felt(entry) for entry in matrix.triangle),
         arrivals=known,
         proof=proof,
     )
     roots = tuple(bytes(32) if update is None else committer.tree(update).root for update in updates)
-    return result, SketchResult(roots, tree.root, mask(out))
+    return result, SketchResult(roots, tree.root, state.sketch_seed, mask(out))
 
 
 def post_result(

@@ -17,6 +17,7 @@ A_RESULT = RoundResult(  # of no round that could be: all its fields and lengths
     median_score_slot=1,
     median_norm_slot=0,
     model=bytes(range(32)),
+    before=bytes(range(32, 64)),
     neighbours=(2, 1, 0, 0, 0),
     gram=(7, 8, 2**255),
     arrivals=Arrivals(b"\x01\xff", (b"d" * 32,), (b"e" * 32, b"f" * 32), (b"s" * 65, b"")),

@@ -13,7 +13,7 @@ from marketplace.chain.events import (
     fetch,
 )
 from marketplace.chain.types import SketchStatement
-from marketplace.errors import FairshareError, Reason
+from marketplace.node.lagging import lagging
 from marketplace.node.models import ModelReference, last_standing
 from marketplace.node.outcomes import results_of, sketch_statements
 from marketplace.node.project import ProjectContext
@@ -79,7 +79,7 @@ class RoundRecord:
 
 
 def record_of(context: ProjectContext, round_: int, block: int) -> RoundRecord:
-    """The round's record as of `block`. Raises INTEGRITY where the endpoint's events do not fit together."""
+    """The round's record as of `block`. Raises UNAVAILABLE (`lagging`) where the endpoint's events leave out some."""
     client, number = context.client, context.project
     events: list[Event] = fetch(client, [ResultPosted, RoundUndone], number, to_block=block)
     first = next(
@@ -97,14 +97,10 @@ def record_of(context: ProjectContext, round_: int, block: int) -> RoundRecord:
 
 
 def seed_of(context: ProjectContext, round_: int, block: int) -> bytes:
-    """The seed of a round's sketches; INTEGRITY where the endpoint does not serve it."""
+    """The seed of a round's sketches; UNAVAILABLE (`lagging`) where the endpoint does not serve it."""
     drawn = fetch(context.client, [SketchDrawn], context.project, round_, to_block=block)
     if not drawn:
-        raise FairshareError(
-            Reason.INTEGRITY,
-            f"the endpoint does not serve the seed of round {round_}",
-            "use another endpoint",
-        )
+        raise lagging(f"the endpoint does not serve the seed of round {round_}")
     return drawn[-1].seed
 
 

@@ -7,6 +7,7 @@ from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Block, ChallengeKind, ChunkFacts, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import Journal
+from marketplace.node.lagging import lagging
 from marketplace.node.logging import Logger
 from marketplace.node.membership import attempt
 from marketplace.node.project import ProjectContext
@@ -67,9 +68,5 @@ def _facts(context: ProjectContext, round_: int, block: Block) -> ChunkFacts:
     """Of the question that is open: the round's latest."""
     asked = fetch(context.client, [ChunkQuestioned], context.project, round_, to_block=block.number)
     if not asked:
-        raise FairshareError(
-            Reason.INTEGRITY,
-            f"the endpoint does not serve the challenge of round {round_} that the chain holds",
-            "use another endpoint",
-        )
+        raise lagging(f"the endpoint does not serve the challenge of round {round_} that the chain holds")
     return asked[-1].facts

@@ -60,7 +60,7 @@ def _watch(node: Watcher, project: Project, turn: int, own: Own, block: Block) -
     try:
         record = record_of(context, round_, block.number)
     except FairshareError as error:
-        if error.reason is not Reason.INTEGRITY:
+        if error.reason not in _NOT_HAD:
             raise
         node.log.error("the round's record cannot be read", round=round_, problem=error.message)
         return  # the endpoint's fault, not one that a challenge could show

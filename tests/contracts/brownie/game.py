@@ -240,7 +240,7 @@ class Game:
         received = self.of(state.round, cohort)
         updates = self.updates_of(state, cohort, complained)
         judgement = judged(self.terms, updates, received.positions(self.terms.slots))
-        posted = result(self.terms, state.round, cohort, updates, judgement, received.arrivals())
+        posted = result(self.terms, state, cohort, updates, judgement, received.arrivals())
         return posted, judgement, updates
 
     def post(

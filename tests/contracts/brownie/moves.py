@@ -260,6 +260,7 @@ class Moves:
             ("WrongInputLength", replace(honest, proof=honest.proof + b"\0")),
             ("WrongLength", replace(honest, gram=(*honest.gram, 0))),
             ("WrongNeighbours", replace(honest, neighbours=(near[0] ^ 1, *near[1:]))),
+            ("WrongModel", replace(honest, before=b"b" * 32)),
         ]
         if arrivals.digests:
             digests = (*arrivals.digests[:-1], b"x" * 32)

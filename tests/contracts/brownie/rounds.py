@@ -11,7 +11,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 from toy import LENGTH, TRAILER, Vector, commitment
 
-from marketplace.chain.types import NATIVE_COIN, Arrivals, RoundResult, ScoreRule, Settlement, Terms
+from marketplace.chain.types import NATIVE_COIN, Arrivals, Project, RoundResult, ScoreRule, Settlement, Terms
 from marketplace.protocol.field import to_felt
 from marketplace.protocol.gram import Gram, gram
 from marketplace.protocol.krum import Judgement, Rules, judge, mask
@@ -116,7 +116,7 @@ def commitments(given: Terms, updates: Mapping[int, Vector]) -> bytes:
 
 def result(
     given: Terms,
-    round: int,
+    state: Project,
     cohort: int,
     updates: Mapping[int, Vector],
     judgement: Judgement,
@@ -125,12 +125,13 @@ def result(
     """The result that an honest aggregator posts."""
     proof = commitments(given, updates)
     return RoundResult(
-        round=round,
+        round=state.round,
         cohort=cohort,
         merged=mask(judgement.merged),
         median_score_slot=judgement.median_score_slot,
         median_norm_slot=judgement.median_norm_slot,
-        model=bytes([round]) * 32,
+        model=bytes([state.round]) * 32,
+        before=state.model.x.to_bytes(32, "big"),
         neighbours=tuple(mask(near) for near in judgement.neighbours),
         gram=tuple(to_felt(value) for value in gram_of(given, updates).triangle),
         arrivals=arrivals,

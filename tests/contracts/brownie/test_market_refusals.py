@@ -259,7 +259,9 @@ def test_revealing(world: World, accounts: Any) -> None:
 
 
 @given(
-    st.sampled_from(["merged", "median_score_slot", "median_norm_slot", "neighbours", "proof", "arrivals"]),
+    st.sampled_from(
+        ["merged", "median_score_slot", "median_norm_slot", "neighbours", "proof", "arrivals", "before"]
+    ),
     st.integers(0, SLOTS - 1),
 )
 def test_no_tampered_result_is_accepted(running: Game, accounts: Any, where: str, slot: int) -> None:
@@ -273,6 +275,7 @@ def test_no_tampered_result_is_accepted(running: Game, accounts: Any, where: str
         "median_norm_slot": (honest.median_norm_slot + 1 + slot) % SLOTS,
         "neighbours": tuple(near ^ 0b11 if i == slot else near for i, near in enumerate(honest.neighbours)),
         "proof": honest.proof[: 64 * slot] + b"\x01" + honest.proof[64 * slot + 1 :],
+        "before": bytes([slot]) * 32,
         "arrivals": replace(
             honest.arrivals,
             digests=tuple(digest if i == slot else d for i, d in enumerate(honest.arrivals.digests)),
@@ -288,6 +291,7 @@ def test_no_tampered_result_is_accepted(running: Game, accounts: Any, where: str
         "neighbours": "WrongNeighbours",
         "proof": "DigestMismatch",
         "arrivals": "WrongArrivals",
+        "before": "WrongModel",
     }
     assert refused(closed.post, state, tampered, updates) == expected[where]
     closed.post(state, honest, updates)

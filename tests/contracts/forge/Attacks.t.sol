@@ -22,8 +22,6 @@ import {PlainToken, ReentrantToken} from "./support/Tokens.sol";
 
 interface VmMore {
     function chainId(uint256 id) external;
-    function snapshotState() external returns (uint256 id);
-    function revertToState(uint256 id) external returns (bool);
 }
 
 /// @notice Takes coins and calls back while it does.
@@ -112,14 +110,14 @@ contract AttacksTest is Play {
             abi.encodeCall(market.undo, (project, new Outcome[](0))),
             abi.encodeCall(market.postResult, (project, result))
         ];
-        uint256 state = more.snapshotState();
+        uint256 state = vm.snapshotState();
         for (uint256 i = 0; i < calls.length; ++i) {
             token.aim(address(market), calls[i]);
             market.claim(project, trainers[0]);
             vm.assertEq(token.tries(), 1, "it called back");
             vm.assertTrue(!token.lastSucceeded(), "in vain");
             vm.assertEq(bytes32(token.lastError()), bytes32(REENTRANT), "the lock was taken");
-            more.revertToState(state);
+            vm.revertToState(state);
         }
     }
 
@@ -134,14 +132,14 @@ contract AttacksTest is Play {
             abi.encodeCall(vault.withdraw, (address(token))),
             abi.encodeCall(vault.unbond, (address(token), 1))
         ];
-        uint256 state = more.snapshotState();
+        uint256 state = vm.snapshotState();
         for (uint256 i = 0; i < calls.length; ++i) {
             token.aim(i == 0 ? address(market) : address(vault), calls[i]);
             market.timeout(project, 1);
             vm.assertEq(bytes32(token.lastError()), bytes32(REENTRANT), "the lock was taken");
             vm.assertEq(market.projectOf(project).pot, BOND, "one bond");
             _assertConserved(address(token));
-            more.revertToState(state);
+            vm.revertToState(state);
         }
     }
 
@@ -206,17 +204,19 @@ contract AttacksTest is Play {
         RoundResult memory old = _result(project, 0, _honestGram());
         _postResult(project, old);
         _refused(project, old, abi.encodeWithSelector(ITrainingMarket.WrongRound.selector, 1, 2));
-        uint256 state = more.snapshotState();
+        uint256 state = vm.snapshotState();
         for (uint256 i = 1; i < SLOTS; ++i) _submit(project, i);
         _submitAs(project, 0, _digest(_commitment(77), trainers[0])); // one has moved on
         _close(project);
         old.round = 2;
         old.arrivals = _arrivals(project, 0);
+        old.before = bytes32(market.projectOf(project).model.x);
         _refused(project, old, abi.encodeWithSelector(ITrainingMarket.DigestMismatch.selector, 0));
-        more.revertToState(state);
+        vm.revertToState(state);
         _submitFirst(project, SLOTS);
         _close(project);
         old.arrivals = _arrivals(project, 0);
+        old.before = bytes32(market.projectOf(project).model.x);
         _postResult(project, old);
     }
 
@@ -402,10 +402,10 @@ contract AttacksTest is Play {
         edge = market.projectOf(project).resultDeadline;
         vm.warp(edge - 1);
         _must(!_tryTimeout(project, stranger), "in time");
-        uint256 state = more.snapshotState();
+        uint256 state = vm.snapshotState();
         vm.warp(edge);
         _must(!_tryPost(project, 0, _honestGram()) && _tryTimeout(project, stranger), "late");
-        more.revertToState(state);
+        vm.revertToState(state);
         _must(_tryPost(project, 0, _honestGram()), "the last second");
         _challengeEdges(project);
     }
@@ -416,11 +416,11 @@ contract AttacksTest is Play {
         vm.warp(edge - 1);
         bytes memory claim = abi.encodeCall(market.claim, (project, trainers[1]));
         _must(!_try(address(market), stranger, claim), "provisional");
-        uint256 state = more.snapshotState();
+        uint256 state = vm.snapshotState();
         vm.warp(edge);
         _must(!_tryChallenge(project, ChallengeKind.Proof, 0, stranger), "final");
         _must(_try(address(market), stranger, claim), "paid");
-        more.revertToState(state);
+        vm.revertToState(state);
         _must(_tryChallenge(project, ChallengeKind.Proof, 0, stranger), "the last second");
         edge = market.challengeOf(project).deadline;
         vm.warp(edge - 1);

@@ -48,6 +48,24 @@ contract CohortsTest is MarketFixture {
         vm.assertEq(p.model.y, model.y, "sums add up");
     }
 
+    /// A reorganisation may bring the second cohort's result without the first's, whose sum is in its model's file.
+    function testAResultIsRefusedOnAnotherModelThanItWasMadeOn() public {
+        uint256 project = _drawn(2);
+        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) _submit(project, seat);
+        _close(project);
+        RoundResult memory second = _result(project, 1, _honestGram());
+        bytes32 alone = second.before;
+        _postResult(project, _result(project, 0, _honestGram()));
+        bytes32 moved = bytes32(market.projectOf(project).model.x);
+        vm.assertTrue(moved != alone, "it moved");
+        bytes memory why = abi.encodeWithSelector(ITrainingMarket.WrongModel.selector, alone, moved);
+        vm.expectRevert(why);
+        vm.prank(aggregators[0]);
+        market.postResult(project, second);
+        second.before = moved;
+        _postResult(project, second);
+    }
+
     function testSeatsAreDrawnAnewEachRoundAndEachTrainerHasAtMostOne() public {
         uint256 project = _drawn(2);
         uint256 same = 0;

@@ -111,6 +111,7 @@ contract SketchGasTest is SketchFixture {
         }
         given.proof = abi.encodePacked(given.proof, new bytes(32));
         sketch_.root = _root(_leaf(_model(taken.length), 4));
+        sketch_.seed = seed;
     }
 
     function statement(

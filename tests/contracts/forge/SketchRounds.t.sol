@@ -184,6 +184,37 @@ contract SketchRoundsTest is SketchFixture {
 
     // The seed
 
+    /// A reorganisation may draw another seed, or end an earlier cohort otherwise, and then bring the same transaction.
+    function testAResultForAnotherDrawOrModelIsRefused() public {
+        uint256 project = _started(_sketchTerms(address(0)));
+        _submitFirst(project, SLOTS);
+        uint256 state = vm.snapshotState();
+        _drawSketch(project);
+        Posted memory posted = _prepare(project, 0);
+        vm.revertToState(state);
+        vm.roll(block.number + 1);
+        vm.setBlockhash(block.number - 1, keccak256("another branch"));
+        _drawSketch(project);
+        bytes32 drawn = market.projectOf(project).sketchSeed;
+        vm.assertTrue(drawn != posted.sketch.seed, "another draw");
+        _refused(
+            project,
+            posted,
+            abi.encodeWithSelector(ITrainingMarket.WrongSeed.selector, posted.sketch.seed, drawn)
+        );
+        posted = _prepare(project, 0);
+        bytes32 before = posted.result.before;
+        posted.result.before ^= bytes32(uint256(1));
+        bytes memory why = abi.encodeWithSelector(
+            ITrainingMarket.WrongModel.selector,
+            posted.result.before,
+            before
+        );
+        _refused(project, posted, why);
+        posted.result.before = before;
+        _postSketch(project, posted);
+    }
+
     function testTheSeedIsDrawnOnceAfterTheWindow() public {
         uint256 project = _started(_sketchTerms(address(0)));
         _submitFirst(project, SLOTS - 1);
@@ -442,6 +473,7 @@ contract SketchRoundsTest is SketchFixture {
         }
         _close(project);
         costs[1] = _send(stranger, abi.encodeCall(market.drawSketch, (project, 1)));
+        sketch.seed = market.projectOf(project).sketchSeed;
         RoundResult memory result = _result(project, 0, _honestGram());
         costs[2] = _send(aggregators[0], abi.encodeCall(market.postSketchResult, (project, result, sketch)));
     }

@@ -17,7 +17,7 @@ from aggregator.complaining import affordable, fetch_timeout, may_complain, may_
 from aggregator.joining import proof_of_listing
 from aggregator.kept import Kept, forget_before
 from aggregator.merging import commitments_of, gram_of, merge, round_result
-from marketplace.chain.types import Arrivals
+from marketplace.chain.types import Arrivals, Project
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.journal import Journal
 from marketplace.protocol.digests import BATCH
@@ -26,6 +26,7 @@ from marketplace.spec import allowed_list
 from marketplace.storage.contact import encode_contact
 from marketplace.updates.batch import Batch, BatchEntry
 from marketplace.updates.envelope import OpenedUpdate
+from tests.support.structs import blank
 from zk import curve
 from zk.curve import Point
 
@@ -89,8 +90,11 @@ def test_a_merge_is_posted_as_the_contract_takes_it() -> None:
     expected = sum(updates()[slot].update.astype(int) for slot in merged.judgement.merged)
     assert (merged.model == expected).all()
     arrived = Arrivals(bytes(range(5)), tuple(bytes([i]) * 32 for i in range(5)), (), ())
-    result = round_result(3, 1, merged, arrived, b"\x01" * 32, b"proof")
+    result = round_result(
+        blank(Project, round=3, model=Point(7, 8)), 1, merged, arrived, b"\x01" * 32, b"proof"
+    )
     assert (result.round, result.cohort, result.merged) == (3, 1, mask(merged.judgement.merged))
+    assert result.before == bytes(31) + b"\x07"
     assert result.gram == merged.gram.triangle
     assert len(result.neighbours) == 5
 
@@ -112,7 +116,7 @@ def test_every_lie_differs_from_the_truth() -> None:
     merged = merge(RULES, np.zeros(3, dtype=np.int32), updates(), (1, 2, 3, 4, 5))
     known = Arrivals(bytes([0, 1, BATCH]), (b"\x01" * 32, b"\x02" * 32), (b"\x03" * 32,), (b"s",))
     points = b"".join(bytes([slot]) * 64 for slot in range(5))
-    honest = round_result(1, 0, merged, known, b"\x01" * 32, points)
+    honest = round_result(blank(Project, round=1), 0, merged, known, b"\x01" * 32, points)
     lies = dict(tampered(honest, 5))
     assert set(lies) == {"scores", "mask", "update", "proof", "arrivals"}
     assert honest not in lies.values()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aggregator import proof_queue, turn
+from marketplace.chain.client import MarketClient
 from marketplace.chain.events import (
     Challenged,
     ResultPosted,
@@ -18,6 +19,8 @@ from marketplace.chain.events import (
 )
 from marketplace.chain.types import Status
 from marketplace.errors import FairshareError, Reason
+from marketplace.node import arrivals as arrivals_module
+from marketplace.node.lifecycle import is_transient
 from marketplace.node.models import current_model
 from tests.support.reorganised import reorganise
 from tests.support.served_market import OFTEN, Served, served
@@ -202,3 +205,54 @@ def test_a_complaint_that_vanished_is_made_again_once(deep: Ground) -> None:
         game.until(lambda: results(game))
         assert len(game.play.events(UpdatesComplained)) == 1
         assert results(game)[0].present == (2**SLOTS - 1) ^ 0b100
+
+
+def test_a_result_that_vanished_with_its_draw_is_made_anew(deep: Ground) -> None:
+    """The same bytes are broadcast again, and come after another draw: they must not stand, for they would be false."""
+    with served(deep, **SKETCHED, rounds__count=1, settlement__mode="on-demand") as game:
+        game.start()
+        close_window(game)
+        until_posted(game)
+        (drawn,), (before,) = game.play.events(SketchDrawn), results(game)
+        reorganise(game.play.client, game.play.client.latest_block().number - drawn.block_number + 2)
+        assert not results(game)
+        until_posted(game)
+        (drawn_again,), (after,) = game.play.events(SketchDrawn), results(game)
+        assert drawn_again.seed != drawn.seed
+        assert after.transaction_hash != before.transaction_hash
+        game.to_the_end()
+        assert game.state.status is Status.SETTLED
+        assert len(results(game)) == 1
+        assert not game.play.events(Challenged)
+
+
+def test_what_lags_behind_the_chain_is_read_again(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint whose state and events are of different blocks: one look at each is of the block before."""
+    with served(ground, rounds__count=1, settlement__mode="on-demand") as game:
+        game.start()
+        game.until(lambda: len(game.play.events(UpdateSubmitted)) == SLOTS)
+        last: Any = game.play.events(UpdateSubmitted)[-1]
+        game.at(game.state.submit_deadline)
+        game.play.step()
+        duty, read = game.duties[0], MarketClient.cohort
+        older = last.block_number - 1
+
+        def before(self: MarketClient, project: int, index: int, *, block: Any = "latest") -> Any:
+            return read(self, project, index, block=older)
+
+        monkeypatch.setattr(MarketClient, "cohort", before)
+        game.at(0)
+        with pytest.raises(FairshareError, match="not those that the chain holds") as lagging:
+            duty.step()
+        assert is_transient(lagging.value)
+        fetched = arrivals_module.fetch
+
+        def up_to_then(*arguments: Any, to_block: int, **more: Any) -> Any:
+            return fetched(*arguments, to_block=min(to_block, older), **more)
+
+        monkeypatch.setattr(arrivals_module, "fetch", up_to_then)
+        game.look(duty)  # a result of five updates, which the chain refuses
+        assert not results(game)
+        monkeypatch.undo()
+        until_posted(game)
+        assert results(game)[0].present == 2**SLOTS - 1

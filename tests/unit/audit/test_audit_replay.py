@@ -146,6 +146,18 @@ def test_a_result_that_the_contract_has_to_refuse_is_named(history: History) -> 
     assert any(said in wrong for wrong in found), found
 
 
+def test_a_result_made_on_another_model_is_named(any_history: History) -> None:
+    for posted in any_history.of(e.ResultPosted):
+        real = any_history.results[place_of(posted)]
+        assert isinstance(real, RoundResult)
+        other = dataclasses.replace(real, before=real.before[::-1])
+        results = {**any_history.results, place_of(posted): other}
+        found = replay(dataclasses.replace(any_history, results=results)).violations
+        assert [wrong.round for wrong in found if "it was made on another model" in wrong.message] == [
+            posted.round
+        ]
+
+
 def test_amounts_beyond_their_type_do_not_crash_the_replay(history: History) -> None:
     for kind, name in ((e.TrainerStruck, "slashed"), (e.ResultPosted, "escrow"), (e.ResultPosted, "fee")):
         event = history.of(kind)[0]

@@ -139,6 +139,7 @@ def test_every_event_is_needed_once(name: str, request: pytest.FixtureRequest) -
         SketchResult,
         roots=st.lists(st.binary(min_size=32, max_size=32), max_size=8).map(tuple),
         root=st.binary(min_size=32, max_size=32),
+        seed=st.binary(min_size=32, max_size=32),
         left_out=st.integers(0, 2**16 - 1),
     ),
     which=st.integers(0, 2),
@@ -229,6 +230,7 @@ def _other_left_out(sketch: SketchResult) -> SketchResult:
         (_other_root, Theme.COMMITMENTS, "slot 0 is opened to another commitment"),
         (_other_left_out, Theme.ARRIVALS, "0x1 are left out, but only complaints about 0x0 were answered"),
         (lambda sketch: replace(sketch, root=bytes(32)), Theme.MODEL, "is not the one that its transaction"),
+        (lambda sketch: replace(sketch, seed=bytes(32)), Theme.SEED, "not drawn by the round's seed"),
         (lambda sketch: replace(sketch, roots=()), Theme.COMMITMENTS, "0 roots are named for 6 inputs"),
     ],
 )

@@ -278,6 +278,7 @@ abstract contract MarketFixture is TestBase {
         result.medianScoreSlot = uint8(claims.medianScoreSlot);
         result.medianNormSlot = uint8(claims.medianNormSlot);
         result.model = keccak256("a model");
+        result.before = bytes32(p.model.x);
         result.neighbours = claims.neighbours;
         result.gram = gram;
         result.arrivals = _arrivals(project, cohort);

@@ -190,6 +190,7 @@ abstract contract SketchFixture is MarketFixture {
         Krum.Input memory input = _input(project, cohort, gram);
         posted.sketch.roots = new bytes32[](inputs);
         posted.sketch.leftOut = leftOut;
+        posted.sketch.seed = market.projectOf(project).sketchSeed;
         for (uint256 i = 0; i < inputs; ++i) {
             bool here = i == SLOTS ? input.referencePresent : (input.submitted >> i) & 1 == 1;
             uint256 seat = i == SLOTS ? SLOTS : cohort * SLOTS + i;

@@ -6,6 +6,9 @@ interface Vm {
     function warp(uint256 time) external;
     function roll(uint256 blockNumber) external;
     function cool(address account) external;
+    function snapshotState() external returns (uint256 id);
+    function revertToState(uint256 id) external returns (bool);
+    function setBlockhash(uint256 blockNumber, bytes32 blockHash) external;
     function prank(address sender) external;
     function startPrank(address sender) external;
     function stopPrank() external;
