@@ -61,12 +61,7 @@ library SketchRounds {
 
     /// @dev The proof does not know the seed: without it here, an honest result that a reorganisation puts after
     /// another draw would stand, and be false.
-    function _requireInTime(
-        MarketState storage s,
-        uint256 project,
-        RoundResult calldata result,
-        bytes32 seed
-    ) private {
+    function _requireInTime(MarketState storage s, uint256 project, RoundResult calldata result, bytes32 seed) private {
         Project storage p = Rounds.inRound(s, project, result.round);
         Rounds.requirePath(p, project, true);
         Rounds.requireUnchallenged(s, project);
