@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.node.options import user_folder
+from marketplace.whole_files import write_whole
 from onchain.members import members
 from onchain.project import Case, Outcome, play
 
@@ -122,6 +122,4 @@ def _normal(earned: Floats) -> Floats:
 
 def save(path: Path, outcomes: list[Outcome]) -> None:
     """Writes a file of results, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(_OUTCOMES.dump_json(outcomes, indent=1))
-    os.replace(temporary, path)
+    write_whole(path, _OUTCOMES.dump_json(outcomes, indent=1))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from solcx.exceptions import SolcError
 
 from marketplace.chain.artifacts import Artifact, from_json, to_json
 from marketplace.errors import FairshareError, Reason
+from marketplace.whole_files import write_whole
 
 _OUTPUTS = [
     "abi",
@@ -98,7 +96,7 @@ def _cached(kind: str, sources: Mapping[str, str]) -> dict[str, Artifact]:
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f"{key}.lock"):
         if not target.is_file():
-            _write_atomically(target, to_json(compile_standard(standard_input(sources))))
+            write_whole(target, to_json(compile_standard(standard_input(sources))))
     return from_json(target.read_text("utf8"))
 
 
@@ -172,17 +170,3 @@ def _packages() -> Path:
 
 def _missing(message: str) -> FairshareError:
     return FairshareError(Reason.TOOL_MISSING, message, "run `make setup` (it needs node 20 or newer)")
-
-
-def _write_atomically(target: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise

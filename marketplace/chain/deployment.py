@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
@@ -19,6 +18,7 @@ from marketplace.chain.linking import libraries_first, libraries_in, linked, mat
 from marketplace.chain.sender import Receipt, TransactionSender
 from marketplace.chain.types import Address, address
 from marketplace.errors import FairshareError, Reason
+from marketplace.whole_files import write_whole
 
 DEFAULT_UNBONDING_DELAY_S = 7 * 24 * 3600  # also the longest window a project may have
 _LARGEST_FILE = 1024 * 1024  # bytes
@@ -49,9 +49,7 @@ class Deployment(BaseModel):
     def save(self, path: Path) -> None:
         """Writes the deployment as JSON, atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(self.model_dump(), indent=2, sort_keys=True) + "\n", "utf8")
-        os.replace(temporary, path)
+        write_whole(path, json.dumps(self.model_dump(), indent=2, sort_keys=True) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Deployment:

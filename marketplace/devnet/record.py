@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from marketplace.devnet.processes import ProcessMark
 from marketplace.errors import FairshareError, Reason
+from marketplace.whole_files import write_whole
 
 NAME = "devnet.json"
 
@@ -53,9 +53,7 @@ class DevnetRecord(BaseModel):
 
     def save(self, directory: Path) -> None:
         """Writes devnet.json, whole or not at all."""
-        temporary = directory / f".{NAME}.{os.getpid()}"
-        temporary.write_text(json.dumps(self.model_dump(), indent=2) + "\n", "utf8")
-        os.replace(temporary, directory / NAME)
+        write_whole(directory / NAME, json.dumps(self.model_dump(), indent=2) + "\n")
 
     @classmethod
     def load(cls, directory: Path) -> DevnetRecord:

@@ -6,7 +6,6 @@ Nothing there is trusted: leaves count where the chain's root is over them, and 
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from marketplace.errors import FairshareError
 from marketplace.protocol.chunk_tree import ChunkTree
 from marketplace.updates.leaves import leaves_bytes, pack_leaves, unpack_leaves
 from marketplace.updates.tree_committer import TreeCommitter
+from marketplace.whole_files import write_whole
 from zk.curve import Point
 
 FOLDER = "leaves"  # below the cache, files by root
@@ -46,11 +46,6 @@ def _read(path: Path, commitment: Point) -> ChunkTree | None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with contextlib.suppress(OSError):  # without room or right it is made again the next time, too
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError:  # without room or right it is made again the next time, too
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        write_whole(path, data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from marketplace.errors import FairshareError, Reason
@@ -11,6 +10,7 @@ from marketplace.learning.tasks.files import NeedsFiles, TaskFile
 from marketplace.spec.problems import bad_field
 from marketplace.storage.cid import cid_of
 from marketplace.storage.store import ContentStore
+from marketplace.whole_files import write_whole
 
 FOLDER = "task-files"  # in the cache directory, shared between roles
 
@@ -52,13 +52,10 @@ def _kept(path: Path, cid: str, size: int) -> bytes | None:
 
 
 def _keep(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}-{os.getpid()}")
     try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise FairshareError(
             Reason.REFUSED, f"{path} cannot be written: {error.strerror}", "make room on that disk"
         ) from error

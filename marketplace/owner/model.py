@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from marketplace.errors import FairshareError, Reason
 from marketplace.node.models import current_model, fetch_reference
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
+from marketplace.whole_files import whole_file
 
 _AT_HAND_S = 0.5  # where our storage has it, or one that it is connected to
 _FETCH_S = 60.0
@@ -50,15 +48,8 @@ def fetch_model(context: ProjectContext, peers: PeerBook) -> FetchedModel:
 def write_npz(path: Path, weights: NDArray[np.float64]) -> None:
     """Writes `weights` (float64[d]) as an .npz, whole or not at all. Raises BAD_INPUT where it cannot."""
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, weights=weights)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        with whole_file(path) as file:
+            np.savez(file, weights=weights)
     except OSError as error:
         raise FairshareError(
             Reason.BAD_INPUT, f"{path} cannot be written: {error.strerror}", "name another file"

@@ -14,6 +14,7 @@ from typing import Any
 from marketplace.errors import FairshareError, Reason
 from marketplace.storage.inventory import Inventory
 from marketplace.storage.ports import lasting_port, try_port
+from marketplace.whole_files import PRIVATE, write_whole
 
 _LARGEST_CONFIG = 1 << 20  # bytes; Kubo's own has a few KB
 _SECTIONS = ("Addresses", "Experimental", "Internal", "Swarm")  # that `configure` adds to; others it replaces
@@ -137,10 +138,7 @@ class Repo:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file, whole or not at all, that nobody else may read."""
-    replacement = path.with_suffix(".new")
-    replacement.touch(mode=0o600)
-    replacement.write_text(text)
-    replacement.replace(path)
+    write_whole(path, text, PRIVATE)
 
 
 def _bindable_port(listen: str, port: int) -> int:
