@@ -12,11 +12,16 @@ from marketplace.chain.chain_client import ChainClient
 
 def reorganise(client: ChainClient, depth: int, kept: Sequence[str] = ()) -> None:
     """As many blocks in place of the newest `depth`: the first with the raw transactions `kept`, the others empty."""
+    assert has_reorganised(client, depth, kept), "the same blocks once more"
+
+
+def has_reorganised(client: ChainClient, depth: int, kept: Sequence[str] = ()) -> bool:
+    """As `reorganise`; False where all that was kept was in the first block before, so that the blocks are the same."""
     before = client.latest_block()
     _ask(client, "anvil_reorg", depth, [[raw, 0] for raw in kept])
     after = client.latest_block()
     assert after.number == before.number
-    assert after.hash != before.hash
+    return after.hash != before.hash
 
 
 def transactions_in(client: ChainClient, depth: int) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from tests.support.chaos.ground import Ground
 from tests.support.chaos.plan import EVERYBODY, IN_TURN, Act, Kind
 from tests.support.chaos.record import Record
 from tests.support.processes import Role
-from tests.support.reorganised import reorganise, transactions_in
+from tests.support.reorganised import has_reorganised, transactions_in
 
 
 @dataclass(order=True)
@@ -87,7 +87,7 @@ class Mischief:
         return not self.plan and all(role.exit_status == 0 for role in self.roles.values())
 
     def _reorganise(self, act: Act, project: Project, block: Block) -> bool:
-        """False where there is nothing to take away, or only what one before has put there."""
+        """False where there is nothing to take away, or only what one before has put there, or nothing came of it."""
         client = self.ground.client
         with self.ground.pace.standing_still():
             there = transactions_in(client, act.depth)
@@ -96,7 +96,10 @@ class Mischief:
             senders = sorted({sender for sender, _ in there})
             self._chance.shuffle(senders)
             kept = senders[: round(act.kept * len(senders))]
-            reorganise(client, act.depth, [raw for one in kept for sender, raw in there if sender == one])
+            if not has_reorganised(
+                client, act.depth, [raw for one in kept for sender, raw in there if sender == one]
+            ):
+                return False
         self._reorganised_at = block.number
         self.record.note(
             block.timestamp, project.round, act.kind, f"{len(there)} transactions, {act.kept} kept"
