@@ -8,6 +8,7 @@ from marketplace.chain.events import BatchPosted, fetch
 from marketplace.chain.types import Block, Cohort, Project, Terms
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.daemon import ProjectDaemon
+from marketplace.node.reorganisation import final_project
 from marketplace.node.seats import Seat, cohort_trainers
 from marketplace.storage.cid import digest_of, from_digest
 from marketplace.storage.reasons import Purpose
@@ -29,13 +30,21 @@ def margin_s(terms: Terms) -> float:
 
 
 def run_desk(node: ProjectDaemon, desk: Desk, project: Project, index: int, block: Block) -> None:
-    """While the batch window of a round lasts, and the turn is ours (`index`): take submissions, then post them."""
+    """While the batch window of a round lasts, and the turn is ours (`index`): take submissions, then post them.
+
+    Not before the project's start is final. Until then a reorganisation may seat the trainers otherwise, and a batch
+    that was signed by those who sat there before says of everybody that they are in it.
+    """
     terms, number = node.context.terms, node.context.project
     if project.aggregator_index != index or block.timestamp >= closes_at(terms, project):
         desk.close()
         return
     kept = Kept(node.journal, number, project.round)
     if desk.round != project.round:
+        final = final_project(node.context, project, block)
+        if final is None or not final.round:
+            desk.close()
+            return
         closed = {index for index in range(project.cohorts) if kept.batch(index) is not None}
         desk.open(project.round, _seats(node, project), closed)
     late = block.timestamp >= closes_at(terms, project) - margin_s(terms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,19 +12,24 @@ import pytest
 from marketplace.audit import audit
 from marketplace.chain.events import (
     AggregatorTimedOut,
+    BatchPosted,
+    ChallengeAnswered,
     Challenged,
     RoundOpened,
+    RoundUndone,
     SketchDrawn,
     TrainerStruck,
     UpdatesComplained,
     UpdateSubmitted,
     fetch,
 )
-from marketplace.chain.types import Address, Status
+from marketplace.chain.types import Address, ChallengeKind, Status
 from marketplace.devnet import accounts
 from marketplace.errors import EXIT_STATUS
 from marketplace.node import logging
 from marketplace.node.lifecycle import TRANSIENT
+from marketplace.node.seats import cohort_trainers
+from marketplace.protocol.krum import members
 from marketplace.protocol.shares import round_budget
 from marketplace.spec import ProjectFile
 from tests.support.chaos.books import assert_money_adds_up, assert_nothing_twice, journals_below
@@ -39,7 +44,6 @@ from tests.support.outcome import Outcome, outcome_of
 SEED = int(os.environ.get("FAIRSHARE_CHAOS_SEED", "20"))
 TRAINERS, FAULTS, AGGREGATORS = 8, 2, 3
 REWARD, FEE = 10**18, 10**16  # as the template has them
-NAMES = accounts.names(TRAINERS, AGGREGATORS)
 ENDPOINTS = ("A", "B")
 MAY_PASS = {EXIT_STATUS[reason] for reason in TRANSIENT}  # that a node may end with as it starts
 READY_S = 60  # of block time, for which a process that was just started is excused
@@ -59,6 +63,20 @@ SKETCHED: dict[str, object] = {
     "arithmetic.width": 256,
     "arithmetic.chunk_length": 256,
 }
+# The other ways to play a project. `demanded`: results stand unproved until somebody asks for the proof.
+WAYS: dict[str, dict[str, object]] = {
+    "sketch": SKETCHED,
+    "cohorts": {
+        "cohort.slots": 5,
+        "cohort.faults": 1,
+        "cohort.cohorts": 2,
+        "cohort.trainers": 11,
+        "scoring.strike_factor": 0,  # eleven rows each, five to a cohort: who is honest may be far from the others
+    },
+    "batches": {"rounds.batch_window": 40},
+    "demanded": {"settlement.mode": "on-demand"},
+}
+OPTIONS = {"demanded": ("--demand-rate", "0.2")}  # of trainers
 
 
 @pytest.mark.deep
@@ -77,31 +95,37 @@ def test_a_project_survives_everything_at_once(tmp_path: Path, rounds: int, amou
 
 @pytest.mark.deep
 @pytest.mark.timeout(3600)
-def test_a_project_on_the_sketch_path_survives_as_well(tmp_path: Path) -> None:
-    """Its pay follows the hash of a block, so there is no other run to compare it with."""
-    rounds, file = 3, _file(3, WIDE, **SKETCHED)
-    with _survived(tmp_path, file, rounds, MIDDLING) as (stage, played, _):
-        drawn = fetch(stage.client, [SketchDrawn], played.project)
-        assert [event.round for event in drawn] == [1, 2, 3]
-        outcome = outcome_of(stage.client, played.project)
-        assert [result.round for result in outcome.results] == [1, 2, 3]
-        assert all(
-            0 < sum(of_round) <= round_budget(REWARD, rounds, 1, FEE) for of_round in outcome.paid_by_round
-        )
+@pytest.mark.parametrize("way", WAYS)
+def test_a_project_of_another_kind_survives_as_well(tmp_path: Path, way: str) -> None:
+    """Its pay follows draws by hashes of blocks, or who was in time, so there is no other run to compare it with."""
+    rounds, file = 3, _file(3, WIDE, **WAYS[way])
+    cohorts = file.cohort.cohorts
+    with _survived(tmp_path, file, rounds, MIDDLING, OPTIONS.get(way, ())) as (stage, played, _):
+        client, project = stage.client, played.project
+        drawn = fetch(client, [SketchDrawn], project)
+        assert [event.round for event in drawn] == ([1, 2, 3] if way == "sketch" else [])
+        assert bool(fetch(client, [BatchPosted], project)) is (way == "batches")
+        assert bool(fetch(client, [Challenged], project)) is (way == "demanded")
+        assert client.project(project).drawn is (way == "cohorts")
+        outcome = outcome_of(client, project)
+        assert [result.round for result in outcome.results] == sorted([1, 2, 3] * cohorts)
+        budget = cohorts * round_budget(REWARD, rounds, cohorts, FEE)
+        assert all(0 < sum(of_round) <= budget for of_round in outcome.paid_by_round)
         assert not outcome.undone
         assert not outcome.withheld
 
 
 @contextmanager
 def _survived(
-    tmp_path: Path, file: ProjectFile, rounds: int, amount: Amount
+    tmp_path: Path, file: ProjectFile, rounds: int, amount: Amount, options: Sequence[str] = ()
 ) -> Iterator[tuple[Ground, Played, list[tuple[int, str]]]]:
     """The project after all of it, settled and audited, with who was absent; nobody was accused, nothing was lost."""
     print(f"FAIRSHARE_CHAOS_SEED={SEED}")
     logging.configure(file=tmp_path / "log.jsonl")
-    acts = plan(SEED, rounds, NAMES, ENDPOINTS, amount)
-    with ground(tmp_path / "chaos", tmp_path / "keys", circuit_cache(), NAMES) as stage:
-        played = play(stage, file, AGGREGATORS, acts, SEED)
+    names = accounts.names(file.cohort.trainers, AGGREGATORS)
+    acts = plan(SEED, rounds, names, ENDPOINTS, amount)
+    with ground(tmp_path / "chaos", tmp_path / "keys", circuit_cache(), names) as stage:
+        played = play(stage, file, AGGREGATORS, acts, SEED, options)
         print(
             played.record.counts(),
             played.record.targets(Kind.REORGANISE),
@@ -115,8 +139,13 @@ def _survived(
         assert stage.client.project(played.project).status is Status.SETTLED
         absent = _absences(stage, played, rounds)
         print(f"absent: {absent}")
-        accusations = [Challenged, UpdatesComplained, TrainerStruck, AggregatorTimedOut]
+        accusations = [UpdatesComplained, TrainerStruck, AggregatorTimedOut, RoundUndone]
         assert not fetch(stage.client, accusations, played.project)  # all are honest
+        challenged = fetch(stage.client, [Challenged], played.project)
+        answered = fetch(stage.client, [ChallengeAnswered], played.project)
+        assert len(challenged) == len(answered)
+        asked = {ChallengeKind.PROOF} if options else set()  # by lot, whatever the result
+        assert {event.kind for event in challenged} <= asked
         assert_nothing_twice(stage.client, played.project, journals_below(stage.folder, stage.accounts))
         assert_money_adds_up(stage.client, played.project)
         report = audit(stage.client, stage.store(), played.project, stage.cache)
@@ -146,17 +175,21 @@ def _assert_it_was_chaos(played: Played, amount: Amount) -> None:
 
 
 def _absences(stage: Ground, played: Played, rounds: int) -> list[tuple[int, str]]:
-    """Who submitted nothing in which round; fails for who was up at that round's deadline."""
+    """Who had a seat and submitted nothing in which round; fails for who was up at that round's deadline."""
     client, project = stage.client, played.project
-    there = {(event.round, event.trainer) for event in fetch(client, [UpdateSubmitted], project)}
+    state, slots = client.project(project), client.terms(project).slots
+    there = {(e.round, e.cohort, e.slot) for e in fetch(client, [UpdateSubmitted], project)}
+    for batch in fetch(client, [BatchPosted], project):
+        there |= {(batch.round, batch.cohort, slot) for slot in members(batch.slots)}
     deadlines = {event.round: event.submit_deadline for event in fetch(client, [RoundOpened], project)}
     assert set(deadlines) == set(range(1, rounds + 1))
-    trainers = {name: account for name, account in stage.accounts.items() if name.startswith("trainer")}
+    names = {account: name for name, account in stage.accounts.items()}
     absent = [
-        (round_, name)
+        (round_, names[holder])
         for round_ in deadlines
-        for name, account in trainers.items()
-        if (round_, account) not in there
+        for cohort in range(state.cohorts)
+        for slot, holder in enumerate(cohort_trainers(client, project, state, slots, round_, cohort))
+        if holder is not None and (round_, cohort, slot) not in there
     ]
     blamed = [(r, name) for r, name in absent if not played.record.was_down(name, deadlines[r], READY_S)]
     assert not blamed, f"up, and absent: {blamed}"

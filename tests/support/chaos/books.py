@@ -41,7 +41,7 @@ def assert_nothing_twice(client: MarketClient, project: int, journals: Mapping[A
             intents = {each.hash: each.intent for each in journal.sent(client.chain_id, account)}
         done = Counter(intents[hash_] for _, hash_, succeeded in sent[account] if succeeded)
         assert not _repeated(done), f"{account}: {_repeated(done)}"
-    submissions = Counter((e.round, e.slot) for e in fetch(client, [UpdateSubmitted], project))
+    submissions = Counter((e.round, e.cohort, e.slot) for e in fetch(client, [UpdateSubmitted], project))
     assert not _repeated(submissions), _repeated(submissions)
     claims = Counter(event.account for event in fetch(client, [Claimed], project))
     assert not _repeated(claims), _repeated(claims)

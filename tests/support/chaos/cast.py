@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from marketplace.learning.data import save_npz
 from marketplace.storage.ports import lasting_port
@@ -14,12 +14,16 @@ _ROUTES = (("A", "B"), ("B", "A"), ("A",), ("B",))  # some are cut off by an end
 _ALONE_EVERY = 3  # participants one uses the storage node that stands alone, the owner first
 
 
-def cast(ground: Ground, project: int, trainers: int, aggregators: int) -> dict[str, Role]:
-    """A process for each participant, by name; none is started."""
+def cast(
+    ground: Ground, project: int, trainers: int, aggregators: int, options: Sequence[str]
+) -> dict[str, Role]:
+    """A process for each participant, by name; none is started. `options`: of trainers."""
     roles = {}
     for place, (name, arguments) in enumerate(_command_lines(ground, project, trainers, aggregators)):
         route = _ROUTES[place % len(_ROUTES)]
         environment = ground.environment(name, route, embeds=place % _ALONE_EVERY != 0)
+        if name.startswith("trainer"):
+            arguments += options
         roles[name] = Role(name, arguments, environment, ground.folder / f"{name}.log")
     return roles
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -18,20 +18,27 @@ _EVERY_S = 1.0  # of this machine's time
 
 
 def awaited_deadline(
-    project: Project, cohort: Cohort, now: int, awaited: int, *, reveals: bool
+    project: Project, cohorts: Sequence[Cohort], now: int, awaited: int, *, reveals: bool
 ) -> int | None:
     """The deadline that everybody only waits for, if that is so at block time `now`.
 
-    `awaited`: mask of a round's trainers; `reveals`: whether the owner has to, before the end.
+    `awaited`: mask of a cohort's slots; `reveals`: whether the owner has to, before the end, and so refers each round.
+    With a batch a window never closes early.
     """
+    if project.challenged:
+        return None
     if project.status is Status.CLOSING:
         done = project.revealed or not reveals
         return project.challenge_deadline if done and now < project.challenge_deadline else None
     if project.status is not Status.ACTIVE or now >= project.submit_deadline:
         return None
-    all_there = cohort.round == project.round and cohort.submitted == awaited
+    all_there = all(
+        cohort.round == project.round and cohort.submitted | cohort.batched == awaited for cohort in cohorts
+    )
+    referenced = not reveals or project.reference_round == project.round
+    batched = any(cohort.batched for cohort in cohorts) and referenced
     closed_early = project.submit_deadline == project.challenge_deadline
-    return project.submit_deadline if all_there and closed_early else None
+    return project.submit_deadline if all_there and (closed_early or batched) else None
 
 
 class Pace:

@@ -28,24 +28,30 @@ class Played:
     seconds: float
 
 
-def play(ground: Ground, file: ProjectFile, aggregators: int, plan: Sequence[Act], seed: int) -> Played:
-    """Play it; whoever ends with an error is started again. Fails where it does not go on."""
+def play(
+    ground: Ground,
+    file: ProjectFile,
+    aggregators: int,
+    plan: Sequence[Act],
+    seed: int,
+    options: Sequence[str] = (),
+) -> Played:
+    """Play it; whoever ends with an error is started again. Fails where it does not go on. `options`: of trainers."""
     began = time.monotonic()
     project = ground.post(file)
-    trainers = file.cohort.trainers
-    roles = cast(ground, project, trainers, aggregators)
+    roles = cast(ground, project, file.cohort.trainers, aggregators, options)
     mischief = Mischief.of(ground, project, roles, plan, seed)
     try:
         for role in roles.values():
             role.start()
-        _to_the_end(ground, trainers, mischief)
+        _to_the_end(ground, file.cohort.slots, mischief)
     finally:
         for role in roles.values():
             role.stop()
     return Played(project, mischief.record, time.monotonic() - began)
 
 
-def _to_the_end(ground: Ground, trainers: int, mischief: Mischief) -> None:
+def _to_the_end(ground: Ground, slots: int, mischief: Mischief) -> None:
     """Until the project is over and everybody has ended, which nobody does before the end is final."""
     client, project = ground.client, mischief.project
     reveals = bool(client.terms(project).reveal_bond)
@@ -62,16 +68,16 @@ def _to_the_end(ground: Ground, trainers: int, mischief: Mischief) -> None:
         assert time.monotonic() < give_up_at, f"it does not go on: {state}"
         mischief.look_after(block, over=over)
         mischief.act(state, block)
-        _leap(ground, state, trainers, mischief, reveals=reveals)
+        _leap(ground, state, slots, mischief, reveals=reveals)
         time.sleep(_LOOK_EVERY_S)
 
 
-def _leap(ground: Ground, state: Project, trainers: int, mischief: Mischief, *, reveals: bool) -> None:
+def _leap(ground: Ground, state: Project, slots: int, mischief: Mischief, *, reveals: bool) -> None:
     """On to the next deadline, where all that is to happen before it has happened."""
     if mischief.is_awaited(state):
         return
     now = ground.client.latest_block().timestamp
-    cohort = ground.client.cohort(mischief.project, 0)
-    deadline = awaited_deadline(state, cohort, now, (1 << trainers) - 1, reveals=reveals)
+    cohorts = [ground.client.cohort(mischief.project, index) for index in range(state.cohorts)]
+    deadline = awaited_deadline(state, cohorts, now, (1 << slots) - 1, reveals=reveals)
     if deadline is not None:
         ground.pace.leap(deadline)

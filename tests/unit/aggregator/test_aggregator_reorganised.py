@@ -11,7 +11,9 @@ import pytest
 from aggregator import proof_queue, turn
 from marketplace.chain.client import MarketClient
 from marketplace.chain.events import (
+    BatchPosted,
     Challenged,
+    ProjectStarted,
     ResultPosted,
     SketchDrawn,
     UpdatesComplained,
@@ -256,3 +258,20 @@ def test_what_lags_behind_the_chain_is_read_again(ground: Ground, monkeypatch: p
         monkeypatch.undo()
         until_posted(game)
         assert results(game)[0].present == 2**SLOTS - 1
+
+
+def test_nobody_hands_over_before_the_seats_are_final(deep: Ground) -> None:
+    """A batch is by seats: who signed for one that a reorganisation gives to another would be in it and not count."""
+    with served(deep, listens=True, rounds__batch_window=500, rounds__count=1) as game:
+        game.start()
+        duty = game.duties[0]
+        assert duty.desk is not None
+        (started,) = game.play.events(ProjectStarted)
+        while game.play.client.latest_block().number < started.block_number + CONFIRMATIONS - 1:
+            game.look(duty)
+            assert duty.desk.round is None
+        game.look(duty)
+        assert duty.desk.round == 1
+        game.until(lambda: results(game))
+        assert [event.slots for event in game.play.events(BatchPosted)] == [2**SLOTS - 1]
+        assert [event.present for event in results(game)] == [2**SLOTS - 1]

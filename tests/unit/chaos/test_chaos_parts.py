@@ -95,15 +95,23 @@ def test_a_proxy_drops_stalls_and_heals(echo: int) -> None:
 def test_time_leaps_only_where_it_alone_is_waited_for() -> None:
     project = blank(Project, status=Status.ACTIVE, round=2, submit_deadline=500, challenge_deadline=500)
     cohort = blank(Cohort, round=2, submitted=0b111)
-    assert awaited_deadline(project, cohort, 100, 0b111, reveals=True) == 500
-    assert awaited_deadline(project, cohort, 100, 0b1111, reveals=True) is None
-    assert awaited_deadline(project, replace(cohort, round=1), 100, 0b111, reveals=True) is None
-    assert awaited_deadline(replace(project, submit_deadline=900), cohort, 100, 0b111, reveals=True) is None
-    assert awaited_deadline(project, cohort, 500, 0b111, reveals=True) is None
+    assert awaited_deadline(project, [cohort], 100, 0b111, reveals=True) == 500
+    assert awaited_deadline(project, [cohort], 100, 0b1111, reveals=True) is None
+    assert awaited_deadline(project, [replace(cohort, round=1)], 100, 0b111, reveals=True) is None
+    assert awaited_deadline(replace(project, submit_deadline=900), [cohort], 100, 0b111, reveals=True) is None
+    assert awaited_deadline(project, [cohort], 500, 0b111, reveals=True) is None
+    late = replace(project, submit_deadline=900)
+    batched = replace(cohort, submitted=0b001, batched=0b110)
+    assert awaited_deadline(late, [batched], 100, 0b111, reveals=False) == 900
+    assert awaited_deadline(late, [batched], 100, 0b111, reveals=True) is None  # nor is the reference there
+    assert awaited_deadline(replace(late, reference_round=2), [batched], 100, 0b111, reveals=True) == 900
+    assert awaited_deadline(late, [batched, replace(batched, batched=0)], 100, 0b111, reveals=False) is None
+    assert awaited_deadline(replace(project, challenged=True), [cohort], 100, 0b111, reveals=True) is None
     closing = replace(project, status=Status.CLOSING)
-    assert awaited_deadline(closing, cohort, 100, 0b111, reveals=True) is None
-    assert awaited_deadline(closing, cohort, 100, 0b111, reveals=False) == 500
-    assert awaited_deadline(replace(closing, revealed=True), cohort, 100, 0b111, reveals=True) == 500
+    assert awaited_deadline(replace(closing, challenged=True), [cohort], 100, 0b111, reveals=False) is None
+    assert awaited_deadline(closing, [cohort], 100, 0b111, reveals=True) is None
+    assert awaited_deadline(closing, [cohort], 100, 0b111, reveals=False) == 500
+    assert awaited_deadline(replace(closing, revealed=True), [cohort], 100, 0b111, reveals=True) == 500
 
 
 def test_who_was_down_is_excused_for_a_while() -> None:
