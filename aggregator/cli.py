@@ -180,7 +180,7 @@ def _serve(session: Session, project: int, office: Office, proofs: ProofQueue, a
         from marketplace.node import logging
         from marketplace.node.clock import ChainClock
         from marketplace.node.keyring import KeyRing
-        from marketplace.node.lifecycle import keep_going
+        from marketplace.node.lifecycle import is_out_of_reach, keep_going, patiently
         from marketplace.node.peers import PeerBook
         from marketplace.node.project import ProjectContext, load_project
         from marketplace.node.project_keys import own_key
@@ -200,7 +200,7 @@ def _serve(session: Session, project: int, office: Office, proofs: ProofQueue, a
         return
     context, key = loaded[0]
     peers = PeerBook(context, log)
-    peers.connect_to_owner()
+    patiently(peers.connect_to_owner, stop=session.stop, log=log, passes=is_out_of_reach)
     with (
         session.telemetry.loop(f"project {project}") as turned,
         ChainClock(session.client, stop=session.stop, on_turn=turned) as clock,

@@ -38,10 +38,6 @@ from trainer_node.privacy_budget import kept, kept_choice, shown
 app = typer.Typer(help="Train for a project and be paid for it.", no_args_is_help=True)
 
 ROLE = "trainer"
-_OUT_OF_REACH = (
-    Reason.CHAIN_UNREACHABLE,
-    Reason.STORAGE_UNREACHABLE,
-)  # what has answered before, and will again
 READER = "reader"  # who signs nothing, below the state directory
 UNPACKED = "data"  # where large data is unpacked, below the cache directory
 
@@ -186,7 +182,7 @@ def run(
         from marketplace.node.costs import trainer_costs
         from marketplace.node.identity import training_seed
         from marketplace.node.keyring import KeyRing
-        from marketplace.node.lifecycle import keep_going, patiently, stop_on_signals
+        from marketplace.node.lifecycle import is_out_of_reach, keep_going, patiently, stop_on_signals
         from marketplace.node.peers import PeerBook
         from marketplace.node.project import load_project
         from marketplace.node.project_keys import own_key
@@ -216,7 +212,7 @@ def run(
             lambda: load_project(session.client, session.store, project, session.cache),
             stop=stop,
             log=log,
-            passes=lambda error: error.reason in _OUT_OF_REACH and not dry_run,
+            passes=lambda error: is_out_of_reach(error) and not dry_run,
         )
         dataset = load_sound(
             data.path,
@@ -256,10 +252,10 @@ def run(
             }
             console.result(document, console.lines(document))
             return
-        key = own_key(session, project)
+        key = patiently(lambda: own_key(session, project), stop=stop, log=log, passes=is_out_of_reach)
         context = context.with_key(key)
         peers = PeerBook(context, log)
-        peers.connect_to_owner()
+        patiently(peers.connect_to_owner, stop=stop, log=log, passes=is_out_of_reach)
         own_seed = training_seed(session.journal, seed)
         budget = None
         if policy is not None and privacy is not None:

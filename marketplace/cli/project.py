@@ -321,8 +321,8 @@ def _serve(
 ) -> None:
     from marketplace.node import logging
     from marketplace.node.clock import ChainClock
-    from marketplace.node.lifecycle import keep_going, stop_on_signals
-    from marketplace.node.project import load_project
+    from marketplace.node.lifecycle import is_out_of_reach, keep_going, patiently, stop_on_signals
+    from marketplace.node.project import ProjectContext, load_project
     from marketplace.node.project_keys import owner_context
     from marketplace.node.session import open_session
     from marketplace.node.storekeeping import storekeeping
@@ -341,8 +341,12 @@ def _serve(
         storekeeping(session, settings, of_owner=True),
     ):
         log = logging.logger(project=project)
-        require_owner(session.client.project(project), project, session.address)
-        context = load_project(session.client, session.store, project, session.cache)
+
+        def load() -> ProjectContext:
+            require_owner(session.client.project(project), project, session.address)
+            return load_project(session.client, session.store, project, session.cache)
+
+        context = patiently(load, stop=stop, log=log, passes=is_out_of_reach)
         context = owner_context(session, context)
         known = session.journal.get(project, 0, EVALUATION)
         path = evaluation or (Path(known) if known else None)

@@ -19,6 +19,8 @@ from marketplace.node.logging import Logger
 TRANSIENT = frozenset(
     {Reason.CHAIN_UNREACHABLE, Reason.STORAGE_UNREACHABLE, Reason.STORAGE_FULL, Reason.UNAVAILABLE}
 )
+# What has answered before, and will again: a start waits for it.
+_OUT_OF_REACH = frozenset({Reason.CHAIN_UNREACHABLE, Reason.STORAGE_UNREACHABLE})
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 
@@ -66,6 +68,12 @@ def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.E
 def is_transient(error: FairshareError) -> bool:
     """Whether trying again later may help."""
     return error.reason in TRANSIENT
+
+
+def is_out_of_reach(error: FairshareError) -> bool:
+    """Whether chain or storage do not answer just now; unlike what is transient, nothing that a user could have named
+    falsely."""
+    return error.reason in _OUT_OF_REACH
 
 
 def keep_going(

@@ -16,6 +16,7 @@ import pytest
 from marketplace.chain.client import MarketClient
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
 from marketplace.node import project, session
+from marketplace.node.peers import PeerBook
 from tests.e2e.bad_input.commands import (
     ALL,
     AUDIT,
@@ -274,3 +275,25 @@ def test_a_silent_chain_is_a_finding_of_the_doctor(visitor: Visitor) -> None:
     assert checks["market"]["state"] == "problem"
     assert "no market" in checks["market"]["detail"]
     assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("reason", [Reason.CHAIN_UNREACHABLE, Reason.STORAGE_UNREACHABLE])
+@pytest.mark.parametrize("command", [TRAIN, SERVE], ids=name)
+def test_what_goes_away_before_the_first_block_is_waited_for(
+    visitor: Visitor, command: Command, reason: Reason, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [FairshareError(reason, "it is gone"), FairshareError(Reason.BAD_SPEC, "enough is seen")]
+
+    def gone_once(book: PeerBook) -> None:
+        raise failures.pop(0)
+
+    monkeypatch.setattr(PeerBook, "connect_to_owner", gone_once)
+    visitor.refused(
+        *filled(visitor, command),
+        *("--log-file", str(log)),
+        reason=Reason.BAD_SPEC,
+        named=["enough is seen"],
+    )
+    assert not failures
+    waited = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [event["reason"] for event in waited if event["event"] == "will retry"] == [str(reason)]
