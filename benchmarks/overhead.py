@@ -41,17 +41,22 @@ TIMEOUT_S = 900.0
 ONE, TWO = "bare loop, one process", "bare loop, two processes"
 SIMULATION, DEPLOYMENT = "Flower, simulation", "Flower, deployment"
 ON_DEMAND, PROVED = "market, on demand, nodes forked", "market, proved, nodes forked"
+SHARED = "market, on demand, nodes forked, one storage node"
 _MARKET = [sys.executable, "-m", "sidebyside.market"]
 CONTESTANTS = {
     "one": (ONE, [sys.executable, "-m", "sidebyside.bare", "1"]),
     "two": (TWO, [sys.executable, "-m", "sidebyside.bare", "2"]),
     "simulation": (SIMULATION, [str(FLOWER), "-m", "sidebyside.flower_simulation"]),
     "deployment": (DEPLOYMENT, [str(FLOWER), "-m", "sidebyside.flower_deployment"]),
-    "on-demand": (ON_DEMAND, [*_MARKET, "on-demand", "forked", "at-once"]),
-    "on-demand-alone": ("market, on demand", [*_MARKET, "on-demand", "alone", "at-once"]),
-    "on-demand-blocks": ("market, on demand, a block a second", [*_MARKET, "on-demand", "alone", "seconds"]),
-    "proved": (PROVED, [*_MARKET, "proved", "forked", "at-once"]),
-    "proved-alone": ("market, proved", [*_MARKET, "proved", "alone", "at-once"]),
+    "on-demand": (ON_DEMAND, [*_MARKET, "on-demand", "forked", "at-once", "own"]),
+    "on-demand-shared": (SHARED, [*_MARKET, "on-demand", "forked", "at-once", "shared"]),
+    "on-demand-alone": ("market, on demand", [*_MARKET, "on-demand", "alone", "at-once", "own"]),
+    "on-demand-blocks": (
+        "market, on demand, a block a second",
+        [*_MARKET, "on-demand", "alone", "seconds", "own"],
+    ),
+    "proved": (PROVED, [*_MARKET, "proved", "forked", "at-once", "own"]),
+    "proved-alone": ("market, proved", [*_MARKET, "proved", "alone", "at-once", "own"]),
 }
 WORKS = {
     "mlp": Work("mlp", 32, 0, 10, 3, 1, 32, 0.05, 0.9, 0),  # 25,450 parameters

@@ -33,8 +33,11 @@ from sidebyside.work import FINAL, MARKS, Work, folder, read_work
 TIMEOUT_S = 3600.0
 
 
-def play(settlement: str, nursery: Nursery | None, *, at_once: bool) -> None:
-    """The project to its end; writes down its model and when each round ended. `nursery`: nodes are forked from it."""
+def play(settlement: str, nursery: Nursery | None, *, at_once: bool, shares: bool) -> None:
+    """The project to its end; writes down its model and when each round ended. `nursery`: nodes are forked from it.
+
+    `shares`: all of them use one storage node.
+    """
     where = folder()
     work = read_work(where)
     directory = Path(mkdtemp(prefix=f"market-{settlement}-", dir=where))
@@ -48,7 +51,7 @@ def play(settlement: str, nursery: Nursery | None, *, at_once: bool) -> None:
     ):
         project = post(owner, check_project(where / f"{settlement}.toml"), say=lambda _: None).project
         context = load_project(owner.client, owner.store, project, cache)
-        common = _common(directory, cache, record)
+        common = _common(directory, cache, record, shares=shares)
         with _owner_at_work(owner, context), Troupe(directory, common, nursery) as troupe:
             _start_all(troupe, directory, where, work, project)
             troupe.wait(TIMEOUT_S)
@@ -86,13 +89,13 @@ def _owner_at_work(owner: Session, context: ProjectContext) -> Iterator[None]:
             thread.join()
 
 
-def _common(directory: Path, cache: Path, record: DevnetRecord) -> dict[str, str]:
+def _common(directory: Path, cache: Path, record: DevnetRecord, *, shares: bool) -> dict[str, str]:
     return {
         "FAIRSHARE_RPC": record.rpc,
         "FAIRSHARE_MARKET": record.market,
         "FAIRSHARE_PASSWORD_FILE": str(directory / "devnet" / record.password_file),
-        "FAIRSHARE_PEERS": record.storage_peer,
         "FAIRSHARE_CACHE_DIR": str(cache),
+        **({"FAIRSHARE_STORAGE": record.storage_rpc} if shares else {"FAIRSHARE_PEERS": record.storage_peer}),
     }
 
 
