@@ -146,8 +146,9 @@ def aims(found: dict[str, list[Found]]) -> Iterator[tuple[str, bool]]:
                 f"{name}: memory {memory / 1e6:.0f} MB, at most {AIM_MEMORY / 1e6:.0f}",
                 memory <= AIM_MEMORY,
             )
-            same = len({each.model for each in found[name]}) == 1
-            yield f"{name}: the same model in {len(found[name])} runs", same
+            if len(found[name]) > 1:
+                same = len({each.model for each in found[name]}) == 1
+                yield f"{name}: the same model in {len(found[name])} runs", same
 
 
 def main() -> int:
