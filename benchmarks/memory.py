@@ -34,7 +34,7 @@ def peaks_of(work: Work, where: Path) -> dict[str, float]:
     """Peak MiB by role, the largest of its processes; `prover`: of the aggregator's."""
     prepare.write(where, work)
     make_keys(work)
-    command = [sys.executable, "-m", "sidebyside.market", "proved", "alone", "at-once"]
+    command = [sys.executable, "-m", "sidebyside.market", "proved", "alone", "at-once", "own"]
     with Peaks(where) as peaks:
         used_by(command, environment(where), where / "market.log", TIMEOUT_S)
     found: dict[str, float] = {}
