@@ -180,27 +180,28 @@ def _serve(session: Session, project: int, office: Office, proofs: ProofQueue, a
         from marketplace.node import logging
         from marketplace.node.clock import ChainClock
         from marketplace.node.keyring import KeyRing
-        from marketplace.node.lifecycle import is_out_of_reach, keep_going, patiently
+        from marketplace.node.lifecycle import keep_going
         from marketplace.node.peers import PeerBook
         from marketplace.node.project import ProjectContext, load_project
         from marketplace.node.project_keys import own_key
         from marketplace.updates.sealing import EncryptionKey
 
     log = logging.logger(project=project)
-    loaded: list[tuple[ProjectContext, EncryptionKey]] = []
+    loaded: list[tuple[ProjectContext, EncryptionKey, PeerBook]] = []
 
     def load() -> bool:
         context = load_project(session.client, session.store, project, session.cache)
         key = own_key(session, project)
-        loaded.append((context.with_key(key), key))
+        context = context.with_key(key)
+        peers = PeerBook(context, log)
+        peers.connect_to_owner()
+        loaded.append((context, key, peers))
         return False
 
     keep_going(load, stop=session.stop, log=log)
     if not loaded:
         return
-    context, key = loaded[0]
-    peers = PeerBook(context, log)
-    patiently(peers.connect_to_owner, stop=session.stop, log=log, passes=is_out_of_reach)
+    context, key, peers = loaded[0]
     with (
         session.telemetry.loop(f"project {project}") as turned,
         ChainClock(session.client, stop=session.stop, on_turn=turned) as clock,

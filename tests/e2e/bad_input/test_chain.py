@@ -15,7 +15,7 @@ import pytest
 
 from marketplace.chain.client import MarketClient
 from marketplace.errors import EXIT_STATUS, FairshareError, Reason
-from marketplace.node import project, session
+from marketplace.node import session
 from marketplace.node.peers import PeerBook
 from tests.e2e.bad_input.commands import (
     ALL,
@@ -197,15 +197,18 @@ def test_a_node_that_waits_for_its_chain_can_be_stopped(
 
 @pytest.mark.parametrize("reason", [Reason.CHAIN_UNREACHABLE, Reason.STORAGE_UNREACHABLE])
 @pytest.mark.parametrize("command", [TRAIN, SERVE], ids=name)
-def test_what_goes_away_while_a_project_is_read_is_waited_for(
-    visitor: Visitor, command: Command, reason: Reason, log: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "at", ["marketplace.node.project.fetch_spec", "marketplace.node.peers.PeerBook.connect_to_owner"]
+)
+def test_what_goes_away_before_the_first_block_is_waited_for(
+    visitor: Visitor, command: Command, reason: Reason, at: str, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = [FairshareError(reason, "it is gone"), FairshareError(Reason.BAD_SPEC, "enough is seen")]
 
     def gone_once(*arguments: Any, **options: Any) -> None:
         raise failures.pop(0)
 
-    monkeypatch.setattr(project, "fetch_spec", gone_once)
+    monkeypatch.setattr(at, gone_once)
     visitor.refused(
         *filled(visitor, command),
         *("--log-file", str(log)),
@@ -215,6 +218,21 @@ def test_what_goes_away_while_a_project_is_read_is_waited_for(
     assert not failures
     waited = [json.loads(line) for line in log.read_text().splitlines()]
     assert [event["reason"] for event in waited if event["event"] == "will retry"] == [str(reason)]
+
+
+@pytest.mark.parametrize("command", [TRAIN, SERVE], ids=name)
+def test_a_node_that_waits_for_its_storage_can_be_stopped(
+    visitor: Visitor, command: Command, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(book: PeerBook) -> None:
+        raise FairshareError(Reason.STORAGE_UNREACHABLE, "it is gone")
+
+    monkeypatch.setattr(PeerBook, "connect_to_owner", gone)
+    stopping = meanwhile(log, lambda: signal.raise_signal(signal.SIGTERM))
+    said = visitor.call(*filled(visitor, command), "--log-file", str(log))
+    stopping.join()
+    assert said.status == 0
+    assert "Traceback" not in said.stderr
 
 
 def test_a_preview_does_not_wait_for_a_chain(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,25 +293,3 @@ def test_a_silent_chain_is_a_finding_of_the_doctor(visitor: Visitor) -> None:
     assert checks["market"]["state"] == "problem"
     assert "no market" in checks["market"]["detail"]
     assert "Traceback" not in said.stderr
-
-
-@pytest.mark.parametrize("reason", [Reason.CHAIN_UNREACHABLE, Reason.STORAGE_UNREACHABLE])
-@pytest.mark.parametrize("command", [TRAIN, SERVE], ids=name)
-def test_what_goes_away_before_the_first_block_is_waited_for(
-    visitor: Visitor, command: Command, reason: Reason, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failures = [FairshareError(reason, "it is gone"), FairshareError(Reason.BAD_SPEC, "enough is seen")]
-
-    def gone_once(book: PeerBook) -> None:
-        raise failures.pop(0)
-
-    monkeypatch.setattr(PeerBook, "connect_to_owner", gone_once)
-    visitor.refused(
-        *filled(visitor, command),
-        *("--log-file", str(log)),
-        reason=Reason.BAD_SPEC,
-        named=["enough is seen"],
-    )
-    assert not failures
-    waited = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [event["reason"] for event in waited if event["event"] == "will retry"] == [str(reason)]
