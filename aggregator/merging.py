@@ -91,7 +91,7 @@ def round_result(
         median_score_slot=judgement.median_score_slot,
         median_norm_slot=judgement.median_norm_slot,
         model=model_digest,
-        before=project.model.x.to_bytes(32, "big"),
+        before=curve.x_bytes(project.model),
         neighbours=tuple(mask(near) for near in judgement.neighbours),
         gram=tuple(to_felt(entry) for entry in made.gram.triangle),
         arrivals=arrivals,

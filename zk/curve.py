@@ -72,7 +72,12 @@ def moved(model: Point, commitments: Sequence[Point], zero: Point) -> Point:
 
 def to_bytes(point: Point) -> bytes:
     """64 bytes: x, then y, big-endian."""
-    return point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")
+    return x_bytes(point) + point.y.to_bytes(32, "big")
+
+
+def x_bytes(point: Point) -> bytes:
+    """32 bytes: x, big-endian."""
+    return point.x.to_bytes(32, "big")
 
 
 def from_bytes(data: bytes) -> Point:

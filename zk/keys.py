@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from marketplace.errors import FairshareError, Reason
+from marketplace.whole_files import write_whole
 from zk import cache as caches
 from zk import files as circuit_files
 from zk import process, srs
@@ -157,9 +158,7 @@ def _built_before(index: Path, cache: Path) -> CircuitFiles | None:
 
 def _remember(index: Path, files: CircuitFiles) -> None:
     index.parent.mkdir(exist_ok=True)
-    draft = index.with_suffix(".draft")
-    draft.write_text(json.dumps({"directory": files.directory.name}))
-    draft.rename(index)
+    write_whole(index, json.dumps({"directory": files.directory.name}))
 
 
 def _home(cache: Path, shape: CircuitShape, kind: SrsKind, srs_bytes: bytes, vk: bytes) -> Path:

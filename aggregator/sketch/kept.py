@@ -43,7 +43,7 @@ class KeptSketches:
         with self._journal.atomic():
             self._put(UPDATE, cohort, slot, pack_update(opened.update))
             self._put(LEAVES, cohort, slot, pack_leaves(opened.leaves))
-            self._put(ROOT, cohort, slot, opened.commitment.x.to_bytes(32, "big"))
+            self._put(ROOT, cohort, slot, curve.x_bytes(opened.commitment))
             for name in (SKETCH, SEED):
                 self._journal.delete(self._context.project, self._round, f"{name}:{cohort}:{slot}")
 

@@ -31,14 +31,14 @@ class SketchMade:
     def __init__(
         self,
         node: ProjectDaemon,
-        round_: int,
+        project: Project,
         case: Case,
         kept: KeptSketches,
         judgement: tuple[Gram, Judgement],
         model: NDArray[np.int32],
         tree: ChunkTree,
     ) -> None:
-        self._node, self._round, self._case, self._kept = node, round_, case, kept
+        self._node, self._project, self._case, self._kept = node, project, case, kept
         self._gram, self._judgement = judgement
         self._model, self._tree = model, tree
 
@@ -53,7 +53,7 @@ class SketchMade:
     def publish(self, *, serve: bool) -> bytes:
         """The manifest's digest; leaves and model go to storage before it, one after another."""
         context = self._node.context
-        why = context.why(self._round, Purpose.MODEL)
+        why = context.why(self._project.round, Purpose.MODEL)
 
         def store(data: bytes) -> str:
             return context.store.add(data, why) if serve else cid_of(data)
@@ -65,14 +65,13 @@ class SketchMade:
         return digest_of(store(manifest.to_bytes()))
 
     def call(self, result: RoundResult) -> ContractFunction:
-        context, usable, seed = self._node.context, self._case.usable(), self._case.seed
-        if seed is None:
-            raise ValueError("no seed, and yet sketches")
+        context, usable = self._node.context, self._case.usable()
         roots = tuple(
             self._kept.root(self._case.index, slot) if slot in usable else bytes(32)
             for slot in range(inputs_of(context.rules))
         )
-        sketch = SketchResult(roots, self._tree.root, seed, mask(self._case.left_out))
+        seed, left_out = self._project.sketch_seed, mask(self._case.left_out)
+        sketch = SketchResult(roots, self._tree.root, seed, left_out)
         return context.client.market.functions.postSketchResult(
             context.project, result.to_abi(), sketch.to_abi()
         )
@@ -97,8 +96,8 @@ def make(
     false = behaviour.merged(model, context.chunk_length) if merged else None
     if false is not None:
         return SketchMade(
-            node, project.round, case, kept, (gram, judgement), false, context.tree_committer.tree(false)
+            node, project, case, kept, (gram, judgement), false, context.tree_committer.tree(false)
         )
     leaves = [kept.leaves(case.index, slot) for slot in merged]
     tree = context.tree_committer.moved_tree(model, before.leaves, leaves)
-    return SketchMade(node, project.round, case, kept, (gram, judgement), model, tree)
+    return SketchMade(node, project, case, kept, (gram, judgement), model, tree)

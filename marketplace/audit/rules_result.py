@@ -19,7 +19,7 @@ from marketplace.errors import FairshareError
 from marketplace.node.project import rules_of
 from marketplace.protocol.digests import update_digest
 from marketplace.protocol.krum import FarPair, mask
-from zk.curve import INFINITY, Point
+from zk.curve import INFINITY, Point, x_bytes
 
 
 def struck(book: Book, event: e.TrainerStruck, time: int) -> None:
@@ -86,7 +86,7 @@ def _settle(book: Book, cohort: CohortReplay, event: e.ResultPosted) -> dict[str
     for name, said, found in (("merged", read.merged, event.merged), ("model", read.model, event.model)):
         message = f"{name} is not what its transaction said"
         book.require(said == found, Theme.JUDGEMENT, event, message, cohort.index)
-    on_it = read.before == cohort.before.x.to_bytes(32, "big")
+    on_it = read.before == x_bytes(cohort.before)
     book.require(on_it, Theme.MODEL, event, "it was made on another model", cohort.index)
     known, wrong = read_arrivals(book, cohort, read.arrivals)
     book.require(not wrong, Theme.ARRIVALS, event, wrong, cohort.index)

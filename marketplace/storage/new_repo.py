@@ -15,7 +15,7 @@ import base58
 from nacl.bindings import crypto_sign_keypair
 
 from marketplace.storage.multiaddress import ED25519_IDENTITY
-from marketplace.storage.repo import write_private
+from marketplace.whole_files import PRIVATE, write_whole
 
 _FORMAT = "14"  # of the repo, as Kubo 0.22 has it
 _ED25519_PRIVATE_KEY = b"\x08\x01\x12\x40"  # protobuf: type 1, and 64 bytes of data
@@ -33,7 +33,7 @@ def write_new_repo(repo: Path) -> None:
     """Make identity and config in the folder `repo`; the config comes last, so that a kill before it loses nothing."""
     (repo / "version").write_text(_FORMAT + "\n")
     (repo / "datastore_spec").write_text(json.dumps(_DATASTORE_SPEC, sort_keys=True, separators=(",", ":")))
-    write_private(repo / "config", json.dumps(_config(), indent=2))
+    write_whole(repo / "config", json.dumps(_config(), indent=2), PRIVATE)
 
 
 def _config() -> dict[str, Any]:

@@ -121,24 +121,17 @@ class Repo:
             RelayService={"Enabled": False},
             Transports={"Network": dict.fromkeys(("QUIC", "Websocket", "WebTransport", "Relay"), False)},
         )
-        write_private(self.config, json.dumps(config, indent=2))
-        write_private(self.limits, json.dumps(_LIMITS, indent=2))
+        write_whole(self.config, json.dumps(config, indent=2), PRIVATE)
+        write_whole(self.limits, json.dumps(_LIMITS, indent=2), PRIVATE)
 
     def announce_api(self, multiaddress: str) -> None:
         """Write the `api` file, whole or not at all."""
-        replacement = self.api.with_suffix(".new")
-        replacement.write_text(multiaddress + "\n")
-        replacement.replace(self.api)
+        write_whole(self.api, multiaddress + "\n")
 
     @property
     def inventory(self) -> Inventory:
         """Its blocks."""
         return Inventory(self.path)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file, whole or not at all, that nobody else may read."""
-    write_whole(path, text, PRIVATE)
 
 
 def _bindable_port(listen: str, port: int) -> int:

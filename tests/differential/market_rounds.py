@@ -28,7 +28,7 @@ from tests.support import market_run as run
 from tests.support.market_run import Play, Stage
 from zk import keys, prover, verifier
 from zk.commit import Committer
-from zk.curve import Point
+from zk.curve import Point, x_bytes
 from zk.prover import Proof
 from zk.shape import CircuitShape
 
@@ -102,7 +102,7 @@ def result_of(playing: Play, whole: WholeRound, proof: Proof) -> RoundResult:
         median_score_slot=judgement.median_score_slot,
         median_norm_slot=judgement.median_norm_slot,
         model=digest_of(playing.spec.initial_model),
-        before=playing.client.project(playing.project).model.x.to_bytes(32, "big"),
+        before=x_bytes(playing.client.project(playing.project).model),
         neighbours=tuple(mask(near) for near in judgement.neighbours),
         gram=tuple(to_felt(entry) for entry in proof.gram),
         arrivals=run.arrived(playing),

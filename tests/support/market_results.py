@@ -53,7 +53,7 @@ def result_of(play: Play, cohort: int = 0, *, open_batch: bool = True) -> RoundR
         median_score_slot=verdict.median_score_slot,
         median_norm_slot=verdict.median_norm_slot,
         model=digest_of(cid),
-        before=play.client.project(play.project).model.x.to_bytes(32, "big"),
+        before=curve.x_bytes(play.client.project(play.project).model),
         neighbours=tuple(mask(near) for near in verdict.neighbours),
         gram=tuple(to_felt(entry) for entry in matrix.triangle),
         arrivals=known,

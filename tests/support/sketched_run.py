@@ -167,7 +167,7 @@ def result_of(
         median_score_slot=verdict.median_score_slot,
         median_norm_slot=verdict.median_norm_slot,
         model=digest_of(manifest),
-        before=state.model.x.to_bytes(32, "big"),
+        before=curve.x_bytes(state.model),
         neighbours=tuple(mask(near) for near in verdict.neighbours),
         gram=tuple(to_felt(entry) for entry in matrix.triangle),
         arrivals=known,

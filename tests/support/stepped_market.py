@@ -260,7 +260,7 @@ class Aggregator:
             median_score_slot=judged.median_score_slot,
             median_norm_slot=judged.median_norm_slot,
             model=digest_of(context.store.add(publish(pack_model(merged)))),
-            before=state.model.x.to_bytes(32, "big"),
+            before=curve.x_bytes(state.model),
             neighbours=tuple(mask(near) for near in judged.neighbours),
             gram=tuple(triangle),
             arrivals=known,

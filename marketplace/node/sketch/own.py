@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from marketplace.node.sketch.record import CohortRecord, RoundRecord
 from marketplace.node.vectors import Committed
+from zk.curve import x_bytes
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class OwnInput:
 
     def results(self, record: RoundRecord) -> list[CohortRecord]:
         """The results that it is present in, under the root that we committed to."""
-        root = self.committed.commitment.x.to_bytes(32, "big")
+        root = x_bytes(self.committed.commitment)
         return [
             result
             for result in record.results

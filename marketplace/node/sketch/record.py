@@ -70,7 +70,7 @@ class RoundRecord:
     @property
     def before_root(self) -> bytes:
         """Of the model before the round."""
-        return _root(self.before.commitment)
+        return curve.x_bytes(self.before.commitment)
 
     @property
     def after_root(self) -> bytes:
@@ -87,7 +87,7 @@ def record_of(context: ProjectContext, round_: int, block: int) -> RoundRecord:
         len(events),
     )
     before = _reference(context, events[:first])
-    root, results = _root(before.commitment), []
+    root, results = curve.x_bytes(before.commitment), []
     posted = results_of(events, round_)
     for event, statement in zip(posted, sketch_statements(client, number, posted, block), strict=True):
         manifest = from_digest(event.model)
@@ -109,7 +109,3 @@ def _reference(context: ProjectContext, events: Sequence[Event]) -> ModelReferen
     if last is None:
         return ModelReference(0, context.spec.initial_model, context.terms.initial_model)
     return ModelReference(last.round, from_digest(last.model), Point(last.x, last.y))
-
-
-def _root(commitment: Point) -> bytes:
-    return commitment.x.to_bytes(32, "big")

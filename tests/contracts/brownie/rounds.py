@@ -15,7 +15,7 @@ from marketplace.chain.types import NATIVE_COIN, Arrivals, Project, RoundResult,
 from marketplace.protocol.field import to_felt
 from marketplace.protocol.gram import Gram, gram
 from marketplace.protocol.krum import Judgement, Rules, judge, mask
-from zk.curve import to_bytes
+from zk.curve import to_bytes, x_bytes
 
 SLOTS, FAULTS, ROUNDS = 6, 1, 2
 REFERENCE = SLOTS  # stands for the owner's reference where slots are named
@@ -131,7 +131,7 @@ def result(
         median_score_slot=judgement.median_score_slot,
         median_norm_slot=judgement.median_norm_slot,
         model=bytes([state.round]) * 32,
-        before=state.model.x.to_bytes(32, "big"),
+        before=x_bytes(state.model),
         neighbours=tuple(mask(near) for near in judgement.neighbours),
         gram=tuple(to_felt(value) for value in gram_of(given, updates).triangle),
         arrivals=arrivals,
