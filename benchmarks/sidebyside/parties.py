@@ -33,14 +33,14 @@ from sidebyside.work import FINAL, MARKS, Work, folder, read_work
 TIMEOUT_S = 3600.0
 
 
-def play(settlement: str, nursery: Nursery | None, *, at_once: bool, shares: bool) -> None:
-    """The project to its end; writes down its model and when each round ended. `nursery`: nodes are forked from it.
+def play(name: str, nursery: Nursery | None, *, at_once: bool, shares: bool) -> None:
+    """A project to its end; writes down its model and when each round ended. `nursery`: nodes are forked from it.
 
     `shares`: all of them use one storage node.
     """
     where = folder()
     work = read_work(where)
-    directory = Path(mkdtemp(prefix=f"market-{settlement}-", dir=where))
+    directory = Path(mkdtemp(prefix=f"market-{name}-", dir=where))
     logging.configure(file=directory / "owner.jsonl")
     cache = user_folder("XDG_CACHE_HOME", ".cache")
     with (
@@ -49,7 +49,7 @@ def play(settlement: str, nursery: Nursery | None, *, at_once: bool, shares: boo
         ) as record,
         open_session(_settings(directory, cache, record), "owner") as owner,
     ):
-        project = post(owner, check_project(where / f"{settlement}.toml"), say=lambda _: None).project
+        project = post(owner, check_project(where / f"{name}.toml"), say=lambda _: None).project
         context = load_project(owner.client, owner.store, project, cache)
         common = _common(directory, cache, record, shares=shares)
         with _owner_at_work(owner, context), Troupe(directory, common, nursery) as troupe:

@@ -16,7 +16,9 @@ from marketplace.spec import ProjectFile, template
 from sidebyside import plain
 from sidebyside.work import INITIAL, WORK, Work
 
-SETTLEMENTS = ("on-demand", "proved")
+AVERAGED = "averaged"
+# By name: how it settles, and its `faults`, or None for as many as the market advises. With none all are merged.
+PROJECTS = {"on-demand": ("on-demand", None), "proved": ("proved", None), AVERAGED: ("on-demand", 0)}
 EVALUATION = "evaluation"
 _WIDTH = 1024
 # A round goes on when everybody has submitted, but not before the challenge window of the one before is over.
@@ -38,15 +40,19 @@ def write(where: Path, work: Work) -> None:
         )
     save_npz(where / f"{EVALUATION}.npz", held_out)
     (where / WORK).write_text(json.dumps(dataclasses.asdict(work)), "utf8")
-    for settlement in SETTLEMENTS:
-        file = project_file(work, settlement, file_sha256(where / f"{EVALUATION}.npz"))
-        (where / f"{settlement}.toml").write_text(file.to_toml(), "utf8")
+    for name in PROJECTS:
+        file = project_file(work, name, file_sha256(where / f"{EVALUATION}.npz"))
+        (where / f"{name}.toml").write_text(file.to_toml(), "utf8")
     initial = load(file.task).initial(file.training.seed)
     np.save(where / INITIAL, initial.astype(np.float32))
 
 
-def project_file(work: Work, settlement: str, sha256: str = "0" * 64) -> ProjectFile:
-    """The work as a project, paid by projection, on the path that `auto` chooses; `sha256`: of the evaluation set."""
+def project_file(work: Work, name: str, sha256: str = "0" * 64) -> ProjectFile:
+    """The work as one of PROJECTS, paid by projection, on the path that `auto` chooses.
+
+    `sha256`: of the evaluation set.
+    """
+    settlement, faults = PROJECTS[name]
     document = ProjectFile.from_toml(template(work.kind)).model_dump(exclude_none=True)
     document["project"]["name"] = f"Side by side: {work.kind}"
     task = {"kind": work.kind, "features": 784, "classes": 10, "hidden": work.hidden}
@@ -60,7 +66,8 @@ def project_file(work: Work, settlement: str, sha256: str = "0" * 64) -> Project
     }
     times = max(1, plain.parameters(work) // 250_000)  # a large model takes long to commit to
     document["rounds"] = {name: seconds * times for name, seconds in _ROUNDS.items()} | {"count": work.rounds}
-    document["cohort"] = {"slots": work.trainers, "faults": faults_of(work.trainers)}
+    most = faults_of(work.trainers) if faults is None else faults
+    document["cohort"] = {"slots": work.trainers, "faults": most}
     document["arithmetic"] = {"scale_bits": 15, "path": "auto", "width": _WIDTH}
     document["settlement"] = {"mode": settlement}
     document["scoring"] |= {"rule": "projection", "fallback_rule": "projection", "reference_share": 0}
