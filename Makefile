@@ -23,8 +23,8 @@ ANALYSERS := build/analysers/venv
 FLOWER := build/flower/venv
 # Both analysers ask a `forge` on the path about the project.
 WITH_FORGE = PATH="$(abspath $(dir $(FORGE))):$$PATH"
-# They count storage writes, which holds for optimised code only.
-COUNTING_TESTS := testLockAndUnlockWriteOnce|testCountsStopAtTheirTop
+# They count storage writes or gas, which holds for optimised code only.
+COUNTING_TESTS := testLockAndUnlockWriteOnce|testCountsStopAtTheirTop|testWhatANumberAndABucketCost
 
 # Where py-solc-x, and so brownie, looks for compilers: a folder of this checkout's own.
 export SOLCX_BINARY_PATH := $(abspath build/solcx)

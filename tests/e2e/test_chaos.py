@@ -16,6 +16,7 @@ from marketplace.chain.events import (
     ChallengeAnswered,
     Challenged,
     RoundOpened,
+    RoundSkipped,
     RoundUndone,
     SketchDrawn,
     TrainerStruck,
@@ -32,10 +33,11 @@ from marketplace.node.seats import cohort_trainers
 from marketplace.protocol.krum import members
 from marketplace.protocol.shares import round_budget
 from marketplace.spec import ProjectFile
+from tests.support.chaos.absence import OWNER, Away
 from tests.support.chaos.books import assert_money_adds_up, assert_nothing_twice, journals_below
 from tests.support.chaos.ground import Ground, ground
 from tests.support.chaos.leftovers import assert_nothing_left
-from tests.support.chaos.plan import Amount, Kind, plan
+from tests.support.chaos.plan import IN_TURN, Amount, Kind, plan
 from tests.support.chaos.play import Played, play
 from tests.support.circuits import circuit_cache
 from tests.support.live_market import live_market, project_file
@@ -77,6 +79,13 @@ WAYS: dict[str, dict[str, object]] = {
     "demanded": {"settlement.mode": "on-demand"},
 }
 OPTIONS = {"demanded": ("--demand-rate", "0.2")}  # of trainers
+# One update more or less than the least that is merged, seven of eight; a reference; an aggregator.
+AWAY = (
+    Away(1, ("trainer-3",)),
+    Away(2, (IN_TURN,)),
+    Away(3, (OWNER,)),
+    Away(4, ("trainer-1", "trainer-6")),
+)
 
 
 @pytest.mark.deep
@@ -115,17 +124,62 @@ def test_a_project_of_another_kind_survives_as_well(tmp_path: Path, way: str) ->
         assert not outcome.withheld
 
 
+@pytest.mark.deep
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("way", ["exact", "sketch"])
+def test_a_project_goes_on_without_whoever_is_kept_away(tmp_path: Path, way: str) -> None:
+    rounds, file = 6, _file(6, WIDE, **(SKETCHED if way == "sketch" else {}))
+    with _survived(tmp_path, file, rounds, MIDDLING, away=AWAY) as (stage, played, absent):
+        client, project = stage.client, played.project
+        at = {away.who: round_ for round_, away in zip(_rounds_of(played), AWAY, strict=True)}
+        gone = [(round_, name) for round_, name in played.missed if name.startswith("trainer")]
+        assert sorted(absent) == sorted(gone)
+        (timed_out,) = fetch(client, [AggregatorTimedOut], project)
+        assert (timed_out.round, timed_out.slashed) == (
+            at[(IN_TURN,)],
+            client.terms(project).aggregator_bond,
+        )
+        (skipped,) = fetch(client, [RoundSkipped], project)
+        assert skipped.round == at["trainer-1", "trainer-6"]
+        outcome = outcome_of(client, project)
+        merged = [round_ for round_ in range(1, rounds + 1) if round_ != skipped.round]
+        assert [result.round for result in outcome.results] == merged
+        assert outcome.results[-1].aggregator != timed_out.aggregator
+        number = {
+            name: outcome.trainers.index(account)
+            for name, account in stage.accounts.items()
+            if "trainer" in name
+        }
+        for round_ in merged:
+            unpaid = {index for index, amount in enumerate(outcome.paid_by_round[round_ - 1]) if not amount}
+            assert {number[name] for of, name in gone if of == round_} <= unpaid
+        assert not any(outcome.slashed)
+
+
+def _rounds_of(played: Played) -> list[int]:
+    """In which round each of AWAY missed its part: not always the first in which it was to."""
+    return list(dict.fromkeys(round_ for round_, _ in played.missed))
+
+
 @contextmanager
 def _survived(
-    tmp_path: Path, file: ProjectFile, rounds: int, amount: Amount, options: Sequence[str] = ()
+    tmp_path: Path,
+    file: ProjectFile,
+    rounds: int,
+    amount: Amount,
+    options: Sequence[str] = (),
+    away: Sequence[Away] = (),
 ) -> Iterator[tuple[Ground, Played, list[tuple[int, str]]]]:
-    """The project after all of it, settled and audited, with who was absent; nobody was accused, nothing was lost."""
+    """The project after all of it, settled and audited, with who was absent; nobody was accused, nothing was lost.
+
+    But who was kept `away`, if it is an aggregator, for that.
+    """
     print(f"FAIRSHARE_CHAOS_SEED={SEED}")
     logging.configure(file=tmp_path / "log.jsonl")
     names = accounts.names(file.cohort.trainers, AGGREGATORS)
     acts = plan(SEED, rounds, names, ENDPOINTS, amount)
     with ground(tmp_path / "chaos", tmp_path / "keys", circuit_cache(), names) as stage:
-        played = play(stage, file, AGGREGATORS, acts, SEED, options)
+        played = play(stage, file, AGGREGATORS, acts, SEED, options, away)
         print(
             played.record.counts(),
             played.record.targets(Kind.REORGANISE),
@@ -139,8 +193,9 @@ def _survived(
         assert stage.client.project(played.project).status is Status.SETTLED
         absent = _absences(stage, played, rounds)
         print(f"absent: {absent}")
-        accusations = [UpdatesComplained, TrainerStruck, AggregatorTimedOut, RoundUndone]
-        assert not fetch(stage.client, accusations, played.project)  # all are honest
+        assert not fetch(stage.client, [UpdatesComplained, TrainerStruck, RoundUndone], played.project)
+        late = {event.aggregator for event in fetch(stage.client, [AggregatorTimedOut], played.project)}
+        assert late == {stage.accounts[name] for _, name in played.missed if name.startswith("aggregator")}
         challenged = fetch(stage.client, [Challenged], played.project)
         answered = fetch(stage.client, [ChallengeAnswered], played.project)
         assert len(challenged) == len(answered)

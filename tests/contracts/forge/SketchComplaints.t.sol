@@ -124,6 +124,23 @@ contract SketchComplaintsTest is SketchFixture {
         _loses(project);
     }
 
+    function testAChunkIsOfWholeEntriesAndFitsAColumn() public {
+        UpdateChunk memory given = _updateChunk(sketchCircuit, VICTIM, CHUNK);
+        uint256[3] memory widths = [uint256(0), 3, 8];
+        for (uint256 i = 0; i < widths.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IGramVerifier.InvalidWidth.selector, widths[i]));
+            gramVerifier.openChunk(sketchCircuit, given.point, widths[i], given.packed, given.proof);
+        }
+        for (uint256 width = 2; width <= 4; width += 2) {
+            uint256 most = ((1 << chunked.logrows()) - 6) * width; // a column's last six rows are ezkl's
+            uint256[3] memory lengths = [0, width + 1, most + width];
+            for (uint256 i = 0; i < lengths.length; ++i) {
+                vm.expectRevert(abi.encodeWithSelector(IGramVerifier.WrongInputLength.selector, lengths[i], most));
+                gramVerifier.openChunk(sketchCircuit, given.point, width, new bytes(lengths[i]), given.proof);
+            }
+        }
+    }
+
     /// Another tree over the same leaves: the root has no canonical path to the chunk.
     function testARootOfAnotherTreeCannotBeAnswered() public {
         uint256 project = _started(_sketchTerms(address(0)));

@@ -10,7 +10,7 @@ from hexbytes import HexBytes
 
 from marketplace.chain import token
 from marketplace.chain.client import MarketClient
-from marketplace.chain.events import Claimed, UpdateSubmitted, fetch
+from marketplace.chain.events import AggregatorTimedOut, Claimed, UpdateSubmitted, fetch
 from marketplace.chain.types import Address, address
 from marketplace.node.journal import Journal
 
@@ -48,11 +48,15 @@ def assert_nothing_twice(client: MarketClient, project: int, journals: Mapping[A
 
 
 def assert_money_adds_up(client: MarketClient, project: int) -> None:
-    """Of a chain with this project alone, once everybody has claimed: what came in went out, and stakes are back."""
+    """Of a chain with this project alone, once everybody has claimed: what came in went out, and stakes are back.
+
+    What an aggregator that was late has lost came in, too.
+    """
     terms = client.terms(project)
     paid = sum(event.amount for event in fetch(client, [Claimed], project))
     left = token.balance(client.web3, terms.token, client.address)
-    assert paid + left == terms.reward + terms.reveal_bond, f"{paid} paid, {left} left"
+    slashed = sum(event.slashed for event in fetch(client, [AggregatorTimedOut], project))
+    assert paid + left == terms.reward + terms.reveal_bond + slashed, f"{paid} paid, {left} left"
     assert left == 0
     members = [*client.trainers(project), *(each.holder for each in client.aggregators(project))]
     stakes = sum(client.vault.free(terms.token, member) for member in members)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from marketplace.chain.types import Block, Project, Status
+from tests.support.chaos.absence import Absence, Away
 from tests.support.chaos.ground import Ground
 from tests.support.chaos.plan import EVERYBODY, IN_TURN, Act, Kind
 from tests.support.chaos.record import Record
@@ -31,6 +32,7 @@ class Mischief:
     roles: Mapping[str, Role]
     record: Record
     plan: deque[Act]
+    absence: Absence
     _chance: random.Random
     _later: list[_Later] = field(default_factory=list)
     _not_before: float = 0.0
@@ -39,10 +41,18 @@ class Mischief:
 
     @classmethod
     def of(
-        cls, ground: Ground, project: int, roles: Mapping[str, Role], plan: Sequence[Act], seed: int
+        cls,
+        ground: Ground,
+        project: int,
+        roles: Mapping[str, Role],
+        plan: Sequence[Act],
+        away: Sequence[Away],
+        seed: int,
     ) -> Mischief:
         """Of a plan that begins now."""
-        return cls(ground, project, roles, Record(), deque(plan), random.Random(seed))
+        record = Record()
+        absence = Absence.of(ground, project, roles, record, away)
+        return cls(ground, project, roles, record, deque(plan), absence, random.Random(seed))
 
     def look_after(self, block: Block, *, over: bool) -> None:
         """Starts again what was killed and whoever ended by itself, as a service manager would.
@@ -53,13 +63,15 @@ class Mischief:
         due = [later for later in self._later if later.at <= now]
         self._later = [later for later in self._later if later.at > now]
         for later in sorted(due):
+            if later.what in self.absence.names:
+                continue
             if later.what in self.roles:
                 self._start(self.roles[later.what], block)
             elif later.what in self.ground.proxies:
                 self.ground.proxies[later.what].heal()
             else:
                 self.ground.storage.start()
-        awaited = {later.what for later in self._later}
+        awaited = {later.what for later in self._later} | set(self.absence.names)
         for role in self.roles.values():
             if not role.running and role.name not in awaited and not (over and role.exit_status == 0):
                 self.record.ended.append((role.name, role.exit_status or 0, _last_line(role)))
@@ -68,6 +80,7 @@ class Mischief:
 
     def act(self, project: Project, block: Block) -> None:
         """What is due, as the chain is at `block`."""
+        self.absence.look_after(project, block)
         if self._armed and self._reorganise(self._armed[0], project, block):
             self._armed.popleft()
         closed = block.timestamp >= project.submit_deadline
@@ -84,7 +97,11 @@ class Mischief:
     @property
     def has_ended(self) -> bool:
         """Whether all is done, and all processes have ended well."""
-        return not self.plan and all(role.exit_status == 0 for role in self.roles.values())
+        return (
+            not self.plan
+            and self.absence.has_ended
+            and all(role.exit_status == 0 for role in self.roles.values())
+        )
 
     def _reorganise(self, act: Act, project: Project, block: Block) -> bool:
         """False where there is nothing to take away, or only what one before has put there, or nothing came of it."""
@@ -110,7 +127,8 @@ class Mischief:
         if act.target == EVERYBODY:
             return list(self.roles)
         if act.target != IN_TURN:
-            return [act.target]
+            there = [name for name in self.roles if name not in self.absence.names]
+            return [act.target if act.target in there else self._chance.choice(there)]
         listed = self.ground.client.aggregators(self.project)
         in_turn = {account.holder for account in listed[project.aggregator_index :][:1]}
         return [name for name, account in self.ground.accounts.items() if account in in_turn]

@@ -18,27 +18,40 @@ _EVERY_S = 1.0  # of this machine's time
 
 
 def awaited_deadline(
-    project: Project, cohorts: Sequence[Cohort], now: int, awaited: int, *, reveals: bool
+    project: Project,
+    cohorts: Sequence[Cohort],
+    now: int,
+    awaited: int,
+    *,
+    reveals: bool,
+    refers: bool | None = None,
+    full: bool = False,
+    posts: bool = True,
 ) -> int | None:
     """The deadline that everybody only waits for, if that is so at block time `now`.
 
-    `awaited`: mask of a cohort's slots; `reveals`: whether the owner has to, before the end, and so refers each round.
-    With a batch a window never closes early.
+    `awaited`: mask of a cohort's slots; `reveals`: whether the owner has to, before the end, and so refers each round
+    (`refers`: whether in this one). `full`: the window is not to close early; nor does it with a batch. `posts`:
+    whether the aggregator in turn is to post a result.
     """
     if project.challenged:
         return None
     if project.status is Status.CLOSING:
         done = project.revealed or not reveals
         return project.challenge_deadline if done and now < project.challenge_deadline else None
-    if project.status is not Status.ACTIVE or now >= project.submit_deadline:
+    if project.status is not Status.ACTIVE:
         return None
+    if now >= project.submit_deadline:
+        return None if posts or now >= project.result_deadline else project.result_deadline
     all_there = all(
-        cohort.round == project.round and cohort.submitted | cohort.batched == awaited for cohort in cohorts
+        cohort.round == project.round and (cohort.submitted | cohort.batched) & awaited == awaited
+        for cohort in cohorts
     )
-    referenced = not reveals or project.reference_round == project.round
+    referenced = project.reference_round == project.round or not (reveals if refers is None else refers)
     batched = any(cohort.batched for cohort in cohorts) and referenced
     closed_early = project.submit_deadline == project.challenge_deadline
-    return project.submit_deadline if all_there and (closed_early or batched) else None
+    closes_late = full and referenced
+    return project.submit_deadline if all_there and (closed_early or batched or closes_late) else None
 
 
 class Pace:

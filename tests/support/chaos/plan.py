@@ -24,6 +24,7 @@ class Kind(StrEnum):
     DROP = "drop"  # an endpoint cuts its connections and takes none
     STALL = "stall"  # an endpoint takes connections and answers nothing
     REORGANISE = "reorganise"
+    KEEP_AWAY = "keep away"  # SIGKILL, and a new start once a deadline is over (`absence`)
     RESTART_STORAGE = "restart storage"  # SIGKILL to the storage node that stands alone, and a new start
 
 

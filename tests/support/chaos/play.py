@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from marketplace.chain.types import Project, Status
 from marketplace.spec import ProjectFile
+from tests.support.chaos.absence import OWNER, Away
 from tests.support.chaos.cast import cast
 from tests.support.chaos.ground import Ground
 from tests.support.chaos.mischief import Mischief
@@ -21,10 +22,11 @@ _STUCK_S = 300.0  # without anything new, on this machine
 
 @dataclass(frozen=True)
 class Played:
-    """A project that is over, and all its processes with it."""
+    """A project that is over, and all its processes with it. `missed`: who was kept away in which round."""
 
     project: int
     record: Record
+    missed: list[tuple[int, str]]
     seconds: float
 
 
@@ -35,12 +37,13 @@ def play(
     plan: Sequence[Act],
     seed: int,
     options: Sequence[str] = (),
+    away: Sequence[Away] = (),
 ) -> Played:
     """Play it; whoever ends with an error is started again. Fails where it does not go on. `options`: of trainers."""
     began = time.monotonic()
     project = ground.post(file)
     roles = cast(ground, project, file.cohort.trainers, aggregators, options)
-    mischief = Mischief.of(ground, project, roles, plan, seed)
+    mischief = Mischief.of(ground, project, roles, plan, away, seed)
     try:
         for role in roles.values():
             role.start()
@@ -48,7 +51,7 @@ def play(
     finally:
         for role in roles.values():
             role.stop()
-    return Played(project, mischief.record, time.monotonic() - began)
+    return Played(project, mischief.record, mischief.absence.missed, time.monotonic() - began)
 
 
 def _to_the_end(ground: Ground, slots: int, mischief: Mischief) -> None:
@@ -78,6 +81,16 @@ def _leap(ground: Ground, state: Project, slots: int, mischief: Mischief, *, rev
         return
     now = ground.client.latest_block().timestamp
     cohorts = [ground.client.cohort(mischief.project, index) for index in range(state.cohorts)]
-    deadline = awaited_deadline(state, cohorts, now, (1 << slots) - 1, reveals=reveals)
+    absence = mischief.absence
+    deadline = awaited_deadline(
+        state,
+        cohorts,
+        now,
+        ((1 << slots) - 1) & ~absence.slots,
+        reveals=reveals,
+        refers=reveals and OWNER not in absence.names,
+        full=absence.keeps_from_submitting,
+        posts=not absence.keeps_from_posting(state),
+    )
     if deadline is not None:
         ground.pace.leap(deadline)

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -112,6 +113,28 @@ def test_time_leaps_only_where_it_alone_is_waited_for() -> None:
     assert awaited_deadline(closing, [cohort], 100, 0b111, reveals=True) is None
     assert awaited_deadline(closing, [cohort], 100, 0b111, reveals=False) == 500
     assert awaited_deadline(replace(closing, revealed=True), [cohort], 100, 0b111, reveals=True) == 500
+
+
+def test_time_leaps_past_who_is_kept_away() -> None:
+    project = blank(
+        Project,
+        status=Status.ACTIVE,
+        round=2,
+        submit_deadline=900,
+        challenge_deadline=500,
+        result_deadline=1800,
+    )
+    cohort = blank(Cohort, round=2, submitted=0b011)
+    ask = partial(awaited_deadline, reveals=True)
+    assert ask(project, [cohort], 100, 0b011, refers=True, full=True) is None  # the reference is to come
+    assert ask(project, [cohort], 100, 0b011, refers=False, full=True) == 900
+    referenced = replace(project, reference_round=2)
+    assert ask(referenced, [cohort], 100, 0b011, full=True) == 900
+    assert ask(referenced, [cohort], 100, 0b111, full=True) is None
+    assert ask(referenced, [cohort], 100, 0b011) is None  # the window closes by itself
+    assert ask(project, [cohort], 900, 0b111) is None
+    assert ask(project, [cohort], 900, 0b111, posts=False) == 1800
+    assert ask(project, [cohort], 1800, 0b111, posts=False) is None
 
 
 def test_who_was_down_is_excused_for_a_while() -> None:
