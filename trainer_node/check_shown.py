@@ -91,6 +91,13 @@ def _draw_pay(console: Console, pay: Prospects) -> None:
     _say(console, f"likely: {pay.says}")
     if pay.share is not None:
         _say(console, f"that would be about {pay.amount} a round, if merged")
+    if pay.strike_cost:
+        _say(
+            console,
+            f"at risk: {pay.strike_cost} of your stake of {pay.stake}, whenever an update is "
+            f"{pay.strike_factor / 100:g} times as far from the others as the median is; one-sided "
+            "rows may make it so, without any fault of yours (docs/scoring.md)",
+        )
     _say(console, "what nobody can know yet:")
     for unknown in pay.unknown:
         _say(console, f"  - {unknown}")

@@ -50,7 +50,7 @@ class DataCheck:
         if pay is not None:
             pay |= {
                 name: None if pay[name] is None else str(pay[name])
-                for name in ("pot", "equal_amount", "amount")
+                for name in ("pot", "equal_amount", "amount", "stake", "strike_cost")
             }
         return {
             "project": self.project,

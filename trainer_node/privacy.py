@@ -109,7 +109,8 @@ def caution(spec: ProjectSpec) -> str | None:
     """What a trainer should know that adds noise nobody asked for; None where the owner did."""
     if spec.privacy is not None:
         return None
-    costs_stake = spec.scoring.strike_factor and spec.scoring.strike_slash
+    strikes = spec.scoring.strike_factor and spec.scoring.strike_slash
+    costs_stake = strikes and spec.settlement.mode == "proved" and spec.sketch is None
     return (
         "the owner asks for no noise: among updates without it yours will look like an attacker's, and is "
         f"likely to {'cost your stake' if costs_stake else 'be left out'} (docs/privacy.md)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marketplace.chain.types import Terms
+from marketplace.chain.types import Settlement, Terms
 from marketplace.protocol.krum import ScoreRule
 from marketplace.protocol.shares import BASIS_POINTS, round_budget
 from trainer_node.agreement import Agreement
@@ -22,7 +22,8 @@ class Prospects:
     """In the token's smallest unit. `pot`: of a cohort's round, before stakes that others lose.
 
     `share`: of `part` of a pot, for one more update like the trial's among those merged in round `round`; None where
-    there was no such round.
+    there was no such round. `strike_cost`: of the stake, in each round in which an update's Krum score is above
+    `strike_factor` hundredths of the median.
     """
 
     pot: int
@@ -34,6 +35,9 @@ class Prospects:
     share: float | None
     amount: int | None
     says: str
+    stake: int
+    strike_factor: int
+    strike_cost: int
     unknown: tuple[str, ...] = UNKNOWN
 
 
@@ -59,7 +63,17 @@ def prospects(terms: Terms, agreement: Agreement, rows: int, past: PastRound | N
         share=share,
         amount=None if share is None else int(pot * part * share),
         says=in_words(agreement.cosine, agreement.norm, share, merged),
+        stake=terms.trainer_stake,
+        strike_factor=terms.strike_factor,
+        strike_cost=strike_cost(terms),
     )
+
+
+def strike_cost(terms: Terms) -> int:
+    """What a high Krum score takes of a trainer's stake: nothing on the sketch path, nor where no result is proved."""
+    if not terms.strike_factor or terms.chunks or terms.settlement is not Settlement.PROVED:
+        return 0
+    return terms.trainer_stake * terms.strike_slash // BASIS_POINTS
 
 
 def expected_cosine(past: PastRound, reliability: float, norm: float) -> float:

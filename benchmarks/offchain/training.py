@@ -13,11 +13,12 @@ from marketplace.learning.data import Dataset
 from marketplace.protocol import fixed_point
 from marketplace.protocol.krum import Rules, ScoreRule
 from marketplace.spec import ProjectFile, template
+from offchain import tables
 
 Update = NDArray[np.int16]
 Model = NDArray[np.int32]
 
-TASK_OF = {"digits": "softmax", "fashion-mnist": "mlp"}
+TASK_OF = {"digits": "softmax", "fashion-mnist": "mlp", **dict.fromkeys(tables.NAMES, "tabular")}
 
 
 class Training:
@@ -30,6 +31,8 @@ class Training:
         self, dataset: str, slots: int, faults: int, epochs: int | None = None, **changes: float
     ) -> None:
         project = ProjectFile.from_toml(template(TASK_OF[dataset]))
+        if dataset in tables.NAMES:
+            project = project.model_copy(update={"task": tables.task(dataset, project.task)})
         cohort = project.cohort.model_copy(update={"slots": slots, "faults": faults, "trainers": slots})
         recipe = project.training.model_copy(
             update=changes if epochs is None else changes | {"epochs": epochs}

@@ -26,12 +26,14 @@ class Start:
     """What of a project.toml depends on its task, each part as it is to be read, with comments.
 
     `task`: [task], from `kind` on. `training`: [training] without the seed. `rounds`: T. `arithmetic`: [arithmetic].
+    `strike_factor`: 0 where honest trainers may well be unlike all others (docs/scoring.md, "Strikes").
     """
 
     task: str
     training: str
     rounds: int
     arithmetic: str = _EXACT
+    strike_factor: int = 800
 
 
 _STARTS = {
@@ -110,6 +112,7 @@ momentum = 0.9
 clip_norm = 40.0        # bound on an update's length: well above an honest one, it limits what an attacker can send
 """,
         rounds=5,
+        strike_factor=0,
     ),
     "frozen-backbone": Start(
         task="""\
@@ -185,8 +188,9 @@ reveal = "0.05 eth"     # yours: lost unless you reveal the validation set at th
 rule = "reference"      # agreement with your own update; "projection" or "cosine": with the other trainers'
 fallback_rule = "projection"  # for the rest of the reward, and for rounds in which your node posts no update
 reference_share = 8000  # of the reward by the reference, in hundredths of a per cent
-strike_factor = 800     # a Krum score above this many hundredths of the median is a fault; 0: never
-strike_slash = 2000     # a fault costs so many hundredths of a per cent of the stake
+strike_factor = {strike_factor:<8}# a Krum score above this many hundredths of the median is a fault; 0: never
+                        # (one-sided rows may score high, too)
+strike_slash = 2000     # of the stake, in hundredths of a per cent: what a fault or too long an update costs
 duplicate_cosine = 9990 # updates this alike, in hundredths of a per cent, are copies; 0: no such rule
 
 [settlement]
@@ -208,7 +212,7 @@ peers = []              # multiaddresses of nodes that keep the project's files,
 def template(kind: str) -> str:
     """A complete project.toml for a task of `kind`; raises BAD_INPUT for a kind that has none."""
     start = _start(kind)
-    rest = _REST.format(rounds=start.rounds, arithmetic=start.arithmetic)
+    rest = _REST.format(rounds=start.rounds, arithmetic=start.arithmetic, strike_factor=start.strike_factor)
     return f"[project]\n{_PROJECT}\n[task]\n{start.task}\n[training]\n{start.training}{rest}"
 
 

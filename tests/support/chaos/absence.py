@@ -61,20 +61,23 @@ class Absence:
         """Whether everybody is back for good."""
         return not self.planned and self._kept is None
 
-    @property
-    def keeps_from_submitting(self) -> bool:
-        """Whether a window cannot close early."""
-        return self._kept is not None and self._kept.away.who != (IN_TURN,)
-
     def keeps_from_posting(self, project: Project) -> bool:
         """Whether the result's deadline is waited for."""
         kept = self._kept
         return kept is not None and kept.away.who == (IN_TURN,) and kept.turn == project.aggregator_index
 
-    @property
-    def slots(self) -> int:
-        """Mask of those whose update is not to come."""
-        return sum(1 << self._slot(name) for name in self.names if name.startswith("trainer"))
+    def missing(self, project: Project) -> tuple[str, ...]:
+        """Whose update, or reference, is not to come in the round under way."""
+        kept = self._kept
+        return (
+            kept.names
+            if kept is not None and kept.round == project.round and kept.away.who != (IN_TURN,)
+            else ()
+        )
+
+    def slots(self, names: tuple[str, ...]) -> int:
+        """Mask of the trainers among them."""
+        return sum(1 << self._slot(name) for name in names if name != OWNER)
 
     def look_after(self, project: Project, block: Block) -> None:
         """Takes somebody away, or lets come back, where it is time to."""
@@ -127,8 +130,8 @@ class Absence:
         if kept.away.who == (OWNER,):
             return project.reference_round == kept.round
         cohort = self.ground.client.cohort(self.project, 0)
-        slots = sum(1 << self._slot(name) for name in kept.names)
-        return cohort.round == kept.round and bool((cohort.submitted | cohort.batched) & slots)
+        there = cohort.submitted | cohort.batched
+        return cohort.round == kept.round and bool(there & self.slots(kept.names))
 
     def _names(self, away: Away, project: Project) -> tuple[str, ...]:
         if away.who != (IN_TURN,):

@@ -81,15 +81,15 @@ def _leap(ground: Ground, state: Project, slots: int, mischief: Mischief, *, rev
         return
     now = ground.client.latest_block().timestamp
     cohorts = [ground.client.cohort(mischief.project, index) for index in range(state.cohorts)]
-    absence = mischief.absence
+    absence, missing = mischief.absence, mischief.absence.missing(state)
     deadline = awaited_deadline(
         state,
         cohorts,
         now,
-        ((1 << slots) - 1) & ~absence.slots,
+        ((1 << slots) - 1) & ~absence.slots(missing),
         reveals=reveals,
-        refers=reveals and OWNER not in absence.names,
-        full=absence.keeps_from_submitting,
+        refers=reveals and OWNER not in missing,
+        full=bool(missing),
         posts=not absence.keeps_from_posting(state),
     )
     if deadline is not None:

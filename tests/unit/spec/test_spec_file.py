@@ -41,6 +41,12 @@ def test_templates_are_projects_and_survive_a_round_trip(kind: str, length: int)
     assert ProjectFile.from_toml(project.to_toml()) == project
 
 
+def test_no_score_costs_stake_in_a_template_for_tables() -> None:
+    """Up to a fifth of honest trainers of small one-sided tables would be struck: benchmarks/strikes.py."""
+    assert ProjectFile.from_toml(template("softmax")).scoring.strike_factor == 800
+    assert ProjectFile.from_toml(template("tabular")).scoring.strike_factor == 0
+
+
 def test_an_unknown_template_is_refused() -> None:
     with pytest.raises(FairshareError) as caught:
         template("forest")

@@ -23,6 +23,7 @@ from tests.support.stepped_market import FAULTS, SKETCHED, SLOTS, Ground, iris_p
 from trainer_node import trial as trials
 from trainer_node.check_shown import draw
 from trainer_node.data_check import DataCheck, check_data
+from trainer_node.prospects import strike_cost
 from trainer_node.trial import try_round
 
 CLASSES = 3
@@ -79,6 +80,8 @@ def test_sound_data_is_tried_on_the_initial_model(
     text = shown(check)
     assert "the data fits the project" in text
     assert "what nobody can know yet" in text
+    assert (pay.stake, pay.strike_cost) == (terms.trainer_stake, strike_cost(terms))
+    assert ("at risk" in text) is bool(pay.strike_cost)
 
 
 def test_large_models_are_tried_as_well(ground: Ground, tmp_path: Path, data: Dataset) -> None:

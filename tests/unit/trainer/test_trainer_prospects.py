@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from marketplace.chain.types import Settlement, Terms
 from marketplace.protocol.field import to_felt
 from marketplace.protocol.gram import Gram, gram
 from marketplace.protocol.krum import Rules, ScoreRule, judge
 from marketplace.protocol.shares import amounts
+from tests.support.structs import blank
 from trainer_node.agreement import Agreement, cosine
 from trainer_node.past_round import PastRound, past_round
-from trainer_node.prospects import expected_cosine, in_words, share_beside
+from trainer_node.prospects import expected_cosine, in_words, share_beside, strike_cost
 
 SLOTS, FAULTS, LENGTH = 8, 1, 200
 RULES = Rules(slots=SLOTS, faults=FAULTS, max_norm_squared=10**12, reference=True, reference_share=10_000)
@@ -125,3 +127,13 @@ def test_what_is_likely_is_said_in_words() -> None:
     assert "probably little or nothing" in in_words(-0.1, 100, 0.0, 7)
     assert "an equal part, 1/7 of a pot" in in_words(0.9, 100, None, 7)
     assert "about 12.5%" in in_words(0.9, 100, 0.125, 7)
+
+
+def test_a_high_score_costs_stake_only_where_a_result_is_proved_on_the_exact_path() -> None:
+    terms = blank(
+        Terms, trainer_stake=1000, strike_factor=800, strike_slash=2000, settlement=Settlement.PROVED
+    )
+    assert strike_cost(terms) == 200
+    assert strike_cost(replace(terms, strike_factor=0)) == 0
+    assert strike_cost(replace(terms, chunks=7)) == 0
+    assert strike_cost(replace(terms, settlement=Settlement.ON_DEMAND)) == 0
