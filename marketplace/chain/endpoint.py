@@ -34,6 +34,7 @@ LARGEST_ANSWER = 64 << 20  # bytes: logs of 10,000 blocks are far less
 RETRY_FOR_S = 10.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
+LIMITED = -32005  # "limit exceeded", EIP-1474
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "fairshare"}
 _ANSWER_HINT = "check that the URL is that of an Ethereum JSON-RPC endpoint"
 
@@ -188,14 +189,15 @@ def translated_errors(doing: str) -> Iterator[None]:
             Reason.NOT_FOUND, f"{doing}: {error}", "check the chain, or wait for it"
         ) from error
     except Web3RPCError as error:
-        data = revert_data(_error_data(error))
+        data = revert_data(_error_field(error, "data"))
         if data:
             raise as_error(data, doing) from error
-        raise FairshareError(
+        refused = FairshareError(
             Reason.CHAIN_UNREACHABLE,
             f"{doing}: the chain endpoint answered: {rpc_message(error)}",
             "try again later",
-        ) from error
+        )
+        raise (EndpointAway(refused) if _error_field(error, "code") == LIMITED else refused) from error
     except Web3Exception as error:
         raise FairshareError(
             Reason.CHAIN_UNREACHABLE, f"{doing}: {type(error).__name__}: {error}", _ANSWER_HINT
@@ -220,6 +222,6 @@ def rpc_message(error: Web3RPCError) -> str:
     return " ".join(str(message or error).split())[:300]
 
 
-def _error_data(error: Web3RPCError) -> Any:
+def _error_field(error: Web3RPCError, name: str) -> Any:
     body = (error.rpc_response or {}).get("error", {})
-    return body.get("data") if isinstance(body, dict) else None
+    return body.get(name) if isinstance(body, dict) else None

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from marketplace.chain.endpoint import EndpointAway, EndpointProvider, shown
+from marketplace.chain.endpoint import LIMITED, EndpointAway, EndpointProvider, shown
 from marketplace.chain.endpoint_health import (
     Identity,
     Vitals,
@@ -33,8 +33,10 @@ DEEP = 64  # blocks; no reorganisation is expected to reach as far
 _FIRST_REST_S, _LONGEST_REST_S = 1.0, 300.0
 _LONGEST_ALONE_S = 5.0  # where there is no other to use meanwhile
 _PAUSE_S = 0.2
-_LIMITED = -32005  # "limit exceeded", EIP-1474
-_FAULTS = ("rate limit", "too many requests", "header not found", "missing trie node", "unknown block")
+_FAULTS = (
+    *("rate limit", "request rate", "request count", "too many requests"),
+    *("header not found", "missing trie node", "unknown block"),
+)
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -112,7 +114,7 @@ class FailoverProvider(JSONBaseProvider):
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """One JSON-RPC request."""
         reads_head = _reads_head(method, params)
-        answer = self._asked(lambda provider: provider.make_request(method, params), reads_head)
+        answer = self._asked(lambda provider: provider.make_request(method, params), [method], reads_head)
         if reads_head:
             self._see(answer.get("result"))
         return answer
@@ -122,14 +124,17 @@ class FailoverProvider(JSONBaseProvider):
     ) -> list[RPCResponse] | RPCResponse:
         """Several requests at once, all to the same endpoint."""
         heads = [_reads_head(method, params) for method, params in batch_requests]
-        found = self._asked(lambda provider: provider.make_batch_request(batch_requests), any(heads))
+        methods = [method for method, _ in batch_requests]
+        found = self._asked(lambda provider: provider.make_batch_request(batch_requests), methods, any(heads))
         if isinstance(found, list):
             for answer, is_head in zip(found, heads, strict=True):
                 if is_head:
                     self._see(answer.get("result"))
         return found
 
-    def _asked(self, ask: Callable[[EndpointProvider], T], reads_head: bool) -> T:
+    def _asked(
+        self, ask: Callable[[EndpointProvider], T], methods: Sequence[RPCEndpoint], reads_head: bool
+    ) -> T:
         give_up_at = time.monotonic() + self._retry_for_s
         while True:
             endpoint = self._chosen(reads_head)
@@ -141,7 +146,7 @@ class FailoverProvider(JSONBaseProvider):
                         raise
                     self._failed(endpoint, error.message, is_away=isinstance(error, EndpointAway))
                     continue
-                fault = _fault_in(answer)
+                fault = _fault_in(answer, methods)
                 if fault is None:
                     endpoint.failures = 0
                     return answer
@@ -327,14 +332,18 @@ def _vitals(provider: EndpointProvider, numbers: Collection[int]) -> Vitals:
     return Vitals(chain_id, hashes, head, head_time)
 
 
-def _fault_in(answer: Any) -> str | None:
-    """What an answer says of the endpoint rather than of the chain: that it limits us, or has not got a block."""
+def _fault_in(answer: Any, methods: Sequence[RPCEndpoint]) -> str | None:
+    """What an answer says of the endpoint rather than of the chain: that it limits us, or has not got a block.
+
+    Asked for logs, endpoints call it a limit, too, that there are too many: whoever asks takes fewer blocks.
+    """
     answers = answer if isinstance(answer, list) else [answer]
+    by_code = "eth_getLogs" not in methods
     for each in answers:
         error = each.get("error")  # checked to be an object by EndpointProvider
         if not isinstance(error, dict):
             continue
         message = str(error.get("message", "")).lower()
-        if error.get("code") == _LIMITED or any(fault in message for fault in _FAULTS):
+        if (by_code and error.get("code") == LIMITED) or any(fault in message for fault in _FAULTS):
             return " ".join(message.split())[:100] or "it limits requests"
     return None

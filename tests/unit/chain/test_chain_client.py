@@ -12,6 +12,7 @@ from web3.types import RPCEndpoint
 from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.client import MarketClient
 from marketplace.chain.deployment import Deployment
+from marketplace.chain.endpoint import EndpointAway
 from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import (
     NATIVE_COIN,
@@ -93,6 +94,14 @@ def test_a_busy_endpoint_is_asked_again(
     url = proxies(anvil.url, lambda method, parameters: next(refusals, None))
     assert MarketClient(url, deployment.market).connect().project_count() >= 0
     assert next(refusals, None) is None
+
+
+def test_an_endpoint_that_limits_requests_is_away_and_not_the_wrong_one(
+    anvil: Anvil, deployment: Deployment, proxies: Callable[..., str]
+) -> None:
+    busy = {"error": {"code": -32005, "message": "limit exceeded"}}
+    with pytest.raises(EndpointAway):
+        MarketClient(proxies(anvil.url, lambda method, parameters: dict(busy)), deployment.market).connect()
 
 
 def test_urls_that_are_none() -> None:

@@ -133,6 +133,24 @@ def test_ranges_shrink_to_what_the_endpoint_serves(
     assert client.from_block == deployment.block > 0
 
 
+def test_ranges_shrink_over_several_endpoints_as_well(
+    anvil: Anvil, client: MarketClient, deployment: Deployment, proxies: Callable[..., str]
+) -> None:
+    client.web3.provider.make_request("anvil_mine", ["0x40"])  # type: ignore[arg-type]
+
+    def refuse_many_logs(method: str, parameters: list[Any]) -> dict[str, Any] | None:
+        if method != "eth_getLogs":
+            return None
+        width = int(parameters[0]["toBlock"], 16) - int(parameters[0]["fromBlock"], 16) + 1
+        refused = {"code": -32005, "message": "query returned more than 10000 results"}  # as Infura has it
+        return {"error": refused} if width > 16 else None
+
+    urls = [proxies(anvil.url, refuse_many_logs) for _ in range(2)]
+    several = MarketClient(urls, deployment.market, from_block=deployment.block, retry_for_s=1.0).connect()
+    assert events.fetch(several, events.MARKET_EVENTS) == events.fetch(client, events.MARKET_EVENTS)
+    assert several.rpc_url == urls[0]
+
+
 def test_an_endpoint_that_refuses_all_logs(
     anvil: Anvil, deployment: Deployment, proxies: Callable[..., str]
 ) -> None:

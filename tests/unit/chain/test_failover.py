@@ -225,6 +225,16 @@ def test_what_is_the_endpoints_fault_is_asked_of_the_other(
     assert client.rpc_url == second.url
 
 
+@pytest.mark.parametrize("said", ["daily request count exceeded", "project ID request rate exceeded"])
+def test_who_limits_requests_for_logs_is_left_as_well(two: tuple[Endpoint, Endpoint], said: str) -> None:
+    first, second = two
+    client = client_of(first, second).connect()
+    first.answers["eth_getLogs"] = {"error": {"code": -32005, "message": said}}
+    wanted = {"fromBlock": "0x0", "toBlock": "0x1"}
+    assert client.web3.provider.make_request(RPCEndpoint("eth_getLogs"), [wanted])["result"] == []
+    assert client.rpc_url == second.url
+
+
 def test_what_the_chain_refuses_is_no_endpoints_fault(two: tuple[Endpoint, Endpoint]) -> None:
     first, _ = two
     client = client_of(*two).connect()
