@@ -118,10 +118,11 @@ coverage: setup
 		--no-match-test '$(COUNTING_TESTS)' --report summary --report lcov \
 		--report-file build/contracts.lcov
 
+# halmos looks for its solver in the environment that is active.
 analyse: setup $(ANALYSERS)
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
 	$(WITH_FORGE) $(BIN)/python tools/slither_check.py $(ANALYSERS)/bin/slither
-	$(WITH_FORGE) FOUNDRY_SRC=tests/contracts/halmos FOUNDRY_TEST=tests/contracts/halmos \
+	$(WITH_FORGE) VIRTUAL_ENV="$(abspath $(ANALYSERS))" FOUNDRY_SRC=tests/contracts/halmos FOUNDRY_TEST=tests/contracts/halmos \
 		FOUNDRY_OUT=build/halmos FOUNDRY_CACHE_PATH=build/halmos-cache $(ANALYSERS)/bin/halmos \
 		--forge-build-out build/halmos --function check_ --loop 17 --solver z3 --solver-timeout-assertion 120s --no-status
 

@@ -68,7 +68,17 @@ class EndpointProvider(JSONBaseProvider):
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """One JSON-RPC request."""
         body = _packed(_request(0, method, params))
-        return self._persistently(lambda: _checked(self._answer(body)))
+
+        def asked() -> RPCResponse:
+            try:
+                return _checked(self._answer(body))
+            except BadStatus as error:
+                refused = _refusal_in(error) if method == "eth_getLogs" else None
+                if refused is None:
+                    raise
+                return refused
+
+        return self._persistently(asked)
 
     def make_batch_request(
         self, batch_requests: list[tuple[RPCEndpoint, Any]]
@@ -121,6 +131,20 @@ class EndpointProvider(JSONBaseProvider):
                 raise EndpointAway(unreachable(self._url, why)) from problem
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _refusal_in(error: BadStatus) -> RPCResponse | None:
+    """Too many logs, or blocks, as some say it: a JSON-RPC error under HTTP status 400 or 413, or the latter alone."""
+    if error.status not in (400, 413):
+        return None
+    try:
+        said = from_json(error.body, allow_inf_nan=False)
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and isinstance(said.get("error"), dict):
+        return cast(RPCResponse, said)
+    too_large = {"jsonrpc": "2.0", "id": 0, "error": {"code": LIMITED, "message": str(error)}}
+    return cast(RPCResponse, too_large) if error.status == 413 else None
 
 
 def _request(id_: int, method: RPCEndpoint, params: Any) -> dict[str, Any]:

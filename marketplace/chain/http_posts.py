@@ -6,6 +6,7 @@ credentials, certificates.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import time
@@ -19,6 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from marketplace.storage.http_pieces import unpacked
 
+_EXPLANATION = 65_536  # bytes of the answer that are kept where its status is bad
 _TIMEOUTS = 4  # that a whole answer may take, however it trickles in
 _MOST_CONNECTIONS = (
     64  # kept open for threads that post at the same time; more are made, and closed after use
@@ -26,11 +28,12 @@ _MOST_CONNECTIONS = (
 
 
 class BadStatus(Exception):
-    """The server answered with an HTTP status of 400 or above."""
+    """The server answered with an HTTP status of 400 or above. `body`: the beginning of what it said."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, body: bytes = b"") -> None:
         super().__init__(f"HTTP status {status}")
         self.status = status
+        self.body = body
 
 
 class EndlessAnswer(Exception):
@@ -116,7 +119,7 @@ class HttpPosts:
 
     def _read(self, answer: urllib3.BaseHTTPResponse, most: int, give_up_at: float) -> bytes:
         if answer.status >= 400:
-            raise BadStatus(answer.status)
+            raise BadStatus(answer.status, _explanation(answer, give_up_at))
         body = bytearray()
         for piece in unpacked(answer):
             body += piece
@@ -134,3 +137,14 @@ class HttpPosts:
         request = self._session.prepare_request(requests.Request("POST", url, headers=dict(self._headers)))
         self._session.get_adapter(request.url or "")  # none for another scheme: InvalidSchema
         return self._pools.way(self._session, request)
+
+
+def _explanation(answer: urllib3.BaseHTTPResponse, give_up_at: float) -> bytes:
+    """What a server says to a bad status; what came of it, where it breaks off."""
+    body = bytearray()
+    with contextlib.suppress(urllib3.exceptions.HTTPError):
+        for piece in unpacked(answer):
+            body += piece
+            if len(body) > _EXPLANATION or time.monotonic() > give_up_at:
+                break
+    return bytes(body[:_EXPLANATION])

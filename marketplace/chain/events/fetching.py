@@ -15,6 +15,7 @@ from marketplace.chain.client import MarketClient
 from marketplace.chain.endpoint import translated_errors
 from marketplace.chain.events.base import Event
 from marketplace.chain.events.logs import Log, abi_of, arguments_in, topic_of
+from marketplace.chain.events.span import Span
 from marketplace.chain.json_rpc import ask, request
 from marketplace.chain.names import snake_case
 from marketplace.chain.types import (
@@ -27,7 +28,6 @@ from marketplace.chain.types import (
 )
 from marketplace.errors import FairshareError, Reason
 
-_FIRST_SPAN = 10_000  # blocks asked for at once; halved when the endpoint refuses, doubled while it agrees
 _ENUMS: Mapping[str, type[Status | ChallengeKind]] = {
     "enum Status": Status,
     "enum ChallengeKind": ChallengeKind,
@@ -107,9 +107,9 @@ def _topics(types: Sequence[type[Event]], project: int | None, round: int | None
 
 def _logs(web3: Web3, where: Address, topics: list[Any], from_block: int, to_block: int) -> Iterable[Log]:
     """Logs in ranges of blocks that the endpoint is willing to serve."""
-    start, span = from_block, _FIRST_SPAN
+    start, span = from_block, Span()
     while start <= to_block:
-        end = min(start + span - 1, to_block)
+        end = min(start + span.blocks - 1, to_block)
         wanted = {"address": where, "topics": topics, "fromBlock": hex(start), "toBlock": hex(end)}
         with translated_errors("read events"):
             try:
@@ -118,12 +118,13 @@ def _logs(web3: Web3, where: Address, topics: list[Any], from_block: int, to_blo
                 too_many = not isinstance(error, FairshareError) or error.reason is Reason.TOO_LARGE
                 if start == end or not too_many:
                     raise
-                span = max(1, (end - start + 1) // 2)
+                span.refused(end - start + 1)
                 continue
         if not isinstance(logs, list):
             raise ValueError("no logs")
         yield from (Log.from_json(log) for log in logs if not log.get("removed"))
-        start, span = end + 1, min(2 * span, _FIRST_SPAN)
+        span.served(end - start + 1)
+        start = end + 1
 
 
 def _decode(kind: type[E], log: Log) -> E:

@@ -77,6 +77,25 @@ contract SketchChallengesTest is SketchFixture {
         _undone(posted);
     }
 
+    /// The same, from a point of the model before that makes the sum come out right, and was never in that model.
+    function testAChunkThatWasNotInTheModelBeforeCannotBeMoved() public {
+        bentModel[CHUNK] = LeafPath(_partOf(50), keccak256(_packed(50)), new bytes32[](0));
+        Posted memory posted = _first(_sketchTerms(address(0)));
+        _challenge(_project, ChallengeKind.Chunk, _question(posted, 0, CHUNK), posted);
+        int256[] memory wanted = chunked.part(_seedsOf(50), CHUNK);
+        for (uint256 slot = 0; slot < SLOTS; ++slot) {
+            if ((posted.result.merged >> slot) & 1 == 0) continue;
+            int256[] memory update = chunked.part(_seedsOf(slot), CHUNK);
+            for (uint256 t = 0; t < wanted.length; ++t) wanted[t] -= update[t];
+        }
+        ShownChunk memory shown = _shown(_project, posted, CHUNK, 0);
+        shown.before.point = chunked.commitment(wanted);
+        shown.packed = _packed(50);
+        shown.proof = chunked.open(sketchCircuit, chunked.part(_seedsOf(50), CHUNK), 4);
+        _notShown(_chunkFacts(posted, CHUNK), shown);
+        _undone(posted);
+    }
+
     function testALeafOfTheRightPointAndAnotherHashCannotBeShown() public {
         Posted memory posted = _bent(true, false);
         ShownChunk memory shown = _shown(_project, posted, CHUNK, 0);
@@ -483,6 +502,19 @@ contract SketchChallengesTest is SketchFixture {
         _challenge(_project, ChallengeKind.Chunk, _question(posted, 0, 0), posted);
     }
 
+    function testAnAnswerNeverShortensTheWindowUnderWay() public {
+        Posted memory posted = _first(_sketchTerms(address(0)));
+        SketchFacts memory facts = _sketchFacts(_project, posted, SLOT);
+        uint256 closes = market.projectOf(_project).submitDeadline; // nobody has submitted: the whole window
+        _challenge(_project, ChallengeKind.Sketch, _question(posted, SLOT, 0), posted);
+        _answerHonestly(facts, _sketchOf(_project, SLOT), _seedsOf(SLOT));
+        vm.assertGe(closes, market.challengeOf(_project).deadline + 1, "it is longer than the answer's");
+        vm.assertEq(uint256(market.projectOf(_project).submitDeadline), closes, "after the answer");
+        vm.warp(market.challengeOf(_project).deadline);
+        market.closeSketch(_project);
+        vm.assertEq(uint256(market.projectOf(_project).submitDeadline), closes, "after its time");
+    }
+
     function testNothingIsUndoneWhileAnAnswerStands() public {
         Posted memory posted = _first(_sketchTerms(address(0)));
         SketchFacts memory facts = _sketchFacts(_project, posted, SLOT);
@@ -511,8 +543,10 @@ contract SketchChallengesTest is SketchFixture {
         uint256[] memory values = chunked.values(_seedsOf(SLOT), facts.seed, z);
         (uint256 y, G1 memory proof) = chunked.openAt(_sketchOf(_project, SLOT), z);
         _makeUp(values, 0, y);
+        uint256 closed = market.projectOf(_project).submitDeadline;
         vm.prank(aggregators[0]);
         market.answerSketch(_project, facts, values, proof);
+        vm.assertEq(uint256(market.projectOf(_project).submitDeadline), closed, "no window is opened again");
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.ChallengeOpen.selector, _project));
         market.settle(_project);
         market.refuteSketch(_project, facts, 0, values, _evidence(SLOT, 0));

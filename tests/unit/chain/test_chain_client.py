@@ -166,6 +166,7 @@ def test_many_trainers_are_read_in_batches(
             RPCEndpoint("eth_sendTransaction"), [{"from": trainer, "to": client.address, "data": data}]
         )
         assert "result" in sent, sent
+    client.web3.eth.wait_for_transaction_receipt(sent["result"])  # anvil answers before the block is there
     counted = deployment.client(proxies(anvil.url, count))
     newest = client.latest_block()
     assert counted.trainers(project) == tuple(joined)

@@ -133,8 +133,24 @@ def test_ranges_shrink_to_what_the_endpoint_serves(
     assert client.from_block == deployment.block > 0
 
 
-def test_ranges_shrink_over_several_endpoints_as_well(
-    anvil: Anvil, client: MarketClient, deployment: Deployment, proxies: Callable[..., str]
+# As Infura, Alchemy and QuickNode have it, and who says nothing.
+TOO_MANY: dict[str, dict[str, Any]] = {
+    "code": {"error": {"code": -32005, "message": "query returned more than 10000 results"}},
+    "400": {"status": 400, "error": {"code": -32600, "message": "requests with up to a 10 block range"}},
+    "413": {"status": 413, "error": {"code": -32602, "message": "limited to a 10,000 blocks range"}},
+    "413 alone": {"status": 413, "raw": b"<html>Request Entity Too Large</html>"},
+}
+
+
+@pytest.mark.parametrize("endpoints", [1, 2])
+@pytest.mark.parametrize("said", TOO_MANY)
+def test_ranges_shrink_however_it_is_said_that_they_are_too_wide(
+    anvil: Anvil,
+    client: MarketClient,
+    deployment: Deployment,
+    proxies: Callable[..., str],
+    said: str,
+    endpoints: int,
 ) -> None:
     client.web3.provider.make_request("anvil_mine", ["0x40"])  # type: ignore[arg-type]
 
@@ -142,13 +158,25 @@ def test_ranges_shrink_over_several_endpoints_as_well(
         if method != "eth_getLogs":
             return None
         width = int(parameters[0]["toBlock"], 16) - int(parameters[0]["fromBlock"], 16) + 1
-        refused = {"code": -32005, "message": "query returned more than 10000 results"}  # as Infura has it
-        return {"error": refused} if width > 16 else None
+        return dict(TOO_MANY[said]) if width > 16 else None
 
-    urls = [proxies(anvil.url, refuse_many_logs) for _ in range(2)]
+    urls = [proxies(anvil.url, refuse_many_logs) for _ in range(endpoints)]
     several = MarketClient(urls, deployment.market, from_block=deployment.block, retry_for_s=1.0).connect()
     assert events.fetch(several, events.MARKET_EVENTS) == events.fetch(client, events.MARKET_EVENTS)
     assert several.rpc_url == urls[0]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_status_that_says_nothing_of_a_range_is_the_endpoints(
+    anvil: Anvil, deployment: Deployment, proxies: Callable[..., str], status: int
+) -> None:
+    def refuse(method: str, parameters: list[Any]) -> dict[str, Any] | None:
+        return {"status": status, "raw": b"<html>no</html>"} if method == "eth_getLogs" else None
+
+    client = deployment.client(proxies(anvil.url, refuse))
+    with pytest.raises(FairshareError, match=f"HTTP status {status}") as caught:
+        events.fetch(client, [events.TrainerJoined])
+    assert caught.value.reason is Reason.CHAIN_UNREACHABLE
 
 
 def test_an_endpoint_that_refuses_all_logs(

@@ -119,12 +119,28 @@ def test_what_is_refused_does_not_harm_what_follows() -> None:
         client = posts(server.url)
         with pytest.raises(BadStatus) as caught:
             client.post(BODY, MOST)
-        assert caught.value.status == 404
+        assert (caught.value.status, caught.value.body) == (404, b"x" * 5000)
         with pytest.raises(EndlessAnswer):
             client.post(BODY, MOST)
         with pytest.raises(BadStatus):
             client.post(BODY, MOST)
         assert client.post(BODY, MOST) == b"x" * MOST
+
+
+def test_of_what_is_said_to_a_bad_status_the_beginning_is_kept() -> None:
+    long = b"".join(bytes([65 + i % 26]) for i in range(200_000))
+    with Server(lambda path: (400, {}, long)).running() as server:
+        with pytest.raises(BadStatus) as caught:
+            posts(server.url).post(BODY, MOST)
+        assert len(caught.value.body) == 65_536
+        assert long.startswith(caught.value.body)
+
+
+def test_what_breaks_off_in_a_bad_status_is_a_bad_status() -> None:
+    with Server(lambda path: (404, {"Content-Encoding": "gzip"}, b"no gzip")).running() as server:
+        with pytest.raises(BadStatus) as caught:
+            posts(server.url).post(BODY, MOST)
+        assert (caught.value.status, caught.value.body) == (404, b"")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
