@@ -428,18 +428,39 @@ contract SketchChallengesTest is SketchFixture {
         _undone(posted);
     }
 
+    /// One posts a cohort's result and is too late with the other's: each is accused of its own.
+    function testOfACohortWhoeverPostedItIsAccused() public {
+        _twoCohorts();
+        Posted[2] memory posted;
+        posted[0] = _prepare(_project, 0);
+        _postSketch(_project, posted[0]);
+        vm.warp(market.projectOf(_project).resultDeadline);
+        market.timeout(_project, 1);
+        posted[1] = _prepare(_project, 1);
+        _postSketch(_project, posted[1]);
+        vm.assertEq(uint256(posted[1].outcome.aggregatorIndex), 1, "its stand-in");
+        Outcome[] memory outcomes = new Outcome[](2);
+        (outcomes[0], outcomes[1]) = (posted[0].outcome, posted[1].outcome);
+        _deposit(address(0), stranger, 2 * DEPOSIT);
+        for (uint256 i = 0; i < 2; ++i) {
+            uint256 cohort = 1 - i;
+            vm.prank(stranger);
+            market.challengeSketch(_project, ChallengeKind.Chunk, _question(posted[cohort], 0, CHUNK), outcomes);
+            vm.assertEq(uint256(market.challengeOf(_project).accused), cohort, "who posted it");
+            if (cohort == 0) continue;
+            ShownChunk memory shown = _shown(_project, posted[1], CHUNK, taken.length - _bits(posted[1].result.merged));
+            market.showChunk(_project, _chunkFacts(posted[1], CHUNK), shown);
+            vm.assertEq(vault.freeOf(address(0), aggregators[1]), DEPOSIT, "to the accused");
+        }
+        vm.warp(market.challengeOf(_project).deadline);
+        market.undo(_project, outcomes);
+        vm.assertEq(uint256(market.membershipOf(_project, aggregators[1]).locked), BOND, "it is not to blame");
+        _assertConserved(address(0));
+    }
+
     /// The sum runs over all cohorts of a round, and a chunk is of one.
     function testQuestionsAboutSeveralCohorts() public {
-        for (uint256 i = SLOTS; i < 15; ++i) trainers.push(_trainerParty(i));
-        Terms memory t = _sketchTerms(address(0));
-        (t.trainers, t.cohorts) = (15, 2);
-        delete taken;
-        _project = _openWith(t);
-        market.start(_project);
-        vm.roll(block.number + 2);
-        market.draw(_project);
-        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) _submit(_project, seat);
-        _drawSketch(_project);
+        Terms memory t = _twoCohorts();
         Posted[2] memory posted;
         uint256 middle = 0;
         for (uint256 cohort = 0; cohort < 2; ++cohort) {
@@ -562,6 +583,20 @@ contract SketchChallengesTest is SketchFixture {
     }
 
     // Steps
+
+    /// Two drawn cohorts, whose updates are in.
+    function _twoCohorts() private returns (Terms memory t) {
+        for (uint256 i = SLOTS; i < 15; ++i) trainers.push(_trainerParty(i));
+        t = _sketchTerms(address(0));
+        (t.trainers, t.cohorts) = (15, 2);
+        delete taken;
+        _project = _openWith(t);
+        market.start(_project);
+        vm.roll(block.number + 2);
+        market.draw(_project);
+        for (uint256 seat = 0; seat < 2 * SLOTS; ++seat) _submit(_project, seat);
+        _drawSketch(_project);
+    }
 
     function _first(Terms memory t) private returns (Posted memory posted) {
         _project = _started(t);

@@ -5,6 +5,7 @@ import {IGramVerifier} from "../../../contracts/interfaces/IGramVerifier.sol";
 import {LeafPath, UpdateChunk} from "../../../contracts/interfaces/ISketch.sol";
 import {Arrivals, ITrainingMarket, Terms} from "../../../contracts/interfaces/ITrainingMarket.sol";
 import {G1} from "../../../contracts/libraries/BN254.sol";
+import {ChunkTree} from "../../../contracts/libraries/ChunkTree.sol";
 import {SketchFixture} from "./support/SketchFixture.sol";
 
 /// @notice Complaints on the sketch path: one chunk answers them, and what that cannot show costs a fee.
@@ -175,15 +176,14 @@ contract SketchComplaintsTest is SketchFixture {
     }
 
     function testAChunkBeyondTheNormBoundCannotBeAnswered() public {
-        Terms memory t = _sketchTerms(address(0));
-        t.maxNormSquared = 100;
-        uint256 project = _started(t);
-        _submitFirst(project, SLOTS);
-        _drawSketch(project);
-        _complainChunk(project, VICTIM, CHUNK);
+        int256[] memory part = chunked.part(_seedsOf(VICTIM), CHUNK);
+        uint256 norm = 0;
+        for (uint256 t = 0; t < part.length; ++t) norm += uint256(part[t] * part[t]);
         UpdateChunk memory given = _updateChunk(sketchCircuit, VICTIM, CHUNK);
+        uint256 project = _complainedWithin(norm - 1);
         vm.expectRevert(ITrainingMarket.OpeningRejected.selector);
         market.answerChunk(project, 1, 0, VICTIM, given);
+        market.answerChunk(_complainedWithin(norm), 1, 0, VICTIM, given);
     }
 
     // What an answer must be
@@ -191,7 +191,9 @@ contract SketchComplaintsTest is SketchFixture {
     function testAnAnswerIsThatChunkAndNoOther() public {
         uint256 project = _complained();
         UpdateChunk memory given = _updateChunk(sketchCircuit, VICTIM, 0);
-        vm.expectRevert();
+        bytes32 leaf = ChunkTree.leaf(given.point, keccak256(given.packed));
+        bytes32 computed = ChunkTree.root(CHUNK, CHUNKS, leaf, given.path);
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotUnderRoot.selector, computed, given.root));
         market.answerChunk(project, 1, 0, VICTIM, given);
         given = _updateChunk(sketchCircuit, VICTIM + 1, CHUNK);
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.DigestMismatch.selector, VICTIM));
@@ -289,6 +291,15 @@ contract SketchComplaintsTest is SketchFixture {
         this.postSketch(project);
         vm.assertEq(vault.freeOf(address(0), aggregators[1]), DEPOSIT, "to who does the work");
         _assertConserved(address(0));
+    }
+
+    function _complainedWithin(uint256 maxNormSquared) private returns (uint256 project) {
+        Terms memory t = _sketchTerms(address(0));
+        t.maxNormSquared = uint64(maxNormSquared);
+        project = _started(t);
+        _submitFirst(project, SLOTS);
+        _drawSketch(project);
+        _complainChunk(project, VICTIM, CHUNK);
     }
 
     function _complained() private returns (uint256 project) {

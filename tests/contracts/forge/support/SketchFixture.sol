@@ -378,12 +378,15 @@ abstract contract SketchFixture is MarketFixture {
 
     /// What a transaction of this call uses: 21,000, its bytes, and what it runs; refunds are not taken off.
     function _send(address sender, bytes memory data) internal returns (uint256 used) {
+        return _sendTo(address(market), sender, data);
+    }
+
+    function _sendTo(address to, address sender, bytes memory data) internal returns (uint256 used) {
         used = 21_000;
         for (uint256 i = 0; i < data.length; ++i) used += data[i] == 0 ? 4 : 16;
         vm.cool(address(market));
         vm.cool(address(vault));
         vm.cool(address(gramVerifier));
-        address to = address(market);
         bool ok;
         vm.prank(sender);
         uint256 start = gasleft();
