@@ -24,7 +24,7 @@ FLOWER := build/flower/venv
 # Both analysers ask a `forge` on the path about the project.
 WITH_FORGE = PATH="$(abspath $(dir $(FORGE))):$$PATH"
 # They count storage writes or gas, which holds for optimised code only.
-COUNTING_TESTS := testLockAndUnlockWriteOnce|testCountsStopAtTheirTop|testWhatANumberAndABucketCost
+COUNTING_TESTS := testLockAndUnlockWriteOnce|testCountsStopAtTheirTop|testWhatANumberAndABucketCost|testTheLargest
 
 # Where py-solc-x, and so brownie, looks for compilers: a folder of this checkout's own.
 export SOLCX_BINARY_PATH := $(abspath build/solcx)

@@ -44,7 +44,7 @@ MUTANTS = 72
 LEAST_KILLED = 0.95
 SECONDS = 900  # one run of forge; a mutant that loops for ever is noticed by it
 # Tests that count storage writes or gas: they hold for optimised code only, which takes four times as long to compile.
-COUNTING = "testLockAndUnlockWriteOnce|testCountsStopAtTheirTop|testWhatANumberAndABucketCost"
+COUNTING = "testLockAndUnlockWriteOnce|testCountsStopAtTheirTop|testWhatANumberAndABucketCost|testTheLargest"
 
 # Which suites are likeliest to notice a fault in a file. All others are tried after them.
 NEAREST = {

@@ -50,6 +50,8 @@ contract ChunkTreeTest is TestBase {
             uint256 depth = ToyTree.depth(count);
             vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongChunk.selector, count, count));
             this.root(count, count, new bytes32[](depth));
+            vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongChunk.selector, count + 7, count));
+            this.root(count + 7, count, new bytes32[](depth));
             vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.InvalidLength.selector, depth + 1, depth));
             this.root(0, count, new bytes32[](depth + 1));
             if (depth == 0) continue;
