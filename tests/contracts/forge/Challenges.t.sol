@@ -183,8 +183,10 @@ contract ChallengesTest is MarketFixture {
         _demand(project);
         uint256[] memory gram = _posted.gram;
         bytes memory proof = abi.encodePacked(_posted.proof, new bytes(32));
+        bytes32 posted = market.challengeOf(project).statement;
         gram[0] += 1;
-        vm.expectRevert();
+        bytes32 given = keccak256(abi.encode(keccak256(_posted.proof), keccak256(abi.encodePacked(gram))));
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongOutcomes.selector, given, posted));
         market.answerProof(project, gram, proof);
         gram[0] -= 1;
         proof[0] = bytes1(uint8(proof[0]) ^ 1);

@@ -273,6 +273,12 @@ contract CohortsTest is MarketFixture {
         market.challenge(project, ChallengeKind.Proof, 1, outcomes);
         bytes memory proof = abi.encodePacked(result.proof, new bytes(32));
         market.answerProof(project, result.gram, proof);
+        _deposit(address(0), stranger, DEPOSIT);
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.CannotChallenge.selector, project));
+        vm.prank(stranger);
+        market.challenge(project, ChallengeKind.Proof, 1, outcomes); // once a round
+        vm.prank(stranger);
+        market.challenge(project, ChallengeKind.Model, 0, outcomes); // another question
         _assertConserved(address(0));
     }
 
