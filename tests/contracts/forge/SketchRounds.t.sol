@@ -368,6 +368,12 @@ contract SketchRoundsTest is SketchFixture {
         _refused(project, posted, abi.encodeWithSelector(ITrainingMarket.QuorumMissed.selector, 4, 5));
         market.skip(project, 1, 0);
         vm.assertEq(uint256(market.projectOf(project).round), 2, "next round");
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.assertEq(uint256(registry.trainerRecord(trainers[i]).faults), 1, "who withheld it is to blame");
+            vm.assertEq(uint256(market.membershipOf(project, trainers[i]).locked), STAKE - DEPOSIT, "and pays");
+        }
+        vm.assertEq(uint256(registry.trainerRecord(trainers[2]).faults), 0, "nobody else is");
+        vm.assertEq(vault.freeOf(address(0), aggregators[0]), 2 * uint256(DEPOSIT), "to the aggregator");
         _assertConserved(address(0));
     }
 
