@@ -16,27 +16,12 @@ contract LargestCallsTest is SketchFixture {
 
     function testTheLargestModelOfTheExactPathIsShown() external {
         uint256 length = 32_000; // marketplace/spec/rules.py, MAX_LENGTH
-        ToyChunks largest = new ToyChunks(15, length, length, 1);
-        bytes32 digest = gramVerifier.register(largest.circuit(uint8(SLOTS)));
-        int256[] memory model = _model(largest);
-        G1 memory proof = largest.open(digest, model, 4);
-        bytes memory call = abi.encodeCall(
-            IGramVerifier.open,
-            (digest, largest.commitment(model), 4, largest.pack(model, 4), proof)
-        );
-        _fits("answerModel, d = 32,000", call);
+        _fits("answerModel, d = 32,000", new ToyChunks(15, length, length, 1), IGramVerifier.open.selector);
     }
 
     function testTheLargestChunkOfTheSketchPathIsShown() external {
-        ToyChunks largest = new ToyChunks(14, 512, 15_360, 1); // marketplace/spec/sections.py, `chunk_length`
-        bytes32 digest = gramVerifier.register(largest.circuit(uint8(SLOTS)));
-        int256[] memory model = _model(largest);
-        G1 memory proof = largest.open(digest, model, 4);
-        bytes memory call = abi.encodeCall(
-            IGramVerifier.openChunk,
-            (digest, largest.commitment(model), 4, largest.pack(model, 4), proof)
-        );
-        _fits("showChunk, n = 15,360", call);
+        ToyChunks longest = new ToyChunks(14, 512, 15_360, 1); // marketplace/spec/sections.py, `chunk_length`
+        _fits("showChunk, n = 15,360", longest, IGramVerifier.openChunk.selector);
     }
 
     /// Numbers that are long and of both signs, as most bytes then cost what a byte can.
@@ -47,7 +32,18 @@ contract LargestCallsTest is SketchFixture {
         }
     }
 
-    function _fits(string memory name, bytes memory call) private {
+    function _fits(string memory name, ToyChunks toy_, bytes4 opens) private {
+        bytes32 digest = gramVerifier.register(toy_.circuit(uint8(SLOTS)));
+        int256[] memory model = _model(toy_);
+        G1 memory proof = toy_.open(digest, model, 4);
+        bytes memory call = abi.encodeWithSelector(
+            opens,
+            digest,
+            toy_.commitment(model),
+            4,
+            toy_.pack(model, 4),
+            proof
+        );
         uint256 used = _sendTo(address(gramVerifier), stranger, call) + REST;
         emit Used(name, used);
         vm.assertLe(used, MOST, name);

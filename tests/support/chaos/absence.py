@@ -22,6 +22,11 @@ class Away:
     round: int
     who: tuple[str, ...]
 
+    @property
+    def is_in_turn(self) -> bool:
+        """Whether it is the aggregator whose turn it is."""
+        return self.who == (IN_TURN,)
+
 
 @dataclass(frozen=True)
 class _Kept:
@@ -64,14 +69,14 @@ class Absence:
     def keeps_from_posting(self, project: Project) -> bool:
         """Whether the result's deadline is waited for."""
         kept = self._kept
-        return kept is not None and kept.away.who == (IN_TURN,) and kept.turn == project.aggregator_index
+        return kept is not None and kept.away.is_in_turn and kept.turn == project.aggregator_index
 
     def missing(self, project: Project) -> tuple[str, ...]:
         """Whose update, or reference, is not to come in the round under way."""
         kept = self._kept
         return (
             kept.names
-            if kept is not None and kept.round == project.round and kept.away.who != (IN_TURN,)
+            if kept is not None and kept.round == project.round and not kept.away.is_in_turn
             else ()
         )
 
@@ -104,7 +109,7 @@ class Absence:
         if project.status is not Status.ACTIVE or project.round < away.round:
             return False
         trial = _Kept(away, project.round, self._names(away, project), project.aggregator_index)
-        return closed is (away.who == (IN_TURN,)) and not self._did(trial, project)
+        return closed is away.is_in_turn and not self._did(trial, project)
 
     def _begin(self, away: Away, project: Project, block: Block) -> None:
         self._kept = _Kept(away, project.round, self._names(away, project), project.aggregator_index)
@@ -116,7 +121,7 @@ class Absence:
 
     def _is_over(self, kept: _Kept, project: Project, block: Block) -> bool:
         """Whether the chain has gone on without them."""
-        if kept.away.who == (IN_TURN,):
+        if kept.away.is_in_turn:
             return project.aggregator_index > kept.turn
         return project.round > kept.round or (
             project.round == kept.round and block.timestamp >= project.submit_deadline
@@ -124,7 +129,7 @@ class Absence:
 
     def _did(self, kept: _Kept, project: Project) -> bool:
         """Whether any of them has done its part all the same: a transaction was on its way."""
-        if kept.away.who == (IN_TURN,):
+        if kept.away.is_in_turn:
             went_on = project.round > kept.round or project.status is not Status.ACTIVE
             return project.aggregator_index == kept.turn and went_on
         if kept.away.who == (OWNER,):
@@ -134,10 +139,7 @@ class Absence:
         return cohort.round == kept.round and bool(there & self.slots(kept.names))
 
     def _names(self, away: Away, project: Project) -> tuple[str, ...]:
-        if away.who != (IN_TURN,):
-            return away.who
-        holder = self.ground.client.aggregators(self.project)[project.aggregator_index].holder
-        return tuple(name for name, account in self.ground.accounts.items() if account == holder)
+        return self.ground.in_turn(self.project, project) if away.is_in_turn else away.who
 
     def _slot(self, name: str) -> int:
         return self.ground.client.trainers(self.project).index(self.ground.accounts[name])

@@ -16,7 +16,7 @@ from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.client import MarketClient
 from marketplace.chain.deployment import deploy
 from marketplace.chain.sender import TransactionSender
-from marketplace.chain.types import Address
+from marketplace.chain.types import Address, Project
 from marketplace.devnet import accounts
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.learning.data import save_npz
@@ -82,6 +82,12 @@ class Ground:
         said = run(["project", "post", str(folder / "project.toml"), "--json"], environment, _STARTING_POST_S)
         assert said.returncode == 0, said.stderr
         return int(json.loads(said.stdout)["project"])
+
+    def in_turn(self, project: int, state: Project) -> tuple[str, ...]:
+        """The aggregator whose turn it is; nobody where all have had theirs."""
+        turn = self.client.aggregators(project)[state.aggregator_index :][:1]
+        holders = {account.holder for account in turn}
+        return tuple(name for name, account in self.accounts.items() if account in holders)
 
     def store(self) -> ContentStore:
         """The storage node that stands alone, as an auditor asks it."""

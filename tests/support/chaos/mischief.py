@@ -129,9 +129,7 @@ class Mischief:
         if act.target != IN_TURN:
             there = [name for name in self.roles if name not in self.absence.names]
             return [act.target if act.target in there else self._chance.choice(there)]
-        listed = self.ground.client.aggregators(self.project)
-        in_turn = {account.holder for account in listed[project.aggregator_index :][:1]}
-        return [name for name, account in self.ground.accounts.items() if account in in_turn]
+        return list(self.ground.in_turn(self.project, project))
 
     def _start(self, role: Role, block: Block) -> None:
         role.start()

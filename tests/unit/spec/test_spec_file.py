@@ -42,7 +42,7 @@ def test_templates_are_projects_and_survive_a_round_trip(kind: str, length: int)
 
 
 def test_no_score_costs_stake_in_a_template_for_tables() -> None:
-    """Up to a fifth of honest trainers of small one-sided tables would be struck: benchmarks/strikes.py."""
+    """Up to 30 % of the honest trainers of small one-sided tables would be struck: benchmarks/strikes.py."""
     assert ProjectFile.from_toml(template("softmax")).scoring.strike_factor == 800
     assert ProjectFile.from_toml(template("tabular")).scoring.strike_factor == 0
 
