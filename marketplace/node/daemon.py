@@ -12,11 +12,12 @@ from marketplace.chain.sender import TransactionSender
 from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.node.clock import ChainClock
+from marketplace.node.dues import collect_dues
 from marketplace.node.journal import Journal
 from marketplace.node.keyring import KeyRing
 from marketplace.node.lifecycle import is_transient
 from marketplace.node.logging import Logger
-from marketplace.node.membership import attempt, collect_dues, move_on
+from marketplace.node.membership import attempt, move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.node.reorganisation import is_over_for_good, is_seen, on_chain, see
@@ -116,7 +117,7 @@ class ProjectDaemon(ABC):
                 "look for another",
             )
         self._over(project, block)
-        collect_dues(self.context, self.sender, self.log)
+        collect_dues(self.context, self.sender, block, self.log)
         if not is_over_for_good(self.context, project, block) or not self.sender.is_settled:
             return False
         self._forget(project)

@@ -1,4 +1,4 @@
-"""What ends every member's part in a project, and the calls that anyone may make to move it on."""
+"""The calls that anyone may make to move a project on, and how a call that others may forestall is made."""
 
 from __future__ import annotations
 
@@ -105,19 +105,6 @@ def _filled_at(context: ProjectContext, project: Project, block: Block) -> int |
         context.client, [TrainerJoined, AggregatorJoined], context.project, to_block=block.number
     )
     return context.client.block(joined[-1].block_number).timestamp if joined else None
-
-
-def collect_dues(context: ProjectContext, sender: TransactionSender, log: Logger) -> None:
-    """After a project's end: unlock what is ours in the vault, and claim what we are owed."""
-    client, number = context.client, context.project
-    locked = client.membership(number, sender.address).locked
-    if locked:
-        sender.send(f"release:{number}", client.market.functions.release(number))
-        log.info("released", amount=str(locked))
-    owed = client.claimable(number, sender.address)
-    if owed:
-        sender.send(f"claim:{number}", client.market.functions.claim(number, sender.address))
-        log.info("claimed", amount=str(owed))
 
 
 def _call(context: ProjectContext, project: Project, due: Due) -> ContractFunction:

@@ -6,6 +6,7 @@ from typing import Any
 
 from marketplace.chain.client import MarketClient
 from marketplace.chain.types import Block, ChallengeKind, Status
+from marketplace.node.dues import claim, release
 from marketplace.node.session import Session
 
 ENDED = frozenset({Status.SETTLED, Status.CANCELLED, Status.HALTED})
@@ -18,19 +19,21 @@ def collect_all(session: Session, project: int) -> dict[str, Any]:
     """
     client, sender, address = session.client, session.sender, session.address
     token, block = client.terms(project).token, client.latest_block()
-    functions, vault = client.market.functions, client.vault
+    vault = client.vault
     done: dict[str, Any] = {"project": project, "token": str(token)}
 
-    locked = client.membership(project, address, block=block.number).locked
-    if locked and client.project(project).status in ENDED:
-        sender.send(f"release:{project}", functions.release(project))
-        done["released"] = str(locked)
-    owed = client.claimable(project, address, block=block.number)
-    if owed and not _provisional(client, project, block):
-        sender.send(f"claim:{project}:{block.number}", functions.claim(project, address))
-        done["claimed"] = str(owed)
-    elif owed:
-        done["claimable_later"] = str(owed)
+    if client.project(project, block=block.number).status in ENDED:
+        locked = release(client, sender, project, block)
+        if locked:
+            done["released"] = str(locked)
+    if _provisional(client, project, block):
+        owed = client.claimable(project, address, block=block.number)
+        if owed:
+            done["claimable_later"] = str(owed)
+    else:
+        owed = claim(client, sender, project, block)
+        if owed:
+            done["claimed"] = str(owed)
     unbonding = vault.unbonding(token, address)
     if unbonding.amount and block.timestamp >= unbonding.ready_at:
         sender.send(f"withdraw:{token}:{unbonding.ready_at}", vault.contract.functions.withdraw(token))

@@ -13,10 +13,11 @@ from marketplace.chain.types import Block, Project, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import Dataset
 from marketplace.node.clock import ChainClock
+from marketplace.node.dues import collect_dues
 from marketplace.node.journal import Journal
 from marketplace.node.lifecycle import is_transient
 from marketplace.node.logging import Logger
-from marketplace.node.membership import RACES, collect_dues, move_on
+from marketplace.node.membership import RACES, move_on
 from marketplace.node.peers import PeerBook
 from marketplace.node.project import ProjectContext
 from marketplace.node.reorganisation import is_over_for_good, on_chain
@@ -98,7 +99,7 @@ class OwnerNode:
             reveal(context, self.sender, self.secret, self.log)
         self.watch.follow(block)
         if project.status in OVER:
-            collect_dues(context, self.sender, self.log)
+            collect_dues(context, self.sender, block, self.log)
             if not is_over_for_good(context, project, block) or not self.sender.is_settled:
                 return True
             self.log.info("project over", status=project.status.name.lower())

@@ -10,7 +10,7 @@ from hexbytes import HexBytes
 
 from marketplace.chain import token
 from marketplace.chain.client import MarketClient
-from marketplace.chain.events import AggregatorTimedOut, Claimed, UpdateSubmitted, fetch
+from marketplace.chain.events import AggregatorTimedOut, Claimed, ProjectEnded, UpdateSubmitted, fetch
 from marketplace.chain.types import Address, address
 from marketplace.node.journal import Journal
 
@@ -31,7 +31,8 @@ def transactions_by_sender(client: MarketClient) -> Mapping[Address, list[tuple[
 def assert_nothing_twice(client: MarketClient, project: int, journals: Mapping[Address, Path]) -> None:
     """Each nonce is used once, by what the account's own journal holds, and each intent has succeeded at most once.
 
-    Each slot has one submission a round, and each account has claimed once.
+    Each slot has one submission a round, and each account one claim since the project's end: a reorganisation may have
+    put one before it.
     """
     sent = transactions_by_sender(client)
     for account, path in journals.items():
@@ -43,7 +44,12 @@ def assert_nothing_twice(client: MarketClient, project: int, journals: Mapping[A
         assert not _repeated(done), f"{account}: {_repeated(done)}"
     submissions = Counter((e.round, e.cohort, e.slot) for e in fetch(client, [UpdateSubmitted], project))
     assert not _repeated(submissions), _repeated(submissions)
-    claims = Counter(event.account for event in fetch(client, [Claimed], project))
+    (ended,) = fetch(client, [ProjectEnded], project)
+    claims = Counter(
+        event.account
+        for event in fetch(client, [Claimed], project)
+        if (event.block_number, event.log_index) > (ended.block_number, ended.log_index)
+    )
     assert not _repeated(claims), _repeated(claims)
 
 

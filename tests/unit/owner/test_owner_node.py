@@ -8,6 +8,7 @@ import pytest
 from marketplace.chain.events import (
     ChallengeAnswered,
     Challenged,
+    Claimed,
     KeyResealed,
     ProjectEnded,
     ReferenceSubmitted,
@@ -19,12 +20,14 @@ from marketplace.chain.events import (
 from marketplace.chain.types import ChallengeKind, Status
 from marketplace.errors import FairshareError, Reason
 from marketplace.learning.data import save_npz
+from marketplace.node import logging
+from marketplace.node.dues import claim, collect_dues
 from marketplace.node.models import fetch_current
 from marketplace.owner.node import PATIENCE_S, secret_of
 from marketplace.owner.reference import reference_update
 from marketplace.protocol.shares import amounts, round_budget
 from marketplace.storage.cid import cid_of, from_digest
-from tests.support.reference_game import ReferenceGround, started
+from tests.support.reference_game import Game, ReferenceGround, started
 from tests.support.stepped_market import OWNER, SLOTS, WINDOWS, iris_part
 
 
@@ -53,6 +56,36 @@ def test_a_project_from_its_first_reference_to_the_refund(ground: ReferenceGroun
         assert (ended.refund > 0, claimed) == (True, 0)  # type: ignore[attr-defined]
         assert [model.round for model in game.models] == [1, 2]
         assert all(model.accuracy is not None for model in game.models)
+
+
+def test_what_comes_after_a_claim_is_claimed_as_well(ground: ReferenceGround) -> None:
+    """As after a reorganisation that put the claim before what settled the project."""
+    with started(ground) as game:
+        _to_the_reveal(game)
+        client, sender, owner = game.play.client, game.node.sender, game.play.state.owner
+        block = game.play.at(game.play.state.challenge_deadline)
+        assert game.play.state.status is Status.CLOSING
+        bond = client.terms(game.play.project).reveal_bond
+        assert claim(client, sender, game.play.project, block) == bond > 0
+        assert claim(client, sender, game.play.project, block) == bond, "which is the same claim"
+        game.play.step(client.latest_block().timestamp + 60)
+        game.play.step()
+        (ended,) = game.play.events(ProjectEnded)
+        claims = [event for event in game.play.events(Claimed) if event.account == owner]  # type: ignore[attr-defined]
+        assert [event.amount for event in claims] == [bond, ended.refund]  # type: ignore[attr-defined]
+        assert client.claimable(game.play.project, owner) == 0
+
+
+def test_a_claim_that_another_made_for_us_is_no_error(ground: ReferenceGround) -> None:
+    with started(ground) as game:
+        _to_the_reveal(game)
+        before = game.play.at(game.play.state.challenge_deadline)
+        game.boss.send("settle", game.play.project)
+        game.boss.send("claim", game.play.project, game.play.state.owner)
+        context, sender = game.boss.context, game.node.sender
+        collect_dues(context, sender, before, logging.logger())
+        claims = [event.account for event in game.play.events(Claimed)]  # type: ignore[attr-defined]
+        assert claims.count(game.play.state.owner) == 1
 
 
 def test_the_reference_is_the_recipe_s_and_pays(ground: ReferenceGround) -> None:
@@ -194,3 +227,13 @@ def test_the_owner_undoes_a_round_whose_model_nobody_shows(ground: ReferenceGrou
         game.play.step()
         assert game.play.events(RoundUndone)
         ground.store.hidden.clear()
+
+
+def _to_the_reveal(game: Game) -> None:
+    game.start_node()
+    for _ in (1, 2):
+        game.play.submit()
+        game.boss.post(game.result())
+        game.play.step()
+    game.play.step()
+    assert game.play.state.revealed
