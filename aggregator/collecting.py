@@ -111,15 +111,19 @@ def is_committed(commitment: Point, submission: Submission) -> bool:
 
 
 def _resealed(node: ProjectDaemon, project: Project, block: Block) -> Mapping[Address, bytes] | None:
-    """None while the round's updates are sealed to us; after a take-over the keys sealed anew to us, by holder."""
-    client, number = node.context.client, node.context.project
+    """None while the round's updates are sealed to us; after a take-over the keys sealed anew to us, by holder.
+
+    Which those are the keys themselves say: an event has the aggregator in turn when it was mined, which after a
+    reorganisation may be an earlier one than the key was sealed to.
+    """
+    client, number, found = node.context.client, node.context.project, dict[Address, bytes]()
     if not fetch(client, [AggregatorTimedOut], number, project.round, to_block=block.number):
         return None
-    return {
-        event.sender: event.sealed_key
-        for event in fetch(client, [KeyResealed], number, project.round, to_block=block.number)
-        if event.aggregator_index == project.aggregator_index
-    }
+    for event in fetch(client, [KeyResealed], number, project.round, to_block=block.number):
+        to_us = event.aggregator_index == project.aggregator_index and event.sender not in found
+        if to_us or node.key.opens(event.sealed_key):
+            found[event.sender] = event.sealed_key
+    return found
 
 
 def _fetched(

@@ -102,6 +102,14 @@ class EncryptionKey:
                 Reason.INTEGRITY, "the sealed key does not open with this encryption key"
             ) from None
 
+    def opens(self, sealed_key: bytes) -> bool:
+        """Whether the box is sealed to this key."""
+        try:
+            self.open_box(sealed_key)
+        except FairshareError:
+            return False
+        return True
+
     def __repr__(self) -> str:
         return f"EncryptionKey(public={self.public.hex()})"
 

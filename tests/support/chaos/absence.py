@@ -81,8 +81,10 @@ class Absence:
         )
 
     def slots(self, names: tuple[str, ...]) -> int:
-        """Mask of the trainers among them."""
-        return sum(1 << self._slot(name) for name in names if name != OWNER)
+        """Mask of the trainers among them; a reorganisation may have taken away that one joined."""
+        accounts = {self.ground.accounts[name] for name in names if name != OWNER}
+        members = enumerate(self.ground.client.trainers(self.project))
+        return sum(1 << slot for slot, account in members if account in accounts)
 
     def look_after(self, project: Project, block: Block) -> None:
         """Takes somebody away, or lets come back, where it is time to."""
@@ -91,7 +93,7 @@ class Absence:
                 self._begin(self.planned.popleft(), project, block)
             return
         kept = self._kept
-        if self._did(kept, project):
+        if self._did(kept, project) or project.round < kept.round:  # which was reorganised away
             self.planned.appendleft(kept.away)
         else:
             over = self._is_over(kept, project, block)
@@ -140,6 +142,3 @@ class Absence:
 
     def _names(self, away: Away, project: Project) -> tuple[str, ...]:
         return self.ground.in_turn(self.project, project) if away.is_in_turn else away.who
-
-    def _slot(self, name: str) -> int:
-        return self.ground.client.trainers(self.project).index(self.ground.accounts[name])

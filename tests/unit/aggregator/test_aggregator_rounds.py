@@ -13,15 +13,18 @@ from marketplace.chain.events import (
     ResultPosted,
     RoundSkipped,
     UpdatesComplained,
+    UpdateSubmitted,
     UpdateWithheld,
 )
 from marketplace.chain.types import Status
 from marketplace.node.telemetry.hooks import Work
 from marketplace.node.telemetry.record import Record
+from marketplace.updates.envelope import reseal
 from tests.support.mortal_journal import killed_at_every_write
 from tests.support.served_market import Served, served
 from tests.support.stepped_market import SLOTS, Ground
 from trainer_node.behaviour import Attack as TrainerAttack
+from trainer_node.prepared import Prepared
 
 ALL = 2**SLOTS - 1
 
@@ -84,6 +87,25 @@ def test_the_next_aggregator_takes_over(ground: Ground) -> None:
         timed_out: list[Any] = game.play.events(AggregatorTimedOut)
         assert [event.aggregator for event in timed_out] == [game.address(0)]
         assert len(game.play.events(KeyResealed)) == SLOTS
+        assert [(e.aggregator, e.present) for e in results(game)] == [(game.address(1), ALL)]
+
+
+def test_keys_that_were_sealed_to_it_before_its_turn_count(ground: Ground) -> None:
+    """As after a reorganisation that put them before the take-over that they were sealed for."""
+    with served(ground, attacks={0: Attack.WITHHOLD}, rounds__count=1) as game:
+        game.start()
+        game.until(lambda: len(game.play.events(UpdateSubmitted)) == SLOTS)
+        game.at(game.state.submit_deadline)
+        for trainer in game.play.trainers.values():
+            prepared = Prepared.recall(trainer.journal, game.play.project, 1)
+            assert prepared is not None
+            sealed = reseal(prepared.own.content_key, trainer.peers.aggregator(1).encryption_key)
+            call = trainer.context.client.market.functions.reseal(game.play.project, 1, sealed)
+            trainer.sender.send(f"reseal:{game.play.project}:1:1", call)
+        game.until(lambda: results(game))
+        resealed: list[Any] = game.play.events(KeyResealed)
+        assert [event.aggregator_index for event in resealed] == [0] * SLOTS
+        assert not game.play.events(UpdatesComplained)
         assert [(e.aggregator, e.present) for e in results(game)] == [(game.address(1), ALL)]
 
 
