@@ -77,4 +77,7 @@ def _reference(node: ProjectDaemon, project: Project, block: Block) -> Submissio
     ):
         if event.digest == project.reference_digest:
             return Submission(terms.slots, project.owner, event.digest, event.blob)
-    raise lagging(f"the endpoint does not serve the reference that the chain holds for round {project.round}")
+    raise lagging(
+        node.context.client,
+        f"the endpoint does not serve the reference that the chain holds for round {project.round}",
+    )

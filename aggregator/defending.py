@@ -73,5 +73,8 @@ def _challenged_cohort(node: ProjectDaemon, round_: int, block: Block) -> int:
     events = fetch(node.context.client, [Challenged], node.context.project, round_, to_block=block.number)
     demands = [event.cohort for event in events if event.kind is ChallengeKind.PROOF]
     if not demands:
-        raise lagging(f"the endpoint does not serve the challenge of round {round_} that the chain holds")
+        raise lagging(
+            node.context.client,
+            f"the endpoint does not serve the challenge of round {round_} that the chain holds",
+        )
     return demands[-1]

@@ -46,7 +46,7 @@ def _answer_sketch(node: ProjectDaemon, behaviour: Behaviour, project: Project, 
     context, round_ = node.context, project.outcome_round
     asked = fetch(context.client, [SketchQuestioned], context.project, round_, to_block=block.number)
     if not asked:
-        raise lagging("the endpoint does not serve the question")
+        raise lagging(context.client, "the endpoint does not serve the question")
     facts = asked[-1].facts
     given = fetch(context.client, [SketchAnswered], context.project, round_, to_block=block.number)
     if given and given[-1].block_number >= asked[-1].block_number:

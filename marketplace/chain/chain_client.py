@@ -111,7 +111,7 @@ class ChainClient:
 
         Raises NO_CONTRACT where the contract does not answer as one of ours; what its revert means (see `reverts`).
         """
-        look = self._look
+        look = self.look
         if look is not None and block == look.block:
             with translated_errors(doing):
                 return question.answer_in(result_in(look.answer(question)))
@@ -134,7 +134,7 @@ class ChainClient:
     @contextmanager
     def looking(self, block: Block, habit: Habit) -> Iterator[None]:
         """While the `with` block runs, this thread asks each view at `block.number` once (see `looks`)."""
-        before, self._looks.current = self._look, Look(self.web3, block.number, habit)
+        before, self._looks.current = self.look, Look(self.web3, block.number, habit)
         try:
             yield
         finally:
@@ -144,10 +144,11 @@ class ChainClient:
     @property
     def looked_at(self) -> BlockIdentifier:
         """The number of the block that this thread looks at; the newest block where it looks at none."""
-        return "latest" if self._look is None else self._look.block
+        return "latest" if self.look is None else self.look.block
 
     @property
-    def _look(self) -> Look | None:
+    def look(self) -> Look | None:
+        """What this thread has read of the block that it looks at; None where it looks at none."""
         return getattr(self._looks, "current", None)
 
     def _tag(self, block: BlockIdentifier) -> str:

@@ -13,6 +13,8 @@ from marketplace.chain.chain_client import ChainClient
 from marketplace.chain.contracts import GRAM_VERIFIER, MARKET, REPUTATION, contract_at
 from marketplace.chain.endpoint import RETRY_FOR_S, translated_errors
 from marketplace.chain.failover import Say, silent
+from marketplace.chain.log_span import Span
+from marketplace.chain.memory import EventMemory
 from marketplace.chain.types import (
     AbiStruct,
     Account,
@@ -42,7 +44,8 @@ class MarketClient(ChainClient):
 
     Every view takes `block` (number, hash or tag) and raises: CHAIN_UNREACHABLE when the endpoint stays
     silent for `retry_for_s` seconds, NO_CONTRACT when the contract does not answer as one, NOT_FOUND for an
-    unknown project. `from_block`: no event of this market is in an older block.
+    unknown project. `from_block`: no event of this market is in an older block. `memory` and `log_span`: what
+    `events.fetch` need not read again, and how much it asks for at once.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class MarketClient(ChainClient):
             confirmations=confirmations,
         )
         self.from_block = from_block
+        self.memory, self.log_span = EventMemory(), Span()
 
     def connect(self) -> Self:
         """Checks the chain's id and that a TrainingMarket lives at the address; returns self.

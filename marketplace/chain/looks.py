@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from web3 import Web3
 from web3.types import RPCResponse
 
 from marketplace.chain.json_rpc import MOST_AT_ONCE, answers, block_tag
 from marketplace.chain.views import Question
+
+if TYPE_CHECKING:
+    from marketplace.chain.events.base import Event
 
 
 @dataclass
@@ -27,7 +31,7 @@ class Habit:
 
 
 class Look:
-    """The answers of views at the block of that number, for one thread.
+    """The answers of views at the block of that number, and projects' events up to it, for one thread.
 
     Where the endpoint fails in the first request, that raises as any other request does; what it leaves out there, and
     what it answers by an error, is asked for again when it is needed.
@@ -35,6 +39,7 @@ class Look:
 
     def __init__(self, web3: Web3, block: int, habit: Habit) -> None:
         self.block = block
+        self.events: dict[int, tuple[Event, ...]] = {}  # by project, from the first on
         self._web3 = web3
         self._habit = habit
         self._answers: dict[Question, RPCResponse] = {}

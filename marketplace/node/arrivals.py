@@ -55,7 +55,8 @@ def arrivals(
     held = client.cohort(project, cohort, block=at)
     if (held.chain if held.round == round else EMPTY_CHAIN) != chain:
         raise lagging(
-            f"the submissions that the endpoint serves for round {round} are not those that the chain holds"
+            client,
+            f"the submissions that the endpoint serves for round {round} are not those that the chain holds",
         )
     return rebuilt
 

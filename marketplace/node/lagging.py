@@ -6,11 +6,16 @@ block may be there before its events, and a node that ended over it would end fo
 
 from __future__ import annotations
 
+from marketplace.chain.client import MarketClient
 from marketplace.errors import FairshareError, Reason
 
 
-def lagging(problem: str) -> FairshareError:
-    """UNAVAILABLE: the endpoint's events lag behind its state, or it keeps them no longer, or they are false."""
+def lagging(client: MarketClient, problem: str) -> FairshareError:
+    """UNAVAILABLE: the endpoint's events lag behind its state, or it keeps them no longer, or they are false.
+
+    What the client remembers of them is forgotten: the next attempt reads them again.
+    """
+    client.memory.forget()
     return FairshareError(
         Reason.UNAVAILABLE,
         problem,

@@ -55,6 +55,6 @@ def recipients_of_round(
     """
     opened = fetch(client, [RoundOpened], project, round_)
     if not opened:
-        raise lagging(f"the endpoint does not serve how round {round_} of project {project} opened")
+        raise lagging(client, f"the endpoint does not serve how round {round_} of project {project} opened")
     then = fetch(client, MEMBERSHIP, project, to_block=opened[-1].block_number)
     return recipients(keys_of(then).values(), owner_key)

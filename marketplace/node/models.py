@@ -47,7 +47,10 @@ def current_model(context: ProjectContext, project: Project, block: int) -> Mode
     else:
         reference = ModelReference(last.round, from_digest(last.model), Point(last.x, last.y))
     if reference.commitment != project.model:
-        raise lagging("the results that the endpoint serves are not those of the model that the chain holds")
+        raise lagging(
+            context.client,
+            "the results that the endpoint serves are not those of the model that the chain holds",
+        )
     return reference
 
 

@@ -52,7 +52,8 @@ def outcomes(client: MarketClient, project: int) -> tuple[Outcome, ...]:
         found.append(outcome_of(event, index or 0, slashed[event], models[event], statement, numbers))
     if chain_of(found) != state.outcome:
         raise lagging(
-            f"the results that the endpoint serves for round {state.outcome_round} are not those that the chain holds"
+            client,
+            f"the results that the endpoint serves for round {state.outcome_round} are not those that the chain holds",
         )
     return tuple(found)
 
@@ -101,7 +102,8 @@ def _with(
     places = [(event.transaction_hash, event.cohort) for event in results]
     if missing := [cohort for transaction, cohort in places if (transaction, cohort) not in by_place]:
         raise lagging(
-            f"the endpoint does not serve what the result of round {results[0].round}, cohort {missing[0]}, states"
+            client,
+            f"the endpoint does not serve what the result of round {results[0].round}, cohort {missing[0]}, states",
         )
     return [by_place[place] for place in places]
 

@@ -11,7 +11,6 @@ from marketplace.chain.events.calls import (
     decode_result_calldata,
 )
 from marketplace.chain.events.fetching import (
-    decode_log,
     fetch,
 )
 from marketplace.chain.events.market import (
@@ -61,6 +60,9 @@ from marketplace.chain.events.parts import (
     UnbondingStarted,
     Unlocked,
     Withdrawn,
+)
+from marketplace.chain.events.reading import (
+    decode_log,
 )
 from marketplace.chain.events.sketch import (
     SKETCH_EVENTS,

@@ -100,7 +100,7 @@ def seed_of(context: ProjectContext, round_: int, block: int) -> bytes:
     """The seed of a round's sketches; UNAVAILABLE (`lagging`) where the endpoint does not serve it."""
     drawn = fetch(context.client, [SketchDrawn], context.project, round_, to_block=block)
     if not drawn:
-        raise lagging(f"the endpoint does not serve the seed of round {round_}")
+        raise lagging(context.client, f"the endpoint does not serve the seed of round {round_}")
     return drawn[-1].seed
 
 

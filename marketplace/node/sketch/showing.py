@@ -68,5 +68,8 @@ def _facts(context: ProjectContext, round_: int, block: Block) -> ChunkFacts:
     """Of the question that is open: the round's latest."""
     asked = fetch(context.client, [ChunkQuestioned], context.project, round_, to_block=block.number)
     if not asked:
-        raise lagging(f"the endpoint does not serve the challenge of round {round_} that the chain holds")
+        raise lagging(
+            context.client,
+            f"the endpoint does not serve the challenge of round {round_} that the chain holds",
+        )
     return asked[-1].facts

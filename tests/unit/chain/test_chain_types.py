@@ -15,7 +15,7 @@ from marketplace.chain import events
 from marketplace.chain.abi_struct import AbiStruct
 from marketplace.chain.compile import source_text
 from marketplace.chain.contracts import abi_entry, interface_abi
-from marketplace.chain.events.fetching import field_name
+from marketplace.chain.events.reading import field_name
 from marketplace.chain.names import snake_case
 from marketplace.chain.types import (
     NATIVE_COIN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.chain.events.span import FIRST_SPAN, Span
+from marketplace.chain.log_span import FIRST_SPAN, Span
 
 
 def asked(limit: int, blocks: int) -> tuple[int, int]:
