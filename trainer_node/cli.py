@@ -193,6 +193,7 @@ def run(
         from trainer_node.flower.client import chosen_client
         from trainer_node.privacy import caution, foreseen, policy_of
         from trainer_node.privacy_budget import PrivacyBudget
+        from trainer_node.prospects import strike_cost
         from trainer_node.submitting import Worker
 
     if not data.path.exists():
@@ -236,7 +237,7 @@ def run(
         if policy is not None:
             check_private(context.task)
             privacy = foreseen(policy, spec, rows, context.task.length)
-            if (warning := caution(spec)) is not None:
+            if (warning := caution(spec, strike_cost(context.terms))) is not None:
                 console.note(f"warning: {warning}")
         if dry_run:
             with translated_errors("read the gas price"):

@@ -105,15 +105,16 @@ def foreseen(policy: Policy, spec: ProjectSpec, rows: int, length: int) -> dict[
     }
 
 
-def caution(spec: ProjectSpec) -> str | None:
-    """What a trainer should know that adds noise nobody asked for; None where the owner did."""
+def caution(spec: ProjectSpec, strike_cost: int) -> str | None:
+    """What a trainer should know that adds noise nobody asked for; None where the owner did.
+
+    `strike_cost`: as `prospects.strike_cost` has it.
+    """
     if spec.privacy is not None:
         return None
-    strikes = spec.scoring.strike_factor and spec.scoring.strike_slash
-    costs_stake = strikes and spec.settlement.mode == "proved" and spec.sketch is None
     return (
         "the owner asks for no noise: among updates without it yours will look like an attacker's, and is "
-        f"likely to {'cost your stake' if costs_stake else 'be left out'} (docs/privacy.md)"
+        f"likely to {'cost your stake' if strike_cost else 'be left out'} (docs/privacy.md)"
     )
 
 

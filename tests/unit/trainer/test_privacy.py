@@ -116,11 +116,6 @@ def test_what_is_said_before_joining() -> None:
 
 def test_who_adds_noise_unasked_is_warned() -> None:
     """A trainer with noise among others without was struck in every round: benchmarks/privacy.py."""
-    assert "cost your stake" in (caution(posted(PROJECT)) or "")
-    scoring = PROJECT.scoring.model_copy(update={"strike_slash": 0})
-    assert "be left out" in (caution(posted(PROJECT.model_copy(update={"scoring": scoring}))) or "")
-    settlement = PROJECT.settlement.model_copy(
-        update={"mode": "on-demand"}
-    )  # takes nobody's stake by a score
-    assert "be left out" in (caution(posted(PROJECT.model_copy(update={"settlement": settlement}))) or "")
-    assert caution(posted(PROJECT.model_copy(update={"privacy": OWNERS}))) is None
+    assert "cost your stake" in (caution(posted(PROJECT), strike_cost=200) or "")
+    assert "be left out" in (caution(posted(PROJECT), strike_cost=0) or "")
+    assert caution(posted(PROJECT.model_copy(update={"privacy": OWNERS})), strike_cost=200) is None
