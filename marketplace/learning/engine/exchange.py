@@ -19,6 +19,7 @@ from marketplace.learning.data import Dataset
 from marketplace.learning.engine.options import Engine
 from marketplace.learning.pages import Pages
 from marketplace.spec.sections import TaskSection, TrainingSection
+from marketplace.whole_files import whole_file
 
 Floats = NDArray[np.float64]
 
@@ -89,9 +90,8 @@ def read_request(folder: Path) -> tuple[Request, Floats, Dataset]:
 
 def write_delta(folder: Path, delta: Floats) -> None:
     """The result, there whole or not at all."""
-    unfinished = folder / f"unfinished-{DELTA}"
-    np.save(unfinished, delta, allow_pickle=False)
-    unfinished.rename(folder / DELTA)
+    with whole_file(folder / DELTA) as file:
+        np.save(file, delta, allow_pickle=False)
 
 
 def read_delta(folder: Path, length: int) -> Floats | None:
