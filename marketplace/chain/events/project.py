@@ -30,8 +30,8 @@ def project_events(client: MarketClient, project: int, last: int) -> tuple[Event
     if last <= through:
         return tuple(event for event in known if event.block_number <= last)
     found = (*known, *read_events(client, MARKET_EVENTS, project, None, through + 1, last))
-    sure = last - _SURE * client.confirmations
-    if sure > through:
+    sure = max(through, last - _SURE * client.confirmations)
+    if before is None or sure > through:
         past = Past(sure, tuple(event for event in found if event.block_number <= sure))
         client.memory.keep(project, past, before)
     if look is not None and look.block == last:
