@@ -74,6 +74,43 @@ contract BatchesTest is MarketFixture {
         vm.assertGe(_earned(project)[0], 1, "by its transaction");
     }
 
+    /// In the order of arrival: transactions before the batch, then the batch by its slots.
+    function testOfTwoThatAreAlikeTheFirstIsPaidInABatchToo() public {
+        uint256 project = _started();
+        _submit(project, 5);
+        for (uint256 i = 0; i < SLOTS - 1; ++i) _sign(project, i);
+        _postBatch(project);
+        _close(project);
+        uint256[] memory gram = _honestGram();
+        _alike(gram, 0, 5, 205);
+        _alike(gram, 1, 3, 203);
+        _post(project, 0, gram);
+        uint96[] memory earned = _earned(project);
+        vm.assertEq(uint256(earned[0]), 0, "after the transaction");
+        vm.assertGe(earned[5], 1, "the transaction");
+        vm.assertGe(earned[1], 1, "the batch's first");
+        vm.assertEq(uint256(earned[3]), 0, "the batch's second");
+    }
+
+    function testABatchIsOpenedByAsManyDigestsAsSignatures() public {
+        uint256 project = _started();
+        for (uint256 i = 0; i < SLOTS; ++i) _sign(project, i);
+        _postBatch(project);
+        _close(project);
+        RoundResult memory result = _batchResult(project);
+        _signatures.push("one more");
+        result.arrivals.signatures = _signatures;
+        vm.prank(aggregators[0]);
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.InvalidLength.selector, SLOTS, SLOTS));
+        market.postResult(project, result);
+        _signatures.pop();
+        _batch.push("one more");
+        (result.arrivals.signatures, result.arrivals.batch) = (_signatures, _batch);
+        vm.prank(aggregators[0]);
+        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.InvalidLength.selector, SLOTS + 1, SLOTS));
+        market.postResult(project, result);
+    }
+
     function testALateSignatureDoesNotCount() public {
         uint256 project = _started();
         for (uint256 i = 1; i < SLOTS; ++i) _sign(project, i);
@@ -206,7 +243,9 @@ contract BatchesTest is MarketFixture {
     }
 
     function testARelayedSubmissionIsForItsSeatAndRoundOnly() public {
+        _started();
         uint256 project = _started();
+        vm.assertEq(project, 2, "not its round's number");
         bytes32 digest = _digest(_commitment(0), trainers[0]);
         bytes memory signature = _relayable(project, 0, digest, 0);
         vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.NotYourSeat.selector, 1, trainers[0]));
@@ -271,6 +310,12 @@ contract BatchesTest is MarketFixture {
         t.batchWindow = 5 minutes;
         _slots = 0;
         return _activeWith(t);
+    }
+
+    function _alike(uint256[] memory gram, uint256 i, uint256 j, uint256 square) private pure {
+        _setGram(gram, SLOTS, i, i, square);
+        _setGram(gram, SLOTS, i, j, square);
+        _setGram(gram, SLOTS, j, j, square);
     }
 
     function _sign(uint256 project, uint256 slot) private {
