@@ -51,9 +51,11 @@ contract RoundLifeTest is MarketFixture {
         vm.expectRevert(ITrainingMarket.InvalidDigest.selector);
         vm.prank(trainers[0]);
         market.submit(project, 1, 0, 0, 0);
-        vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongCohort.selector, 1, 1));
-        vm.prank(trainers[0]);
-        market.submit(project, 1, SLOTS, keccak256("d"), 0);
+        for (uint256 cohort = 1; cohort < 3; ++cohort) {
+            vm.expectRevert(abi.encodeWithSelector(ITrainingMarket.WrongCohort.selector, cohort, 1));
+            vm.prank(trainers[0]);
+            market.submit(project, 1, cohort * SLOTS, keccak256("d"), 0);
+        }
     }
 
     function testOncePerRoundAndOnlyInTime() public {
