@@ -197,3 +197,22 @@ def test_what_an_endpoint_left_out_is_not_missed_for_ever(
     else:
         monkeypatch.setattr(memory, "KEPT_S", -1.0)
     assert len(fetch(remembering, [TrainerJoined], project)) == 1
+
+
+def test_projects_that_nobody_asked_for_lately_are_forgotten() -> None:
+    kept = memory.EventMemory()
+    for project in range(1, memory.MOST_PROJECTS + 1):
+        kept.keep(project, memory.Past(project, ()), None)
+    assert kept.recall(1) == memory.Past(1, ())
+    kept.keep(memory.MOST_PROJECTS + 1, memory.Past(0, ()), None)
+    assert kept.recall(2) is None
+    assert kept.recall(1) == memory.Past(1, ())
+
+
+def test_what_another_thread_has_read_meanwhile_stays() -> None:
+    kept = memory.EventMemory()
+    first, second, third = (memory.Past(through, ()) for through in (1, 2, 3))
+    kept.keep(7, first, None)
+    kept.keep(7, third, first)
+    kept.keep(7, second, first)
+    assert kept.recall(7) is third
