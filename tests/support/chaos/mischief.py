@@ -97,11 +97,12 @@ class Mischief:
     @property
     def has_ended(self) -> bool:
         """Whether all is done, and all processes have ended well."""
-        return (
-            not self.plan
-            and self.absence.has_ended
-            and all(role.exit_status == 0 for role in self.roles.values())
-        )
+        return not self.plan and self.absence.has_ended and self.nobody_goes_on
+
+    @property
+    def nobody_goes_on(self) -> bool:
+        """Whether all processes have ended well."""
+        return all(role.exit_status == 0 for role in self.roles.values())
 
     def _reorganise(self, act: Act, project: Project, block: Block) -> bool:
         """False where there is nothing to take away, or only what one before has put there, or nothing came of it."""

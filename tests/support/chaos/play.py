@@ -65,6 +65,8 @@ def _to_the_end(ground: Ground, slots: int, mischief: Mischief) -> None:
         over = state.status > Status.CLOSING
         if over and mischief.has_ended:
             return
+        too_quick = mischief.absence.planned if over and mischief.nobody_goes_on else ()
+        assert not too_quick, f"done before they could be kept away: {too_quick}"
         if (state.status, state.round, len(mischief.plan)) != reached:
             reached = state.status, state.round, len(mischief.plan)
             give_up_at = time.monotonic() + _STUCK_S
