@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from marketplace.chain.client import MarketClient
-from marketplace.chain.types import Block, ChallengeKind, Status
+from marketplace.chain.types import Block, ChallengeKind, Project, Status
 from marketplace.node.dues import claim, release
 from marketplace.node.session import Session
 
@@ -22,11 +22,12 @@ def collect_all(session: Session, project: int) -> dict[str, Any]:
     vault = client.vault
     done: dict[str, Any] = {"project": project, "token": str(token)}
 
-    if client.project(project, block=block.number).status in ENDED:
+    state = client.project(project, block=block.number)
+    if state.status in ENDED:
         locked = release(client, sender, project, block)
         if locked:
             done["released"] = str(locked)
-    if _provisional(client, project, block):
+    if _provisional(client, project, state, block):
         owed = client.claimable(project, address, block=block.number)
         if owed:
             done["claimable_later"] = str(owed)
@@ -47,9 +48,8 @@ def collect_all(session: Session, project: int) -> dict[str, Any]:
     return done
 
 
-def _provisional(client: MarketClient, project: int, block: Block) -> bool:
+def _provisional(client: MarketClient, project: int, state: Project, block: Block) -> bool:
     """Whether results may still be undone, so that the market pays nothing out (`Rounds.provisional`)."""
-    state = client.project(project, block=block.number)
     if state.status not in (Status.ACTIVE, Status.CLOSING):
         return False
     return (

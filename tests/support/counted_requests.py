@@ -21,11 +21,14 @@ class CountingProvider(JSONBaseProvider):
     def __init__(self, client: ChainClient) -> None:
         super().__init__()
         self._asked: list[Asked] = []
+        self.log_ranges: list[tuple[int, int]] = []  # first and last block of each request for logs
         self._inner: Any = client.web3.provider
         client.web3.provider = self
 
     def make_request(self, method: Any, params: Any) -> Any:
         self._asked.append(_named(method, params))
+        if method == "eth_getLogs":
+            self.log_ranges.append((int(params[0]["fromBlock"], 16), int(params[0]["toBlock"], 16)))
         return self._inner.make_request(method, params)
 
     def make_batch_request(self, requests: Any) -> Any:
@@ -35,6 +38,7 @@ class CountingProvider(JSONBaseProvider):
     def taken(self) -> list[Asked]:
         """What was asked since the last call."""
         asked, self._asked = self._asked, []
+        self.log_ranges = []
         return asked
 
 

@@ -34,9 +34,9 @@ def transactions_in(client: ChainClient, depth: int) -> list[tuple[str, str]]:
     return found
 
 
-def mine(client: ChainClient, blocks: int = 1) -> None:
-    """Empty blocks."""
-    _ask(client, "anvil_mine", hex(blocks))
+def mine(client: ChainClient, blocks: int = 1, apart_s: int = 0) -> None:
+    """Empty blocks; `apart_s`: of block time, 0 for as anvil has it."""
+    _ask(client, "anvil_mine", hex(blocks), *([hex(apart_s)] if apart_s else []))
 
 
 def _ask(client: ChainClient, method: str, *parameters: Any) -> Any:

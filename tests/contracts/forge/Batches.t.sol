@@ -54,10 +54,7 @@ contract BatchesTest is MarketFixture {
     }
 
     function testABatchIsAsGoodAsTransactions() public {
-        uint256 project = _started();
-        for (uint256 i = 0; i < SLOTS; ++i) _sign(project, i);
-        _postBatch(project);
-        _close(project);
+        uint256 project = _batched();
         _post(project, 0, _honestGram());
         vm.assertGe(_earned(project)[0], 1, "paid");
         _assertConserved(address(0));
@@ -93,10 +90,7 @@ contract BatchesTest is MarketFixture {
     }
 
     function testABatchIsOpenedByAsManyDigestsAsSignatures() public {
-        uint256 project = _started();
-        for (uint256 i = 0; i < SLOTS; ++i) _sign(project, i);
-        _postBatch(project);
-        _close(project);
+        uint256 project = _batched();
         RoundResult memory result = _batchResult(project);
         _signatures.push("one more");
         result.arrivals.signatures = _signatures;
@@ -130,10 +124,7 @@ contract BatchesTest is MarketFixture {
     }
 
     function testASwappedSignatureDoesNotCountEither() public {
-        uint256 project = _started();
-        for (uint256 i = 0; i < SLOTS; ++i) _sign(project, i);
-        _postBatch(project);
-        _close(project);
+        uint256 project = _batched();
         RoundResult memory result = _batchResult(project);
         result.arrivals.signatures[0] = _signature(project, 0, keccak256("another update"));
         vm.prank(aggregators[0]);
@@ -153,10 +144,7 @@ contract BatchesTest is MarketFixture {
     }
 
     function testASignatureIsForOneRoundOfOneProject() public {
-        uint256 project = _started();
-        for (uint256 i = 0; i < SLOTS; ++i) _sign(project, i);
-        _postBatch(project);
-        _close(project);
+        uint256 project = _batched();
         _post(project, 0, _honestGram());
         // The same list again in round 2.
         _postBatch(project);
@@ -310,6 +298,14 @@ contract BatchesTest is MarketFixture {
         t.batchWindow = 5 minutes;
         _slots = 0;
         return _activeWith(t);
+    }
+
+    /// Everybody's submission is in the batch, and the window is closed.
+    function _batched() private returns (uint256 project) {
+        project = _started();
+        for (uint256 i = 0; i < SLOTS; ++i) _sign(project, i);
+        _postBatch(project);
+        _close(project);
     }
 
     function _alike(uint256[] memory gram, uint256 i, uint256 j, uint256 square) private pure {

@@ -28,6 +28,7 @@ from marketplace.chain.looks import Habit
 from marketplace.chain.types import NATIVE_COIN, NO_PERMIT, Terms
 from marketplace.devnet.anvil import Anvil, public_account
 from marketplace.node.lagging import lagging
+from tests.support.counted_requests import CountingProvider
 from tests.support.reorganised import has_reorganised, mine
 
 CONFIRMATIONS = 4
@@ -77,27 +78,6 @@ class Joining:
             ]
 
 
-class Spy:
-    """The ranges of blocks whose logs a client asks for, and how many other requests it makes."""
-
-    def __init__(self, client: MarketClient, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.ranges: list[tuple[int, int]] = []
-        self.others = 0
-        self._ask = client.web3.provider.make_request
-        monkeypatch.setattr(client.web3.provider, "make_request", self._request)
-
-    def _request(self, method: RPCEndpoint, params: Any) -> Any:
-        if method == "eth_getLogs":
-            self.ranges.append((int(params[0]["fromBlock"], 16), int(params[0]["toBlock"], 16)))
-        else:
-            self.others += 1
-        return self._ask(method, params)
-
-    def taken(self) -> Sequence[tuple[int, int]]:
-        taken, self.ranges, self.others = self.ranges, [], 0
-        return taken
-
-
 def truth(client: MarketClient, kinds: Sequence[type[Event]], project: int, last: int) -> list[Event]:
     """As an endpoint has it."""
     return fetch(client, kinds, project, from_block=client.from_block + 1, to_block=last)
@@ -129,51 +109,47 @@ def test_whatever_happens_to_the_chain_it_is_what_the_chain_has(
     assert past.events, "something of it was remembered"
 
 
-def test_what_is_deep_is_asked_for_once(
-    remembering: MarketClient, project: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_deep_is_asked_for_once(remembering: MarketClient, project: int) -> None:
     Joining(remembering, project)()
     mine(remembering, DEEP)
-    spy = Spy(remembering, monkeypatch)
+    asked = CountingProvider(remembering)
     assert len(fetch(remembering, [TrainerJoined], project)) == 1
-    spy.taken()
+    asked.taken()
     assert len(fetch(remembering, [TrainerJoined], project)) == 1
     assert fetch(remembering, [UpdateSubmitted], project, 1) == []
-    ranges = spy.taken()
+    ranges = asked.log_ranges
     head = remembering.latest_block().number
     assert len(ranges) == 2
     assert all(head - DEEP < first <= last == head for first, last in ranges)
+    asked.taken()
     assert fetch(remembering, [ProjectCreated], project, to_block=head - DEEP)
-    assert not spy.taken(), "it is all known"
+    assert not asked.taken(), "it is all known"
 
 
-def test_in_a_look_it_is_asked_for_once(
-    remembering: MarketClient, project: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spy, block = Spy(remembering, monkeypatch), remembering.latest_block()
+def test_in_a_look_it_is_asked_for_once(remembering: MarketClient, project: int) -> None:
+    block, asked = remembering.latest_block(), CountingProvider(remembering)
     with remembering.looking(block, Habit()):
         for kinds in ([TrainerJoined], [ProjectCreated], MARKET_EVENTS):
             found = fetch(remembering, kinds, project, to_block=block.number)
             assert len(found) == (0 if kinds == [TrainerJoined] else 1)
-    assert len(spy.taken()) == 1
+    assert asked.taken() == ["eth_getLogs"]
 
 
 def test_an_old_market_s_blocks_before_the_project_are_not_asked_for(
     terms: Terms, remembering: MarketClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events_of_project, "FIRST_SPAN", 100)
-    a_second_each = [hex(400), hex(1)]
-    remembering.web3.provider.make_request(RPCEndpoint("anvil_mine"), a_second_each)
+    mine(remembering, 400, apart_s=1)
     _post(remembering, terms)
     posted, project = remembering.latest_block().number, remembering.project_count()
-    spy = Spy(remembering, monkeypatch)
+    asked = CountingProvider(remembering)
     (created,) = fetch(remembering, [ProjectCreated], project)
-    others, ((first, last),) = spy.others, spy.taken()
+    ((first, last),), requests = asked.log_ranges, asked.taken()
     assert created.block_number == posted
     assert (posted - DEEP < first <= posted, last) == (True, posted)
-    assert others < 25
+    assert len(requests) < 26
     assert fetch(remembering, [ProjectCreated], project)
-    assert (spy.others, len(spy.taken())) == (1, 1), "where it begins is found once"
+    assert asked.taken() == ["eth_getBlockByNumber", "eth_getLogs"], "where it begins is found once"
 
 
 @pytest.mark.parametrize("passes", ["told", "time"])

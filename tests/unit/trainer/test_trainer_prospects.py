@@ -135,5 +135,6 @@ def test_a_high_score_costs_stake_only_where_a_result_is_proved_on_the_exact_pat
     )
     assert strike_cost(terms) == 200
     assert strike_cost(replace(terms, strike_factor=0)) == 0
+    assert strike_cost(replace(terms, strike_slash=0)) == 0
     assert strike_cost(replace(terms, chunks=7)) == 0
     assert strike_cost(replace(terms, settlement=Settlement.ON_DEMAND)) == 0
